@@ -1,0 +1,3 @@
+"""Headgate measured beside its peers, over one calibrated upstream: `make bench`."""
+
+__all__: list[str] = []

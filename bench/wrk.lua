@@ -1,0 +1,26 @@
+-- Posts one body over and over; prints the summary as one JSON line.
+-- Arguments after `--`: a file with one "name: value" header per line, a file with the body.
+function init(args)
+   wrk.method = "POST"
+   wrk.headers["content-type"] = "application/json"
+   for line in io.lines(args[1]) do
+      local name, value = line:match("^([^:]+): (.*)$")
+      wrk.headers[name] = value
+   end
+   local file = io.open(args[2], "rb")
+   wrk.body = file:read("*a")
+   file:close()
+   request_bytes = wrk.format()
+end
+
+function request()
+   return request_bytes
+end
+
+function done(summary, latency, requests)
+   local e = summary.errors
+   io.write(string.format(
+      '\nRESULT {"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "bad_status": %d, "broken": %d}\n',
+      summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+      e.status, e.connect + e.read + e.write + e.timeout))
+end

@@ -1,0 +1,78 @@
+"""Identify: key -> caller; may this key ask for this?"""
+from __future__ import annotations
+
+from headgate.admission.ring import KeyRing
+from headgate.core.errors import NotAllowed, NotAuthenticated
+from headgate.exchange.caller import Caller
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
+from headgate.exchange.stage import Proceed
+
+__all__ = ["Identify"]
+
+_BEARER = b"bearer "
+_NOBODY = Caller(key_id="", key_name="anonymous")
+_MISSING = (
+    "no API key came with the request; send `Authorization: Bearer <key>` or `x-api-key: <key>` with a Headgate key "
+    "(`headgate keys create` makes one)"
+)
+_UNKNOWN = "the API key is not valid here; use a Headgate key, not the provider's own (`headgate keys list` shows which exist)"
+
+
+class Identify:
+    """Resolve the caller, once, for the whole journey, and read what the caller says of the end user and the session."""
+
+    def __init__(self, ring: KeyRing, *, keys_required: bool) -> None:
+        self._ring = ring
+        self._required = keys_required
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+        caller = self._caller(exchange.headers)
+        exchange.caller = caller
+        _read_labels(exchange)
+        model = exchange.peek.model
+        if caller.models and model and model not in caller.models:
+            allowed = ", ".join(caller.models)
+            raise NotAllowed(f"key `{caller.key_name}` may not ask for `{model}`; it may ask for {allowed}", param="model")
+        return await proceed(exchange)
+
+    def _caller(self, headers: object) -> Caller:
+        key = b""
+        for name, value in headers:  # type: ignore[attr-defined]
+            if name == b"authorization" and value[:7].lower() == _BEARER:
+                key = value[7:].strip()
+                break
+            if name == b"x-api-key":
+                key = value.strip()
+        if key:
+            caller = self._ring.caller(key)
+            if caller is not None:
+                return caller
+            if self._required:
+                raise NotAuthenticated(_UNKNOWN)
+        elif self._required:
+            raise NotAuthenticated(_MISSING)
+        return _NOBODY
+
+
+def _read_labels(exchange: Exchange) -> None:
+    exchange.user = exchange.peek.user
+    for name, value in exchange.headers:
+        # Nearly every header is none of these: one comparison rules it out.
+        if name[:11] == b"x-headgate-":
+            text = value.decode("utf-8", "replace")[:256]
+            if name == b"x-headgate-user":
+                exchange.user = text
+            elif name == b"x-headgate-session":
+                exchange.session = text
+            elif name == b"x-headgate-feature":
+                exchange.feature = text
+            elif name == b"x-headgate-tags":
+                exchange.tags = dict(_tag(piece) for piece in text.split(",") if piece.strip())
+        elif name == b"traceparent" and len(value) == 55 and value[:3] == b"00-":
+            exchange.trace_parent = value.decode("latin-1")
+
+
+def _tag(piece: str) -> tuple[str, str]:
+    name, _, value = piece.partition("=")
+    return name.strip(), value.strip() or "true"

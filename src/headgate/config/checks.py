@@ -1,0 +1,168 @@
+"""What sections must agree on with one another, and values that only make sense in a certain shape."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from headgate.config.model import FeatureSettings, Settings
+from headgate.config.problems import Key, did_you_mean
+from headgate.providers.settings import ProviderSettings
+
+__all__ = ["Names", "check", "check_listen", "is_loopback", "split_listen"]
+
+Refuse = Callable[[Key, str], None]
+Found = Iterator[tuple[Key, str]]
+
+_URLS = ("base_url", "endpoint", "endpoint_url")
+
+
+class Names(Mapping[str, frozenset[str]]):
+    """The names in a file, by section, those of broken sections too: a reference to one of them is no second problem."""
+
+    def __init__(self, data: Mapping[str, object]) -> None:
+        self._names = {
+            section: frozenset(names)
+            for section in ("providers", "models", "features")
+            if isinstance(names := data.get(section, {}), Mapping)
+        }
+
+    def __getitem__(self, section: str) -> frozenset[str]:
+        return self._names.get(section, frozenset())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def check(settings: Settings, names: Names, refuse: Refuse) -> None:
+    """Tell `refuse` of everything that contradicts something else."""
+    for key, message in (
+        *_server(settings),
+        *_providers(settings),
+        *_models(settings, names),
+        *_features(settings, names),
+    ):
+        refuse(key, message)
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """Host and port. Raises ValueError with what would be right."""
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(
+            f'"{listen}" is not HOST:PORT; write one like "127.0.0.1:8080", "0.0.0.0:80" or "[::1]:8080" '
+            "(port 0 takes a free one)"
+        )
+    if ":" in host and not listen.startswith("["):
+        raise ValueError(f'"{listen}": an IPv6 address stands in brackets, such as "[{host}]:{port}"')
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Can only this machine reach it?"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_listen(settings: Settings) -> str:
+    """Why Headgate must not listen there; "" if it may. A gate without keys spends the operator's money for anybody."""
+    try:
+        host, _ = split_listen(settings.server.listen)
+    except ValueError as wrong:
+        return str(wrong)
+    if settings.server.auth == "none" and not is_loopback(host):
+        return (
+            f'with `auth = "none"` anybody who reaches {settings.server.listen} could spend your money: '
+            'listen on 127.0.0.1, or set `auth = "keys"`'
+        )
+    return ""
+
+
+def _server(settings: Settings) -> Found:
+    if wrong := check_listen(settings):
+        yield ("server", "listen"), wrong
+    database = settings.server.database
+    scheme = database.partition("://")[0].partition("+")[0]
+    if scheme in ("postgresql", "postgres"):
+        message = "PostgreSQL is not in this version yet; write `sqlite:///PATH`, such as `sqlite:///headgate.db`"
+        yield ("server", "database"), message
+    elif not database.startswith("sqlite:///") or database in ("sqlite:///", "sqlite:///:memory:"):
+        yield ("server", "database"), "must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`"
+    for pattern in settings.environment.allow:
+        if not pattern.strip("*?"):
+            yield ("environment", "allow"), f'"{pattern}" would let this file read every variable; name them'
+
+
+def _providers(settings: Settings) -> Found:
+    for name, provider in settings.providers.items():
+        if "/" in name:
+            yield ("providers", name), "a provider's name has no `/`: callers write `provider/model`"
+        for field in _URLS:
+            if wrong := _wrong_url(str(getattr(provider, field, "") or "")):
+                yield ("providers", name, field), wrong
+        yield from _transport(("providers", name, "transport"), provider)
+
+
+def _transport(key: Key, provider: ProviderSettings) -> Found:
+    transport = provider.transport
+    if transport.client_key is not None and transport.client_cert is None:
+        yield (*key, "client_key"), "a key without its certificate; set `client_cert` too"
+    if transport.proxy not in (None, "env", "none") and (wrong := _wrong_url(str(transport.proxy))):
+        yield (*key, "proxy"), f'{wrong}, or "env", or "none"'
+
+
+def _wrong_url(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    return "" if sound else "must be an address such as https://api.example.com/v1"
+
+
+def _models(settings: Settings, names: Names) -> Found:
+    for name, model in settings.models.items():
+        if name in names["features"]:
+            yield ("models", name), f"there is a feature `{name}` too; callers ask for both by name, so rename one"
+        if not model.endpoints:
+            yield ("models", name, "endpoints"), "is empty: a model must be reachable somewhere"
+        for number, endpoint in enumerate(model.endpoints):
+            key: Key = ("models", name, "endpoints", number)
+            if endpoint.provider not in names["providers"]:
+                near = did_you_mean(endpoint.provider, sorted(names["providers"]))
+                yield (*key, "provider"), f"no provider `{endpoint.provider}`{near or '; add a [providers.NAME] section'}"
+            if not endpoint.model:
+                yield (*key, "model"), "is empty: write the provider's own name of the model"
+
+
+def _features(settings: Settings, names: Names) -> Found:
+    for name, feature in settings.features.items():
+        for key, model in _asked(name, feature):
+            provider, slash, rest = model.partition("/")
+            if model in names["models"] or (provider in names["providers"] and rest):
+                continue
+            if model in names["features"]:
+                yield key, f"`{model}` is a feature; a route names a model"
+            elif slash and provider not in names["providers"]:
+                near = did_you_mean(provider, sorted(names["providers"]))
+                yield key, f"no provider `{provider}`{near or '; add a [providers.NAME] section'}"
+            else:
+                near = did_you_mean(model, sorted(names["models"]))
+                yield key, f"no model `{model}`{near or '; add a [models.NAME] section, or write `provider/model`'}"
+
+
+def _asked(name: str, feature: FeatureSettings) -> Iterator[tuple[Key, str]]:
+    yield ("features", name, "route"), feature.route
+    for number, model in enumerate(feature.fallback):
+        yield ("features", name, "fallback", number), model

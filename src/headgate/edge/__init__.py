@@ -1,0 +1,1 @@
+"""HTTP in and out. Knows paths, dialects and bytes; nothing of money, models or policy."""

@@ -1,0 +1,44 @@
+"""The whole of Headgate as one ASGI callable: /v1 for applications, probes for orchestrators, pages for people."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from headgate.edge.gate import Gate, Receive, Scope, Send
+
+__all__ = ["Front"]
+
+log = logging.getLogger("headgate.edge")
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Front:
+    """Sends each request to whom it is for."""
+
+    def __init__(self, gate: Gate, *, ready: Callable[[], Awaitable[str]], pages: App) -> None:
+        """ready: "" if a real write and read just worked, else what is wrong. pages: everything that is not listed here."""
+        self._gate = gate
+        self._ready = ready
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        if path.startswith("/v1/"):
+            await self._gate(scope, receive, send)
+        elif path == "/healthz":
+            await _say(send, 200, "alive")
+        elif path == "/readyz":
+            wrong = "draining" if self._gate.draining else await self._ready()
+            await _say(send, 503 if wrong else 200, wrong or "ready")
+        else:
+            await self._pages(scope, receive, send)
+
+
+async def _say(send: Send, status: int, text: str) -> None:
+    body = text.encode() + b"\n"
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,199 @@
+"""The road under /v1: a plain ASGI callable, no framework in between.
+
+A request becomes an exchange, the exchange takes the journey, and the reply is written: bytes as they came where the
+caller's dialect is the provider's wire and nobody edited, encoded from canonical events otherwise.
+"""
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, MutableMapping
+from time import monotonic, time_ns
+from typing import Any
+
+from headgate.core.errors import (
+    BodyTooLarge,
+    CallerHungUp,
+    GatewayError,
+    InternalFault,
+    InvalidRequest,
+    MethodNotAllowed,
+    ShuttingDown,
+    UnknownPath,
+)
+from headgate.core.ids import IdSource, request_id_text
+from headgate.edge.hangup import Hangups
+from headgate.edge.paths import Paths
+from headgate.edge.reply_headers import reply_headers
+from headgate.edge.settings import ServerSettings
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
+from headgate.exchange.stage import Proceed
+
+__all__ = ["Gate", "Receive", "Scope", "Send"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Any]
+Send = Callable[[Any], Any]
+
+_JSON = (b"content-type", b"application/json")
+_SSE = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    # nginx and its kin buffer replies unless told not to; a buffered stream is no stream.
+    (b"x-accel-buffering", b"no"),
+]
+
+log = logging.getLogger("headgate.edge")
+
+
+class Gate:
+    """Serves the dialects. `proceed` is the journey; it may be swapped between two requests."""
+
+    def __init__(
+        self,
+        *,
+        proceed: Proceed,
+        paths: Paths,
+        settings: ServerSettings,
+        ids: IdSource,
+    ) -> None:
+        self.proceed = proceed
+        self.settings = settings
+        self.draining = False
+        """The process is stopping: new requests are refused, those under way go on."""
+        self.in_flight = 0
+        self._paths = paths
+        self._ids = ids
+        self._hangups = Hangups(seconds=settings.drain_time, most=settings.max_drains)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received_at = monotonic()
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        path = scope["path"]
+        dialect = self._paths.dialect(scope["method"], path, headers)
+        exchange = Exchange(
+            id=self._ids.next(),
+            dialect=dialect,
+            body=b"",
+            headers=headers,
+            received_at=received_at,
+            started_ns=time_ns(),
+            path=path,
+        )
+        self.in_flight += 1
+        watch = self._hangups.watch(scope, exchange)
+        try:
+            self._admit(scope["method"], path)
+            exchange.body = await self._body(headers, receive)
+            if scope["method"] == "POST":
+                exchange.peek = dialect.peek(exchange.body)
+            reply = exchange.reply = await self.proceed(exchange)
+            await self._write(exchange, reply, send)
+        except GatewayError as error:
+            await self._refuse(exchange, error, send)
+        except asyncio.CancelledError:
+            if not exchange.hung_up:
+                raise
+            exchange.error = exchange.error or CallerHungUp("the caller closed the connection before the answer was complete")
+        except Exception as bug:
+            log.exception("request %s failed inside Headgate", request_id_text(exchange.id))
+            text = f"Headgate failed on this request; its log has the details under {request_id_text(exchange.id)}"
+            await self._refuse(exchange, InternalFault(text, detail=repr(bug)[:500]), send)
+        finally:
+            watch.over()
+            self.in_flight -= 1
+            await self._close(exchange)
+
+    def _admit(self, method: str, path: str) -> None:
+        if self.draining:
+            raise ShuttingDown("Headgate is stopping; send the request again in a moment", retry_after=1.0)
+        if (method, path) in self._paths.known:
+            return
+        if path in self._paths.paths:
+            raise MethodNotAllowed(f"{path} does not take {method}")
+        raise UnknownPath(f"nothing is served at {path[:200]}; the paths are {', '.join(sorted(self._paths.paths))}")
+
+    async def _body(self, headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
+        limit = self.settings.max_body
+        for name, value in headers:
+            if name == b"content-length" and int(value) > limit:
+                raise BodyTooLarge(f"the body has {int(value):,} bytes; at most {limit:,} are taken (`server.max_body`)")
+            if name == b"content-encoding" and value != b"identity":
+                raise InvalidRequest("send the body without content-encoding: compressed requests are not taken")
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+        pieces, size = [body], len(body)
+        while message.get("more_body"):
+            message = await receive()
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > limit:
+                raise BodyTooLarge(f"the body is over {limit:,} bytes (`server.max_body`)")
+        return b"".join(pieces)
+
+    async def _write(self, exchange: Exchange, reply: Reply, send: Send) -> None:
+        if reply.frames is not None:
+            await self._stream(exchange, reply, send)
+            return
+        answer = reply.answer
+        body = reply.body if reply.body is not None and reply.wire == exchange.dialect.name else None
+        if body is None:
+            if answer is None:
+                raise RuntimeError("a reply has neither frames nor an answer")
+            body = exchange.dialect.whole(answer)
+        headers = reply_headers(exchange)
+        headers.append(_JSON)
+        headers.append((b"content-length", b"%d" % len(body)))
+        exchange.bytes_out = len(body)
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, exchange: Exchange, reply: Reply, send: Send) -> None:
+        frames = reply.frames
+        assert frames is not None
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply_headers(exchange) + _SSE})
+        passes = reply.wire == exchange.dialect.name
+        encoder = None if passes else exchange.dialect.encoder(exchange.peek)
+        sent = 0
+        try:
+            async for frame in frames:
+                data = frame.data if encoder is None else encoder.feed(frame.events)
+                if data and not exchange.hung_up:
+                    sent += len(data)
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+            last = exchange.trailer() if exchange.trailer is not None else b""
+        except GatewayError as error:
+            # Status and content are out: the only honest end left is an explicit error event.
+            exchange.error = exchange.error or error
+            encoder = encoder or exchange.dialect.encoder(exchange.peek)
+            last = encoder.fail(error, request_id_text(exchange.id))
+        finally:
+            await frames.aclose()  # type: ignore[attr-defined]
+        exchange.bytes_out = sent + len(last)
+        if not exchange.hung_up:
+            await send({"type": "http.response.body", "body": last})
+
+    async def _refuse(self, exchange: Exchange, error: GatewayError, send: Send) -> None:
+        exchange.error = error
+        if exchange.hung_up:
+            return
+        status, headers, body = exchange.dialect.problem(error, request_id_text(exchange.id))
+        headers = [*headers, *reply_headers(exchange, refused=True), (b"content-length", b"%d" % len(body))]
+        if isinstance(error, BodyTooLarge):
+            # The rest of the body is not worth reading.
+            headers.append((b"connection", b"close"))
+        exchange.bytes_out = len(body)
+        exchange.status = status
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _close(self, exchange: Exchange) -> None:
+        try:
+            # The task may be cancelled already; what must be closed is closed all the same.
+            if exchange.closers:
+                await asyncio.shield(exchange.aclose())
+        except Exception:
+            log.exception("closing request %s", request_id_text(exchange.id))

@@ -1,0 +1,37 @@
+"""How Headgate listens, and how much it takes from strangers."""
+from __future__ import annotations
+
+from typing import Literal
+
+from headgate.core.section import Duration, Section, Size
+
+__all__ = ["ServerSettings"]
+
+
+class ServerSettings(Section, frozen=True):
+    """Where Headgate listens and keeps its data, and the bounds every request must stay within."""
+
+    listen: str = "127.0.0.1:8080"
+    """`HOST:PORT`. Anything but loopback needs `auth = "keys"`."""
+    database: str = "sqlite:///headgate.db"
+    """`sqlite:///PATH`, relative to the working directory; the journal lies beside it."""
+    auth: Literal["keys", "none"] = "keys"
+    """`keys`: every request under /v1 carries a key. `none`: anybody who reaches the port may ask; loopback only."""
+    max_body: Size = Size(32_000_000)
+    """A request's body, at most."""
+    max_headers: Size = Size(65_536)
+    """Request line and headers together, at most."""
+    max_header_count: int = 200
+    """Headers of one request, at most."""
+    request_time: Duration = Duration(60)
+    """From a request's first byte to its last; slower ones are closed, so that slow senders cannot hold connections."""
+    keep_alive: Duration = Duration(75)
+    """How long a connection may idle between two requests."""
+    write_stall: Duration = Duration(60)
+    """How long a caller may refuse to read its reply before it counts as gone."""
+    drain_time: Duration = Duration(10)
+    """After a hang-up, how long the provider's answer is still read, so that its usage is billed as it was."""
+    max_drains: int = 100
+    """Answers drained at the same time, at most; beyond it a hang-up ends the call at once and usage is estimated."""
+    shutdown_time: Duration = Duration(30)
+    """How long requests under way may take to end when the process is told to stop."""

@@ -1,0 +1,64 @@
+"""One call to one endpoint, as it goes on."""
+from __future__ import annotations
+
+from headgate.core.errors import GatewayError
+from headgate.core.messages import StopReason
+from headgate.core.usage import Usage
+from headgate.providers.port import Endpoint
+
+__all__ = ["Attempt"]
+
+
+class Attempt:
+    """What is known of one call. Dispatch fills it; the record stage reads it when the exchange closes.
+
+    Times are `time.monotonic()` seconds (uvloop's own clock has steps of 1 ms); 0.0 means "did not happen".
+    """
+
+    __slots__ = (
+        "connected_at",
+        "endpoint",
+        "ended_at",
+        "error",
+        "finish_reason",
+        "first_byte_at",
+        "first_content_at",
+        "id",
+        "number",
+        "reached_provider",
+        "reported_model",
+        "seen_completion",
+        "sent_at",
+        "started_at",
+        "status",
+        "upstream_request_id",
+        "usage",
+        "wire",
+    )
+
+    def __init__(self, *, id: int, number: int, endpoint: Endpoint, wire: str, started_at: float) -> None:  # noqa: A002
+        self.id = id
+        """Time-ordered, like a request's."""
+        self.number = number
+        """From 1."""
+        self.endpoint = endpoint
+        self.wire = wire
+        self.started_at = started_at
+        self.connected_at = 0.0
+        """0.0 on a reused connection."""
+        self.sent_at = 0.0
+        self.first_byte_at = 0.0
+        self.first_content_at = 0.0
+        self.ended_at = 0.0
+        self.status = 0
+        """The provider's HTTP status; 0 if none came."""
+        self.reported_model = ""
+        self.upstream_request_id = ""
+        self.finish_reason: StopReason | None = None
+        self.usage: Usage | None = None
+        """As the provider reported it; None if it did not."""
+        self.seen_completion = 0
+        """Estimate of answer tokens that came, for when `usage` is None; 0 if there was nothing to estimate."""
+        self.error: GatewayError | None = None
+        self.reached_provider = False
+        """May the provider have seen the request, so that it may bill it?"""

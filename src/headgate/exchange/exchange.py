@@ -1,0 +1,179 @@
+"""All that is known of one request so far."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from headgate.core.messages import ChatRequest, EmbeddingsRequest
+from headgate.exchange.dialect import Dialect, Peek
+
+if TYPE_CHECKING:
+    from headgate.core.errors import GatewayError
+    from headgate.exchange.attempt import Attempt
+    from headgate.exchange.caller import Caller
+    from headgate.exchange.reply import Reply
+    from headgate.providers.port import Endpoint
+
+__all__ = ["Exchange", "Observer"]
+
+CLOSE_SECONDS = 10.0
+"""How long one thing that must be closed may take: a slow goodbye must not keep the rest open."""
+
+
+class Observer(Protocol):
+    """Whoever writes things down (the record stage). Called by dispatch; never waits."""
+
+    def attempt_opened(self, exchange: Exchange, attempt: Attempt) -> None:
+        """A call is about to leave. What this writes is on disk before the provider can see the call."""
+        ...
+
+    def attempt_closed(self, exchange: Exchange, attempt: Attempt) -> None:
+        """The call is over, whatever its end."""
+        ...
+
+
+class Exchange:
+    """One request and everything stages have found out about it. Created by the edge, passed down the journey.
+
+    A stage may read everything and set the fields of its own subject. What must happen at the end, whatever the end
+    (finished, refused, hung up, cancelled), is handed to `on_close`.
+    """
+
+    __slots__ = (
+        "_closers",
+        "_request",
+        "attempts",
+        "body",
+        "bytes_out",
+        "caller",
+        "candidates",
+        "dialect",
+        "edited",
+        "error",
+        "feature",
+        "headers",
+        "hung_up",
+        "id",
+        "notes",
+        "observer",
+        "path",
+        "peek",
+        "queued_seconds",
+        "received_at",
+        "reply",
+        "reply_headers",
+        "routed_model",
+        "session",
+        "started_ns",
+        "status",
+        "tags",
+        "trace_parent",
+        "trailer",
+        "user",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: int,  # noqa: A002
+        dialect: Dialect,
+        body: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        received_at: float,
+        started_ns: int,
+        path: str = "",
+    ) -> None:
+        """received_at: `time.monotonic()` when the request's head had come; started_ns: the same moment on the wall."""
+        self.id = id
+        self.dialect = dialect
+        self.body = body
+        """As the caller sent it. After `edit` it is stale: read `request`."""
+        self.headers = headers
+        self.path = path
+        self.received_at = received_at
+        self.started_ns = started_ns
+        self.peek = Peek()
+        self.caller: Caller | None = None
+        self.user = ""
+        self.session = ""
+        self.feature = ""
+        self.tags: dict[str, str] = {}
+        self.trace_parent = ""
+        """The caller's W3C traceparent, if it sent a valid one."""
+        self.candidates: Sequence[Endpoint] = ()
+        """Where the request may go, best first."""
+        self.routed_model = ""
+        """The model of our configuration that was chosen; the provider's name of it is on the attempt."""
+        self.attempts: list[Attempt] = []
+        self.observer: Observer | None = None
+        self.queued_seconds = 0.0
+        self.edited = False
+        """Has a stage changed the request, so that the caller's bytes no longer say it?"""
+        self.reply: Reply | None = None
+        self.reply_headers: list[tuple[bytes, bytes]] = []
+        """Headers that stages add to the reply."""
+        self.notes: dict[str, str] = {}
+        """Decisions worth recording, by name, in words."""
+        self.hung_up = False
+        """The caller has gone. Nothing is retried for them; what is under way is drained for its usage, within bounds."""
+        self.trailer: Callable[[], bytes] | None = None
+        """Called after a stream's last frame: an SSE comment that tells the caller what is known only then, such as cost."""
+        self.status = 200
+        """HTTP status sent to the caller."""
+        self.bytes_out = 0
+        """Length of the body sent to the caller."""
+        self.error: GatewayError | None = None
+        """How it ended, if not well; set by whoever saw the end last (dispatch, edge)."""
+        self._request: ChatRequest | EmbeddingsRequest | None = None
+        self._closers: list[Callable[[], Awaitable[None] | None]] = []
+
+    @property
+    def request(self) -> ChatRequest | EmbeddingsRequest:
+        """The request in canonical form, read from the body when first asked for. Raises MalformedBody, InvalidRequest.
+
+        To change it, call `edit`: changing it in place alone does not reach the provider."""
+        if self._request is None:
+            self._request = self.dialect.read(self.body)
+        return self._request
+
+    def edit(self, request: ChatRequest | EmbeddingsRequest) -> None:
+        """From here on, this is the request: it will be encoded afresh for the provider."""
+        self._request = request
+        self.edited = True
+
+    def header(self, name: bytes) -> str:
+        """The first value of a request header (lower-case name), or ""."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return ""
+
+    def on_close(self, closer: Callable[[], Awaitable[None] | None]) -> None:
+        """Call `closer` when the exchange is over: after the last byte or the hang-up. Last registered runs first."""
+        self._closers.append(closer)
+
+    @property
+    def closers(self) -> int:
+        """How many things wait to be closed."""
+        return len(self._closers)
+
+    def waited_seconds(self) -> float:
+        """Time spent waiting for providers so far, all attempts together: not our own doing."""
+        return sum((attempt.ended_at or attempt.first_content_at) - (attempt.sent_at or attempt.started_at) for attempt in self.attempts)
+
+    async def aclose(self) -> None:
+        """Run what `on_close` collected, each once, each within bounds, also when one of them fails.
+
+        Raises an ExceptionGroup afterwards if any did. Call it shielded from cancellation."""
+        failures: list[Exception] = []
+        while self._closers:
+            try:
+                pending = self._closers.pop()()
+                if pending is not None:
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await pending
+            except Exception as failure:  # noqa: BLE001 - collected, and raised together below
+                failures.append(failure)
+        if failures:
+            raise ExceptionGroup("closing an exchange", failures)

@@ -1,0 +1,24 @@
+"""A step of the journey."""
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
+
+__all__ = ["Proceed", "Stage"]
+
+Proceed = Callable[[Exchange], Awaitable[Reply]]
+"""The rest of the journey."""
+
+
+class Stage(Protocol):
+    """Does its part on the way down, lets the rest proceed, does its part on the way up.
+
+    May edit the request (`exchange.edit`), answer itself (return a Reply without proceeding), refuse (raise a
+    GatewayError), change the reply (`reply.with_frames`), and leave work for the end (`exchange.on_close`).
+    May be cancelled at any await: cleaning up belongs into `on_close` or `finally`, never behind a plain await.
+    """
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply: ...

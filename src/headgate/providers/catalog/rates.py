@@ -1,0 +1,54 @@
+"""What one model's tokens cost, and what one answer cost. Pure, in whole nano-dollars."""
+from __future__ import annotations
+
+import msgspec
+
+from headgate.core.usage import Usage
+
+__all__ = ["Rates", "Step", "cost_nanos"]
+
+_PER = 1_000_000
+
+
+class Step(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Nano-dollars per million tokens of each bucket: USD per million tokens times 10^9, so every list price is exact."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    cache_write_1h: int
+    reasoning: int
+    over: int = 0
+    """These prices hold for all tokens of a request whose prompt has more tokens than this."""
+
+
+class Rates(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Prices of one model at one time. Some vendors ask more for long prompts: hence steps, lowest first."""
+
+    steps: tuple[Step, ...]
+    per_request: int = 0
+    """Nano-dollars for each request, on top."""
+
+
+def cost_nanos(rates: Rates, usage: Usage) -> int:
+    """Nano-dollars for one answer, rounded half to even once, at the end."""
+    steps = rates.steps
+    step = steps[0]
+    if len(steps) > 1:
+        prompt = usage.prompt
+        for higher in steps[1:]:
+            if prompt > higher.over:
+                step = higher
+    total = (
+        usage.input * step.input
+        + usage.output * step.output
+        + usage.cache_read * step.cache_read
+        + usage.cache_write * step.cache_write
+        + usage.cache_write_1h * step.cache_write_1h
+        + usage.reasoning * step.reasoning
+    )
+    whole, rest = divmod(total, _PER)
+    if rest * 2 > _PER or (rest * 2 == _PER and whole & 1):
+        whole += 1
+    return whole + rates.per_request

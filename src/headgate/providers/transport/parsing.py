@@ -1,0 +1,178 @@
+"""Reply bytes to head, body pieces and an end: httptools with limits, and without trust in what follows a message."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import httptools
+
+from headgate.core.errors import UpstreamMalformed
+from headgate.providers.port import Headers
+from headgate.providers.transport.decoding import Decoder, decoder_for
+
+__all__ = ["HeadLimits", "ReplyParser"]
+
+_KEEPALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """How much of a head is read before the peer is taken for broken or hostile. Bytes, bytes, lines."""
+
+    head: int = 65_536
+    line: int = 16_384
+    count: int = 200
+
+
+class ReplyParser:
+    """Parses the replies of one connection, one after the other; `expect` before each."""
+
+    __slots__ = (
+        "_barren",
+        "_end",
+        "_extra",
+        "_fields",
+        "_limits",
+        "_no_body",
+        "_parser",
+        "_peer",
+        "_pieces",
+        "complete",
+        "ends_with_connection",
+        "headers",
+        "keep",
+        "keepalive_seconds",
+        "on_body",
+        "status",
+    )
+
+    def __init__(self, limits: HeadLimits, peer: str) -> None:
+        self._limits = limits
+        self._peer = peer
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # called by httptools without a Python frame in between
+        self._fields = self.headers = Headers()
+        self._parser = httptools.HttpResponseParser(self)
+        self.keepalive_seconds: float | None = None
+        self.expect(no_body=False)
+        self.keep = True
+
+    def expect(self, *, no_body: bool) -> None:
+        """The next bytes start a reply; with no_body (to HEAD) it ends with its head."""
+        self._no_body = no_body
+        self.status = 0
+        if self._fields:
+            self._fields = Headers()  # trailers of the reply before
+        self.complete = False
+        self.keep = True
+        self.ends_with_connection = False
+        self._barren = 0
+        self._end = 0
+        self._extra = False
+
+    def feed(self, data: bytes) -> None:
+        """Parse what came. Afterwards `status`, `complete` and `has_body` say how far it got; UpstreamMalformed."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            raise UpstreamMalformed(detail=f"{self._peer} changed the protocol, unasked") from None
+        except httptools.HttpParserError as error:
+            if not self.complete:
+                raise self._malformed(error) from None
+            self._extra = True
+        if self.complete:
+            if self._extra:
+                # The bytes behind a complete reply belong to nobody; neither does what else this peer says.
+                self.keep = False
+                del self._pieces[self._end :]
+        elif not self._pieces:
+            self._no_progress(len(data))
+        elif self._barren:
+            self._barren = 0
+
+    def take(self) -> bytes:
+        """The body bytes parsed since the last call."""
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return data
+
+    @property
+    def has_body(self) -> bool:
+        """Is there something to take?"""
+        return bool(self._pieces)
+
+    def decoder(self) -> Decoder | None:
+        """The decoder this body needs, after the head. What it undoes is taken out of the headers: the length and
+        the coding they tell are those of bytes that nobody will see. Raises UpstreamMalformed."""
+        coding = self.headers.first(b"content-encoding")
+        if coding is None or self._no_body or self.status in (204, 304):
+            return None
+        decoder = decoder_for(coding, self._peer)
+        hidden = (b"content-encoding", b"content-length")
+        self.headers[:] = [field for field in self.headers if field[0] not in hidden]
+        return decoder
+
+    # What httptools calls
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self._extra = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self.complete:
+            return
+        fields = self._fields
+        # What follows are trailers, or a second head nobody asked for: neither may reach the reply.
+        self._fields = Headers()
+        status = self._parser.get_status_code()
+        if status < 200:
+            return
+        self.status = status
+        self.headers = fields
+        known = dict(fields)
+        coding = known.get(b"transfer-encoding")
+        self.ends_with_connection = coding is None and b"content-length" not in known
+        if b"keep-alive" in known:
+            found = _KEEPALIVE_TIMEOUT.search(known[b"keep-alive"])
+            # A second less than promised: its clock started earlier than ours.
+            self.keepalive_seconds = max(0.0, int(found[1]) - 1.0) if found else None
+        if coding is not None and coding.strip().lower() != b"chunked":
+            raise ValueError(f"transfer-encoding `{coding[:40].decode('latin-1')}` is not supported")
+        self._check_head(fields)
+        if self._no_body:
+            self._complete(keep=False)
+
+    def on_message_complete(self) -> None:
+        if self.status and not self.complete:
+            self._complete(keep=self._parser.should_keep_alive())
+
+    # How
+
+    def _complete(self, *, keep: bool) -> None:
+        self.complete = True
+        self.keep = keep
+        self._end = len(self._pieces)
+
+    def _check_head(self, fields: Headers) -> None:
+        if len(fields) > self._limits.count:
+            raise ValueError(f"more than {self._limits.count} header lines")
+        sizes = [len(name) + len(value) + 4 for name, value in fields]
+        if sizes and (max(sizes) > self._limits.line or sum(sizes) > self._limits.head):
+            raise ValueError(f"a header line over {self._limits.line} or a head over {self._limits.head} bytes")
+
+    def _no_progress(self, size: int) -> None:
+        """Bytes that bring no body are an unfinished head, trailers or chunk extensions; none of them may be endless."""
+        self._barren += size
+        if self._barren > self._limits.head:
+            raise UpstreamMalformed(detail=f"{self._peer} sent over {self._limits.head} bytes of head or trailers")
+
+    def _malformed(self, error: Exception) -> UpstreamMalformed:
+        cause = error.__context__ if isinstance(error.__context__, ValueError) else error
+        return UpstreamMalformed(detail=f"{self._peer}: {cause}"[:300])

@@ -1,0 +1,375 @@
+"""A streamed chat completion, read chunk by chunk.
+
+Servers differ in almost everything but the shape of a text delta. What is known and borne: role marks and empty
+deltas; `delta: null`; `finish_reason: ""`; usage on every chunk, on the last one with choices, or on one of its own
+without choices; Azure's first chunk, which carries filter results alone; reasoning as `reasoning_content` or
+`reasoning`; tool calls whose deltas lack an index, repeat their id, all have index 0, or name the tool late; the old
+`function_call`; errors as a chunk, as a named event, or as a plain body; no `[DONE]` at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from headgate.core.errors import UpstreamCut, UpstreamMalformed
+from headgate.core.events import (
+    Begin,
+    End,
+    Event,
+    Failure,
+    OpaqueDelta,
+    Stop,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallBegin,
+    ToolCallDelta,
+    UsageReport,
+    events_of,
+)
+from headgate.core.frame import Frame
+from headgate.core.messages import Opaque, Text, Thinking
+from headgate.core.usage import Usage
+from headgate.providers.wires.openai_chat.reply import (
+    Timings,
+    UsageReply,
+    arguments_text,
+    extra_of,
+    pieces_of,
+    read_answer,
+    stop_of,
+    usage_of,
+)
+from headgate.providers.wires.openai_chat.request import NAME
+from headgate.providers.wires.openai_errors import is_error_body, stream_refusal
+from headgate.providers.wires.sse import SseSplitter, sse_blocks, sse_event
+
+__all__ = ["ChatStream"]
+
+
+_UNSAID = msgspec.Raw()
+
+
+class _Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class _CallDelta(msgspec.Struct, gc=False):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: str | list[msgspec.Raw] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_CallDelta] | None = None
+    function_call: _Function | None = None
+
+
+class _ChunkChoice(msgspec.Struct, gc=False):
+    index: int = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    """What is read of every chunk; the rest is skipped unread."""
+
+    choices: list[_ChunkChoice] | None = None
+    usage: UsageReply | None = None
+    timings: Timings | None = None
+    error: msgspec.Raw = _UNSAID
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What is read of the first chunk, once."""
+
+    id: str | None = None
+    model: str | None = None
+    created: int | float | None = None
+
+
+_CHUNK = msgspec.json.Decoder(_Chunk)
+_HEAD = msgspec.json.Decoder(_Head)
+_DONE = b"[DONE]"
+
+
+class _Call:
+    """A tool call being streamed. Until its name has come it has not begun for anybody else."""
+
+    __slots__ = ("begun", "held", "id", "index", "name")
+
+    def __init__(self, index: int, call_id: str) -> None:
+        self.index = index
+        self.id = call_id
+        self.name = ""
+        self.begun = False
+        self.held = ""
+
+
+class _Calls:
+    """The tool calls of one choice: finds out which one a delta continues."""
+
+    __slots__ = ("_by_wire_index", "_calls", "_choice")
+
+    def __init__(self, choice: int) -> None:
+        self._choice = choice
+        self._calls: list[_Call] = []
+        self._by_wire_index: dict[int, _Call] = {}
+
+    def add(self, delta: _CallDelta, events: list[Event]) -> None:
+        function = delta.function or _Function()
+        call = self._call_of(delta, function)
+        arguments = arguments_text(function.arguments) if function.arguments else ""
+        if call.begun:
+            if arguments:
+                events.append(ToolCallDelta(index=call.index, arguments=arguments, choice=self._choice))
+            return
+        call.name = function.name or call.name
+        call.held += arguments
+        if call.name:
+            self._begin(call, events)
+
+    def close(self, events: list[Event]) -> None:
+        """The choice has stopped: a call that never got a name is told all the same."""
+        for call in self._calls:
+            if not call.begun:
+                self._begin(call, events)
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def _begin(self, call: _Call, events: list[Event]) -> None:
+        call.begun = True
+        events.append(ToolCallBegin(index=call.index, id=call.id, name=call.name, choice=self._choice))
+        if call.held:
+            events.append(ToolCallDelta(index=call.index, arguments=call.held, choice=self._choice))
+            call.held = ""
+
+    def _call_of(self, delta: _CallDelta, function: _Function) -> _Call:
+        if delta.index is not None:
+            known = self._by_wire_index.get(delta.index)
+            # Some servers give every parallel call index 0: another id with a name is another call.
+            if known is None or (delta.id and delta.id != known.id and function.name and known.begun):
+                known = self._by_wire_index[delta.index] = self._new(delta.id)
+            return known
+        if delta.id:
+            same = next((call for call in self._calls if call.id == delta.id), None)
+            return same or self._new(delta.id)
+        if not self._calls or (function.name and self._calls[-1].begun):
+            return self._new(None)
+        return self._calls[-1]
+
+    def _new(self, call_id: str | None) -> _Call:
+        index = len(self._calls)
+        call = _Call(index, call_id or f"call_{self._choice}_{index}")
+        self._calls.append(call)
+        return call
+
+
+class ChatStream:
+    """Decodes one stream. See `StreamDecoder`."""
+
+    __slots__ = (
+        "_begun",
+        "_calls",
+        "_done",
+        "_hide_usage",
+        "_open",
+        "_refused",
+        "_splitter",
+        "_stopped",
+        "_usage",
+    )
+
+    def __init__(self, *, hide_usage: bool = False) -> None:
+        self._splitter = SseSplitter()
+        self._hide_usage = hide_usage
+        self._begun = False
+        self._open: set[int] = set()
+        """Choices that have begun and not stopped."""
+        self._stopped: set[int] = set()
+        self._calls: dict[int, _Calls] = {}
+        self._usage: Usage | None = None
+        self._done = False
+        self._refused = False
+
+    def feed(self, data: bytes) -> Frame | None:
+        """The events `data` completes. Raises UpstreamMalformed."""
+        splitter = self._splitter
+        said = splitter.feed(data)
+        taken = splitter.taken
+        if not taken:
+            return None
+        events: list[Event] = []
+        hidden: set[bytes] = set()
+        for name, payload in said:
+            if self._take(name, payload, events) and self._hide_usage:
+                hidden.add(payload)
+        return Frame(_without(taken, hidden) if hidden else taken, events)
+
+    def finish(self) -> Frame | None:
+        """What was still held. Raises UpstreamCut, or UpstreamMalformed if the body was no event stream."""
+        rest = self._splitter.rest()
+        if self._splitter.plain:
+            return self._whole(rest)
+        events: list[Event] = []
+        data = rest
+        last = sse_event(rest) if rest else None
+        if last is not None and not (self._done or self._refused):
+            try:
+                self._take(*last, events)
+            except UpstreamMalformed:
+                raise UpstreamCut(detail=f"in the middle of an event: {rest[-120:]!r}") from None
+            data = rest.rstrip(b"\r\n") + b"\n\n"  # the blank line that the caller needs to see the event
+        if not (self._done or self._refused):
+            if self._open or not self._stopped:
+                raise UpstreamCut(detail="the stream ended without `finish_reason` or `[DONE]`")
+            self._done = True
+            events.append(End())
+        return Frame(data, events) if data or events else None
+
+    def _take(self, name: bytes, payload: bytes, events: list[Event]) -> bool:
+        """Read one event. Is it there for usage alone?"""
+        if self._done or self._refused:
+            return False
+        if payload == _DONE:
+            self._end(events)
+            return False
+        try:
+            chunk = _CHUNK.decode(payload)
+        except (ValueError, RecursionError) as error:
+            self._fail(name, payload, events, f"a chunk that is none ({error}): {payload[:120]!r}")
+            return False
+        if chunk.error is not _UNSAID and bytes(chunk.error) != b"null":
+            self._fail(name, payload, events, "")
+            return False
+        choices = chunk.choices
+        if choices:
+            if not self._begun:
+                self._begin(payload, events)
+            for choice in choices:
+                self._take_choice(choice, events)
+        elif chunk.usage is None and (name == b"error" or is_error_body(payload)):
+            self._fail(name, payload, events, "")
+            return False
+        if chunk.usage is None and chunk.timings is None:
+            return False
+        usage = usage_of(chunk.usage, chunk.timings)
+        if usage is not None and usage != self._usage:
+            if not self._begun:
+                self._begin(payload, events)
+            self._usage = usage
+            events.append(UsageReport(usage=usage))
+        return not choices
+
+    def _begin(self, payload: bytes, events: list[Event]) -> None:
+        try:
+            head = _HEAD.decode(payload)
+            extra = extra_of(payload)
+        except ValueError as error:
+            raise UpstreamMalformed(detail=f"a chunk of another shape ({error})") from None
+        self._begun = True
+        events.append(
+            Begin(id=head.id or "", model=head.model or "", created=int(head.created or 0), extra=extra)
+        )
+
+    def _take_choice(self, choice: _ChunkChoice, events: list[Event]) -> None:
+        number = choice.index
+        if number not in self._open:
+            if number in self._stopped:
+                return
+            self._open.add(number)
+        delta = choice.delta
+        if delta is not None:
+            content = delta.content
+            if content and type(content) is str:
+                # Reasoning first: a chunk with both is the border between them.
+                if delta.reasoning_content or delta.reasoning:
+                    self._take_rare(delta, number, events)
+                    delta = None
+                events.append(TextDelta(text=content, choice=number))
+            if delta is not None:
+                self._take_rare(delta, number, events)
+        if choice.finish_reason:
+            self._stop(choice, events)
+
+    def _take_rare(self, delta: _Delta, number: int, events: list[Event]) -> None:
+        reasoning = delta.reasoning_content or delta.reasoning
+        if reasoning:
+            events.append(ThinkingDelta(text=reasoning, choice=number))
+        if type(delta.content) is list:
+            _take_pieces(delta.content, number, events)
+        if delta.refusal:
+            events.append(TextDelta(text=delta.refusal, choice=number, kind="refusal"))
+        if delta.tool_calls:
+            calls = self._calls_of(number)
+            for call in delta.tool_calls:
+                calls.add(call, events)
+        if delta.function_call is not None:
+            self._calls_of(number).add(_CallDelta(index=0, function=delta.function_call), events)
+
+    def _calls_of(self, number: int) -> _Calls:
+        calls = self._calls.get(number)
+        if calls is None:
+            calls = self._calls[number] = _Calls(number)
+        return calls
+
+    def _stop(self, choice: _ChunkChoice, events: list[Event]) -> None:
+        number = choice.index
+        calls = self._calls.get(number)
+        if calls is not None:
+            calls.close(events)
+        reason, sequence = stop_of(choice.finish_reason or "", choice.stop_reason, called=bool(calls))
+        self._open.discard(number)
+        self._stopped.add(number)
+        events.append(Stop(reason=reason, sequence=sequence, choice=number))
+
+    def _end(self, events: list[Event]) -> None:
+        if not self._begun:
+            raise UpstreamMalformed(detail="the stream ended with `[DONE]` before anything was said")
+        for calls in self._calls.values():
+            calls.close(events)
+        self._done = True
+        events.append(End())
+
+    def _fail(self, name: bytes, payload: bytes, events: list[Event], problem: str) -> None:
+        if problem and name != b"error" and not is_error_body(payload):
+            raise UpstreamMalformed(detail=problem)
+        self._refused = True
+        events.append(Failure(error=stream_refusal(NAME, payload)))
+
+    def _whole(self, body: bytes) -> Frame:
+        """JSON came instead of events: an error, or the whole answer from a server that does not stream."""
+        if is_error_body(body):
+            return Frame(body, [Failure(error=stream_refusal(NAME, body))])
+        # Not passed as it is: the caller waits for events.
+        return Frame(None, events_of(read_answer(body)))
+
+
+def _take_pieces(pieces: Sequence[msgspec.Raw], number: int, events: list[Event]) -> None:
+    for raw in pieces:
+        for part in pieces_of(raw):
+            if isinstance(part, Thinking):
+                events.append(ThinkingDelta(text=part.text, choice=number))
+            elif isinstance(part, Text):
+                events.append(TextDelta(text=part.text, choice=number))
+            elif isinstance(part, Opaque):
+                events.append(OpaqueDelta(wire=NAME, name="", raw=b"", part=part.raw))
+
+
+def _without(taken: bytes, hidden: set[bytes]) -> bytes:
+    """The blocks of `taken` but for those whose data is in `hidden`."""
+    kept = []
+    for block in sse_blocks(taken):
+        event = sse_event(block)
+        if event is None or event[1] not in hidden:
+            kept.append(block)
+    return b"".join(kept)

@@ -1,0 +1,75 @@
+"""The wire itself: how the pieces of this package stand behind the port's names."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from headgate.core.errors import GatewayError, UnsupportedRequest
+from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
+from headgate.providers.port import Headers
+from headgate.providers.wires.openai_chat.reply import read_answer
+from headgate.providers.wires.openai_chat.request import NAME, ChatBody, splice_chat
+from headgate.providers.wires.openai_chat.stream import ChatStream
+from headgate.providers.wires.openai_errors import http_refusal
+
+__all__ = ["OpenAIChat"]
+
+
+class OpenAIChat:
+    """OpenAI's chat completions. The keywords say in what the servers that speak it differ."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        *,
+        max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens",
+        ask_usage: bool = True,
+        send_reasoning: bool = False,
+        send_top_k: bool = False,
+    ) -> None:
+        """How this server is spoken to.
+
+        max_tokens_field:  how a limit on the answer is said. OpenAI's reasoning models refuse `max_tokens`, older servers
+                           ignore `max_completion_tokens`.
+        ask_usage:         ask for usage at the end of streams (`stream_options`); some older servers refuse the field.
+        send_reasoning:    send earlier reasoning back as `reasoning_content`, as DeepSeek, vLLM and llama.cpp read it;
+                           else it is dropped.
+        send_top_k:        send `top_k` that came in another vendor's dialect; OpenAI refuses it, vLLM and llama.cpp take it.
+        """
+        self._max_tokens_field = max_tokens_field
+        self._ask_usage = ask_usage
+        self._send_reasoning = send_reasoning
+        self._send_top_k = send_top_k
+
+    def encode(self, request: ChatRequest | EmbeddingsRequest, model: str) -> bytes:
+        """The body that asks for `request`. Raises UnsupportedRequest for what chat completions cannot say."""
+        if not isinstance(request, ChatRequest):
+            raise UnsupportedRequest("Chat completions give no embeddings; ask for a model that does")
+        body = ChatBody(
+            request,
+            model,
+            max_tokens_field=self._max_tokens_field,
+            ask_usage=self._ask_usage,
+            send_reasoning=self._send_reasoning,
+            send_top_k=self._send_top_k,
+        )
+        return msgspec.json.encode(body.fields())
+
+    def splice(self, body: bytes, model: str) -> bytes:
+        """The caller's body with the model's name replaced and, if it streams, usage asked for."""
+        return splice_chat(body, model, ask_usage=self._ask_usage)
+
+    def decode(self, body: bytes) -> Answer:
+        """A whole answer. Raises UpstreamMalformed."""
+        return read_answer(body)
+
+    def decoder(self, *, hide_usage: bool = False) -> ChatStream:
+        """A decoder for one stream."""
+        return ChatStream(hide_usage=hide_usage)
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
+        """The error behind a reply that is not 2xx."""
+        return http_refusal(NAME, status, headers, body)

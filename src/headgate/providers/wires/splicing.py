@@ -1,0 +1,69 @@
+"""Change one top-level field of a JSON object and leave every other byte as the caller wrote it.
+
+The quick way cuts the value out where it stands. It is taken only when it cannot be fooled: the key occurs as a key
+exactly once in the whole body and no key is written with escapes. Else the top level alone is decoded, its values
+kept as raw bytes, and joined again.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from headgate.core.errors import MalformedBody
+
+__all__ = ["add_field", "replace_model", "top_level"]
+
+_MODEL_KEY = re.compile(rb'"model"\s*:\s*')
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def replace_model(body: bytes, model: str) -> bytes:
+    """`body` with its top-level `model` set to `model`; the very same object if it says so already.
+
+    Raises MalformedBody when `body` is no JSON object."""
+    value = msgspec.json.encode(model)
+    span = _only_model(body)
+    if span is None:
+        fields = top_level(body)
+        fields["model"] = msgspec.Raw(value)
+        return msgspec.json.encode(fields)
+    start, end = span
+    return body if body[start:end] == value else b"".join((body[:start], value, body[end:]))
+
+
+def _only_model(body: bytes) -> tuple[int, int] | None:
+    """Where the value of the one key `model` stands; None if there is another or it might be hidden."""
+    if b"\\u006" in body:  # the letters of `model` written as escapes would begin like this
+        return None
+    found = None
+    at = body.find(b'"model"')
+    while at >= 0:
+        key = _MODEL_KEY.match(body, at)
+        # The same word not followed by a colon is a value, as in `"enum": ["model"]`.
+        if key is not None:
+            if found is not None:
+                return None
+            found = _STRING.match(body, key.end())
+            if found is None:
+                return None
+        at = body.find(b'"model"', at + 7)
+    return found.span() if found is not None else None
+
+
+def top_level(body: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of a JSON object, their values byte for byte; of a name that occurs twice the last one.
+
+    Raises MalformedBody when `body` is no JSON object."""
+    try:
+        return _TOP_LEVEL.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedBody(f"The body is not a JSON object: {error}") from None
+
+
+def add_field(body: bytes, name: str, value: bytes) -> bytes:
+    """`body`, a JSON object with at least one field and none of that name, with the field added at its end."""
+    end = body.rindex(b"}")
+    return b"".join((body[:end], b",", msgspec.json.encode(name), b":", value, body[end:]))

@@ -1,0 +1,119 @@
+"""Cut a stream of server-sent events into events, however the bytes come in pieces.
+
+The rules are those of the HTML standard (section "Server-sent events"), with two leniencies that real servers need:
+the byte order mark may stand before any event, and a body that plainly is no event stream (it begins like JSON) is
+kept apart in `plain`, so that its error can be read. A lone carriage return ends no line here: no model server was
+seen to write one.
+"""
+
+from __future__ import annotations
+
+import re
+
+from headgate.core.errors import UpstreamMalformed
+
+__all__ = ["MAX_EVENT_BYTES", "SseSplitter", "sse_blocks", "sse_event"]
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+"""The longest event held while its end has not come."""
+
+_BLANK_LINE = re.compile(rb"\n\r?\n")
+_BOM = b"\xef\xbb\xbf"
+
+
+class SseSplitter:
+    """Splits one stream. After each `feed`, `taken` holds the exact bytes that the returned events were cut from."""
+
+    __slots__ = ("_begun", "_held", "_held_bytes", "_tail", "plain", "taken")
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._tail = b""
+        self._begun = False
+        self.taken = b""
+        """Every block completed by the last `feed`, byte for byte, comments and pings too; b"" if there was none."""
+        self.plain = False
+        """The body is no event stream but begins like JSON; all of it is held, and `rest` returns it."""
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """The events completed by `data`, each as (name, data); the name is b"" if the event has none.
+
+        Raises UpstreamMalformed for an event over MAX_EVENT_BYTES, and for HTML."""
+        # By far the most common: one whole event of one line, as OpenAI's chat wire writes them.
+        whole = data[:6] == b"data: " and data[-2:] == b"\n\n" and data.find(b"\n") == len(data) - 2
+        if whole and self._begun and not self._held:
+            self.taken = data
+            return [(b"", data[6:-2].removesuffix(b"\r"))]
+        if self._held:
+            # An event in many pieces is joined only when its end has come, or each piece would copy all before it.
+            if self._begun and (self.plain or _BLANK_LINE.search(self._tail + data) is None):
+                self._hold(data)
+                self.taken = b""
+                return []
+            data = self.rest() + data
+        if not self._begun:
+            self._sniff(data)
+        end = 0 if self.plain else _end_of_last_block(data)
+        self.taken = taken = data[:end]
+        if end < len(data):
+            self._hold(data[end:])
+        return [event for block in sse_blocks(taken) if (event := sse_event(block)) is not None]
+
+    def rest(self) -> bytes:
+        """What is held after the last complete event, and let go of. To be asked at the end of the body."""
+        rest = b"".join(self._held)
+        self._held, self._held_bytes, self._tail = [], 0, b""
+        return rest
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        self._tail = (self._tail + data[-2:])[-2:]
+        if self._held_bytes > MAX_EVENT_BYTES:
+            self._held = []
+            raise UpstreamMalformed(detail=f"an event of the stream is over {MAX_EVENT_BYTES} bytes")
+
+    def _sniff(self, data: bytes) -> None:
+        start = data.removeprefix(_BOM).lstrip()[:1]
+        if not start or _BOM.startswith(data):
+            return
+        self._begun = True
+        if start == b"<":
+            raise UpstreamMalformed(detail=f"HTML instead of an event stream: {data[:120]!r}")
+        self.plain = start in b"{["
+
+
+def _end_of_last_block(data: bytes) -> int:
+    """Up to where `data` is complete blocks. Line feeds right after a blank line belong to what precedes them."""
+    at = data.rfind(b"\n\n")
+    end = at + 2 if at >= 0 else 0
+    if b"\r" in data:
+        for found in _BLANK_LINE.finditer(data, max(0, end - 1)):
+            end = found.end()
+    return end
+
+
+def sse_blocks(data: bytes) -> list[bytes]:
+    """The blocks of `data`, each with its line ends: joined again they are `data`."""
+    blocks = []
+    start = 0
+    for found in _BLANK_LINE.finditer(data):
+        blocks.append(data[start : found.end()])
+        start = found.end()
+    if start < len(data):
+        blocks.append(data[start:])
+    return blocks
+
+
+def sse_event(block: bytes) -> tuple[bytes, bytes] | None:
+    """Name and data of one block; None if it has no data (a comment, a ping, a bare `event:`)."""
+    name = b""
+    lines = []
+    for line in block.removeprefix(_BOM).split(b"\n"):
+        field, _, value = line.removesuffix(b"\r").partition(b":")
+        if field == b"data":
+            lines.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ")
+    return (name, b"\n".join(lines)) if lines else None

@@ -1,0 +1,59 @@
+"""What stands in the journal: an `Opened` when a call is about to leave, a `Closed` when the request is over.
+
+A journal may be read by a newer Headgate after an update: new fields go to the end and have a default.
+"""
+from __future__ import annotations
+
+import msgspec
+
+from headgate.providers.catalog.rates import Rates
+from headgate.stores.spans import AttemptRow, RequestRow
+
+__all__ = ["Bill", "Body", "Closed", "Entry", "Opened"]
+
+
+class Body(msgspec.Struct, array_like=True, frozen=True):
+    """A prompt or an answer on its way into the store."""
+
+    kind: str
+    data: bytes
+    size: int
+    """Bytes it had; more than `data` has if the end was cut off."""
+
+
+class Bill(msgspec.Struct, array_like=True, frozen=True):
+    """By which prices an attempt is billed: the operator's own, or those the list has under `price_key`."""
+
+    price_key: str = ""
+    own: Rates | None = None
+
+
+class Opened(msgspec.Struct, array_like=True, tag=1, frozen=True):
+    """A call is about to leave. Written for each attempt; enough to settle the request if nothing follows."""
+
+    request: RequestRow
+    """As far as it is known."""
+    attempt: AttemptRow
+    bill: Bill
+    body_size: int = 0
+    """Bytes of the prompt, which the prompt's tokens are estimated from if it is not kept."""
+    body: Body | None = None
+    """The prompt; with the first attempt only."""
+    earlier: tuple[AttemptRow, ...] = ()
+    """The attempts before this one, which are over."""
+    earlier_bills: tuple[Bill, ...] = ()
+
+
+class Closed(msgspec.Struct, array_like=True, tag=2, frozen=True):
+    """A request is over. Costs are still missing: `cost_label` says how the tokens were got, the writer prices them."""
+
+    request: RequestRow
+    attempts: tuple[AttemptRow, ...] = ()
+    bills: tuple[Bill, ...] = ()
+    """One for each attempt."""
+    body: Body | None = None
+    """The prompt, if no `Opened` has brought it."""
+    reply: Body | None = None
+
+
+Entry = Opened | Closed

@@ -1,0 +1,161 @@
+"""The journal: what happened, appended to a file of this process by one write per turn of the event loop.
+
+    <directory>/<name>.lock             held (flock) while the process lives, so that a later one knows when it is dead
+    <directory>/<name>-000001.journal   entries: length and CRC-32 (4 bytes each, little-endian), then msgpack
+
+No entry spans two files. Without `fsync` the bytes are the kernel's when the write returns: a killed process loses
+nothing, a power cut may. A write that fails (disk full) is tried again every second; meanwhile up to `BACKLOG_BYTES`
+wait in memory, and what is over that is dropped and counted. The request goes on in every case.
+"""
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import struct
+import threading
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from headgate.core.clock import Clock
+from headgate.records.entries import Closed, Entry
+from headgate.stores.sink import Position
+
+__all__ = ["BACKLOG_BYTES", "HEADER", "Journal", "segment_path"]
+
+_log = logging.getLogger("headgate.records")
+
+HEADER = struct.Struct("<II")
+BACKLOG_BYTES = 16_000_000
+_RETRY_SECONDS = 1.0
+_COMPLAIN_SECONDS = 60.0
+
+
+def segment_path(directory: Path, name: str, number: int) -> Path:
+    """Where the segment of this number lies."""
+    return directory / f"{name}-{number:06d}.journal"
+
+
+class Journal:
+    """This process's own journal. `append` belongs to the event loop's thread; `end` and the counters to any."""
+
+    def __init__(self, directory: Path, clock: Clock, *, fsync: bool = False, segment_bytes: int = 64_000_000) -> None:
+        """Makes the directory and takes the lock. Raises OSError."""
+        self.directory = directory
+        self.name = f"{clock.wall_ns() // 1_000_000}-{os.getpid()}-{os.urandom(2).hex()}"
+        self.end = Position(1, 0)
+        """Up to where entries are written and readable."""
+        self.drops = 0
+        """Entries that could not be written and are gone."""
+        self.appended = 0
+        self._clock = clock
+        self._fsync = fsync
+        self._segment_bytes = segment_bytes
+        self._encode_into = msgspec.msgpack.Encoder().encode_into
+        self._pending = bytearray()
+        self._scheduled = False
+        self._complained = -_COMPLAIN_SECONDS
+        self._lost: list[int] = []
+        self._lost_lock = threading.Lock()
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock_fd = os.open(directory / f"{self.name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._fd = self._open_segment(1)
+
+    def _open_segment(self, number: int) -> int:
+        path = segment_path(self.directory, self.name, number)
+        return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+
+    def append(self, entry: Entry) -> None:
+        """Take an entry. It is in the file at the end of this turn of the event loop, before anything scheduled later
+        in it; outside an event loop, when this returns. Never raises."""
+        pending = self._pending
+        start = len(pending)
+        if start > BACKLOG_BYTES:
+            self._drop(entry)
+            return
+        body = start + HEADER.size
+        pending += b"\0\0\0\0\0\0\0\0"
+        self._encode_into(entry, pending, body)
+        with memoryview(pending) as view, view[body:] as written:
+            HEADER.pack_into(view, start, len(written), crc32(written))
+        self.appended += 1
+        if not self._scheduled:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+                self._scheduled = True
+            except RuntimeError:
+                self.flush()
+
+    def _drop(self, entry: Entry) -> None:
+        self.drops += 1
+        if isinstance(entry, Closed):
+            with self._lost_lock:
+                self._lost.append(entry.request.id)
+
+    def take_lost(self) -> list[int]:
+        """Ids of requests whose end was dropped since this was last asked."""
+        with self._lost_lock:
+            lost, self._lost = self._lost, []
+        return lost
+
+    def flush(self) -> None:
+        """Write what was appended, in one write."""
+        self._scheduled = False
+        if not self._pending or self._fd < 0:
+            return
+        try:
+            if self.end.offset >= self._segment_bytes:
+                self._rotate()
+            self._write()
+        except OSError as failure:
+            self._complain(failure)
+            try:
+                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self.flush)
+                self._scheduled = True
+            except RuntimeError:
+                return
+
+    def _write(self) -> None:
+        segment, offset = self.end.segment, self.end.offset
+        written = 0
+        try:
+            while written < len(self._pending):
+                with memoryview(self._pending) as view:
+                    written += os.write(self._fd, view[written:])
+            if self._fsync:
+                os.fsync(self._fd)
+        except OSError:
+            # Half an entry may be in the file: what comes next must not stand behind it.
+            os.ftruncate(self._fd, offset)
+            raise
+        self.end = Position(segment, offset + written)
+        self._pending.clear()
+
+    def _rotate(self) -> None:
+        number = self.end.segment + 1
+        fd = self._open_segment(number)
+        os.close(self._fd)
+        self._fd = fd
+        self.end = Position(number, 0)
+
+    def _complain(self, failure: OSError) -> None:
+        now = self._clock.monotonic()
+        if now - self._complained >= _COMPLAIN_SECONDS:
+            self._complained = now
+            _log.error(
+                "the journal in %s cannot be written (%s): %d bytes wait in memory, %d entries are lost; free some space",
+                self.directory, failure.strerror, len(self._pending), self.drops,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Write what is left and let the lock go. The files stay for the writer. Idempotent."""
+        if self._fd < 0:
+            return
+        self.flush()
+        os.close(self._fd)
+        os.close(self._lock_fd)
+        self._fd = self._lock_fd = -1

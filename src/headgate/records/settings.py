@@ -1,0 +1,22 @@
+"""What is recorded, and how carefully."""
+from __future__ import annotations
+
+from headgate.core.section import Duration, Section, Size
+
+__all__ = ["RecordSettings"]
+
+
+class RecordSettings(Section):
+    """What is recorded, and how carefully. Spans (who, when, which model, tokens, cost) are always recorded."""
+
+    content: bool = True
+    """Keep prompts and answers. Off: they are written nowhere, not into the journal either."""
+    content_limit: Size = Size(1_000_000)
+    """Bytes kept of one prompt or answer; what is over is cut off and marked."""
+    fsync: bool = False
+    """Wait for the disk at every write to the journal. Off, a killed process loses nothing; a power cut may lose the
+    last second. On, each turn of the event loop waits for the disk."""
+    segment: Size = Size(64_000_000)
+    """Size at which the journal begins a new file; files that are stored are deleted."""
+    drain: Duration = Duration(5.0)
+    """How long shutting down waits for the journal to be stored; the rest is stored at the next start."""

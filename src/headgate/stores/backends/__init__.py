@@ -1,0 +1,1 @@
+"""One package per engine, known to compose alone. No engine imports another."""

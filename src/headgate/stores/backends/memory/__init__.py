@@ -1,0 +1,107 @@
+"""Everything in memory, gone with the process: for tests, and for a gateway that shall leave nothing behind."""
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+
+import msgspec
+
+from headgate.stores.errors import KeyExists
+from headgate.stores.keys import KeyRecord
+from headgate.stores.sink import Batch, Position
+from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
+
+__all__ = ["MemoryKeys", "MemorySpans"]
+
+
+class MemorySpans:
+    """See `SpanStore` and `SpanSink`: written by one thread, read by another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: dict[int, RequestRow] = {}
+        self._attempts: dict[int, dict[int, AttemptRow]] = {}
+        self._contents: dict[str, Content] = {}
+        self._positions: dict[str, Position] = {}
+
+    def write(self, batch: Batch) -> None:
+        """See `SpanSink`."""
+        with self._lock:
+            for row in batch.requests:
+                self._requests.setdefault(row.id, row)
+            for attempt in batch.attempts:
+                self._attempts.setdefault(attempt.request_id, {}).setdefault(attempt.number, attempt)
+            for content in batch.contents:
+                self._contents.setdefault(content.hash, content)
+            self._positions[batch.journal] = batch.position
+
+    def position(self, journal: str) -> Position:
+        """See `SpanSink`."""
+        with self._lock:
+            return self._positions.get(journal, Position())
+
+    def forget(self, journal: str) -> None:
+        """See `SpanSink`."""
+        with self._lock:
+            self._positions.pop(journal, None)
+
+    def close(self) -> None:
+        """See `SpanSink`."""
+
+    async def request(self, request_id: int) -> RequestRow | None:
+        """See `SpanStore`."""
+        return self._requests.get(request_id)
+
+    async def attempts(self, request_id: int) -> Sequence[AttemptRow]:
+        """See `SpanStore`."""
+        with self._lock:
+            found = self._attempts.get(request_id, {})
+            return [found[number] for number in sorted(found)]
+
+    async def content(self, content_hash: str) -> Content | None:
+        """See `SpanStore`."""
+        return self._contents.get(content_hash)
+
+    async def latest(self, limit: int) -> Page:
+        """See `SpanStore`."""
+        with self._lock:
+            rows = list(self._requests.values())
+        return Page(len(rows), rows[max(len(rows) - limit, 0) :])
+
+    async def after(self, position: int, limit: int) -> Page:
+        """See `SpanStore`."""
+        with self._lock:
+            rows = list(self._requests.values())[position : position + limit]
+        return Page(position + len(rows), rows)
+
+
+class MemoryKeys:
+    """See `KeyStore` and `Installation`."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, KeyRecord] = {}
+        self._secret = os.urandom(32)
+
+    async def all(self) -> Sequence[KeyRecord]:
+        """See `KeyStore`."""
+        return sorted(self._records.values(), key=lambda record: (record.created_ns, record.id))
+
+    async def add(self, record: KeyRecord) -> None:
+        """See `KeyStore`."""
+        for other in self._records.values():
+            if record.id == other.id or record.name == other.name or record.hash == other.hash:
+                raise KeyExists(f"a key `{record.name}` ({record.id}) is there already: choose another name")
+        self._records[record.id] = record
+
+    async def revoke(self, key_id: str, at_ns: int) -> bool:
+        """See `KeyStore`."""
+        record = self._records.get(key_id)
+        if record is None or record.revoked_ns is not None:
+            return False
+        self._records[key_id] = msgspec.structs.replace(record, revoked_ns=at_ns)
+        return True
+
+    async def secret(self) -> bytes:
+        """See `Installation`."""
+        return self._secret

@@ -1,0 +1,9 @@
+"""One SQLite file in WAL mode: the default. Spans come from one writer's thread, keys and reads from another."""
+from __future__ import annotations
+
+from headgate.stores.backends.sqlite.connection import Database
+from headgate.stores.backends.sqlite.keys import SqliteKeys
+from headgate.stores.backends.sqlite.sink import SqliteSink
+from headgate.stores.backends.sqlite.spans import SqliteSpans
+
+__all__ = ["Database", "SqliteKeys", "SqliteSink", "SqliteSpans"]

@@ -1,0 +1,157 @@
+"""The database file: opened, brought to the present schema, and asked questions in a thread of its own."""
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from headgate.stores.backends.sqlite.migrate import upgrade
+from headgate.stores.errors import StoreTooNew, StoreUnavailable
+
+__all__ = ["VERSIONS", "Database", "connect"]
+
+T = TypeVar("T")
+
+VERSIONS = ("0001",)
+"""Every revision in `migrations/versions`, oldest first; a test holds the two equal."""
+
+BUSY_SECONDS = 5.0
+_LONGEST_TEXT = 500
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that begins no transactions by itself. Raises StoreUnavailable.
+
+    synchronous=NORMAL: a power cut may lose the last transactions but never harms the file; a killed process loses none."""
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA temp_store=MEMORY")
+    except sqlite3.Error as error:
+        raise unavailable(path, error) from error
+    return connection
+
+
+def unavailable(path: Path, error: sqlite3.Error) -> StoreUnavailable:
+    """What to raise for an error of the driver."""
+    return StoreUnavailable(f"database {path}: {str(error)[:_LONGEST_TEXT]}")
+
+
+class Database:
+    """One file and what is needed to talk to it. Made without touching the disk; `prepare` or the first question does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._prepared = False
+        self._preparing = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        # One thread: SQLite has one writer anyway, and reads are short.
+        self._thread: ThreadPoolExecutor | None = None
+
+    def prepare(self) -> None:
+        """Create the file, or bring an older one to the present schema. Any thread, any number of times, any number
+        of processes at once. Raises StoreTooNew, StoreUnavailable."""
+        with self._preparing:
+            if not self._prepared:
+                try:
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    # Prompts are in it: nobody else on the machine needs to read them.
+                    os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+                except OSError as error:
+                    raise StoreUnavailable(f"database {self.path}: {error}") from error
+                _bring_up_to_date(self.path)
+                self._prepared = True
+
+    def open(self) -> sqlite3.Connection:
+        """A new connection to the prepared file, for the caller alone."""
+        self.prepare()
+        return connect(self.path)
+
+    async def run(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask in the database's own thread. Raises StoreUnavailable."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="headgate-database")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = self.open()
+        try:
+            return question(self._connection)
+        except sqlite3.OperationalError as error:
+            raise unavailable(self.path, error) from error
+
+    async def probe(self) -> None:
+        """A real write and read, for `/readyz`. Raises StoreUnavailable."""
+        await self.run(_write_and_read)
+
+    async def close(self) -> None:
+        """Finish what is being asked and let go. Idempotent; a later question opens anew."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.get_running_loop().run_in_executor(thread, self._let_go)
+            thread.shutdown(wait=True)
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _write_and_read(connection: sqlite3.Connection) -> None:
+    stamp = os.urandom(8)
+    connection.execute("INSERT OR REPLACE INTO installation (name, value) VALUES ('probe', ?)", (stamp,))
+    row = connection.execute("SELECT value FROM installation WHERE name = 'probe'").fetchone()
+    if row is None:
+        raise sqlite3.OperationalError("a row that was just written is not there")
+
+
+def _bring_up_to_date(path: Path) -> None:
+    connection = connect(path)
+    try:
+        # Exclusive from the start: of two processes that find no tables, one waits and then finds them.
+        connection.execute("BEGIN EXCLUSIVE")
+        version = _version(connection)
+        if version is None:
+            _create(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise unavailable(path, error) from error
+    finally:
+        connection.close()
+    if version is None or version == VERSIONS[-1]:
+        return
+    if version not in VERSIONS:
+        raise StoreTooNew(
+            f"database {path} has schema {version}, this Headgate knows up to {VERSIONS[-1]}: "
+            f"start the newer Headgate that wrote it, or point `server.database` at another file"
+        )
+    upgrade(path)
+
+
+def _version(connection: sqlite3.Connection) -> str | None:
+    found: Any = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+    if found is None:
+        return None
+    row: Any = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else ""
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """The present schema at once, marked as if every migration had run: a new file needs no Alembic (1.7 s to import)."""
+    schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    for statement in schema.split(";\n"):
+        # Not executescript: it would commit the transaction that keeps a second process out.
+        connection.execute(statement)
+    connection.execute(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+        "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (VERSIONS[-1],))

@@ -1,0 +1,32 @@
+"""Write `schema.sql`, the tables as SQLite is told them: `python -m headgate.stores.backends.sqlite.schema`.
+
+A test fails when the file is not what this would write.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from headgate.stores.tables import metadata
+
+__all__ = ["schema_sql"]
+
+
+def schema_sql() -> str:
+    """All tables and indexes of `headgate.stores.tables`, one statement after the other."""
+    dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+    statements = ["-- Written by headgate.stores.backends.sqlite.schema from headgate.stores.tables. Do not edit."]
+    for table in metadata.sorted_tables:
+        statements.append(f"{str(CreateTable(table).compile(dialect=dialect)).strip()};")
+        statements += [
+            f"{str(CreateIndex(index).compile(dialect=dialect)).strip()};"
+            for index in sorted(table.indexes, key=lambda index: str(index.name))
+        ]
+    lines = "\n\n".join(statements).replace("\t", "  ").splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("schema.sql").write_text(schema_sql(), encoding="utf-8")

@@ -1,0 +1,75 @@
+"""Spans in: batches from the writer's thread, one transaction each."""
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from headgate.stores.backends.sqlite.connection import Database, unavailable
+from headgate.stores.backends.sqlite.contents import ContentWriter
+from headgate.stores.backends.sqlite.statements import Insert
+from headgate.stores.sink import Batch, Position
+from headgate.stores.spans import AttemptRow, RequestRow
+
+__all__ = ["SqliteSink"]
+
+_REQUESTS = Insert("request", RequestRow.__struct_fields__)
+_ATTEMPTS = Insert("attempt", AttemptRow.__struct_fields__)
+_SET_POSITION = 'INSERT OR REPLACE INTO journal_position (journal, segment, "offset") VALUES (?, ?, ?)'
+_GET_POSITION = 'SELECT segment, "offset" FROM journal_position WHERE journal = ?'
+
+_astuple = msgspec.structs.astuple
+
+
+class SqliteSink:
+    """The one that writes spans. Belongs to one thread; connects when first used, so that this happens there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: sqlite3.Connection | None = None
+        self._contents = ContentWriter()
+
+    def write(self, batch: Batch) -> None:
+        """See `SpanSink`."""
+        connection = self._open()
+        try:
+            # IMMEDIATE: waits for another process's transaction here, and never fails half-way for having only read before.
+            connection.execute("BEGIN IMMEDIATE")
+            _REQUESTS.run(connection, [_astuple(row) for row in batch.requests])
+            _ATTEMPTS.run(connection, [_astuple(row) for row in batch.attempts])
+            self._contents.write(connection, batch.contents)
+            connection.execute(_SET_POSITION, (batch.journal, batch.position.segment, batch.position.offset))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._contents.rolled_back()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise unavailable(self._database.path, error) from error
+        self._contents.committed()
+
+    def position(self, journal: str) -> Position:
+        """See `SpanSink`."""
+        row: Any = self._run(_GET_POSITION, (journal,)).fetchone()
+        return Position(*row) if row else Position()
+
+    def forget(self, journal: str) -> None:
+        """See `SpanSink`."""
+        self._run("DELETE FROM journal_position WHERE journal = ?", (journal,))
+
+    def _run(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
+        try:
+            return self._open().execute(statement, values)
+        except sqlite3.Error as error:
+            raise unavailable(self._database.path, error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._database.open()
+        return self._connection
+
+    def close(self) -> None:
+        """See `SpanSink`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,68 @@
+"""Spans out: short questions, each answered in the database's thread."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sqlite3 import Connection
+from typing import Any
+
+import msgspec
+
+from headgate.stores.backends.sqlite.connection import Database
+from headgate.stores.backends.sqlite.contents import read_content
+from headgate.stores.backends.sqlite.statements import column_list
+from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
+
+__all__ = ["SqliteSpans"]
+
+# Only names of our own fields go into these texts.
+_REQUEST = f"SELECT stored, {column_list(RequestRow)} FROM request "  # noqa: S608
+_ATTEMPTS = f"SELECT {column_list(AttemptRow)} FROM attempt WHERE request_id = ? ORDER BY number"  # noqa: S608
+
+
+class SqliteSpans:
+    """See `SpanStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def request(self, request_id: int) -> RequestRow | None:
+        """See `SpanStore`."""
+        page = await self._page("WHERE id = ?", (request_id,))
+        return page.rows[0] if page.rows else None
+
+    async def attempts(self, request_id: int) -> Sequence[AttemptRow]:
+        """See `SpanStore`."""
+
+        def ask(connection: Connection) -> list[AttemptRow]:
+            rows = connection.execute(_ATTEMPTS, (request_id,)).fetchall()
+            return [msgspec.convert(row, AttemptRow, strict=False) for row in rows]
+
+        return await self._database.run(ask)
+
+    async def content(self, content_hash: str) -> Content | None:
+        """See `SpanStore`."""
+        return await self._database.run(lambda connection: read_content(connection, content_hash))
+
+    async def latest(self, limit: int) -> Page:
+        """See `SpanStore`."""
+        page = await self._page("ORDER BY stored DESC LIMIT ?", (limit,))
+        position = page.position
+        if not page.rows:
+            position = await self._database.run(_last_stored)
+        return Page(position, page.rows[::-1])
+
+    async def after(self, position: int, limit: int) -> Page:
+        """See `SpanStore`."""
+        page = await self._page("WHERE stored > ? ORDER BY stored LIMIT ?", (position, limit))
+        return Page(max(position, page.position), page.rows)
+
+    async def _page(self, which: str, values: tuple[Any, ...]) -> Page:
+        rows = await self._database.run(lambda connection: connection.execute(_REQUEST + which, values).fetchall())
+        # strict=False: SQLite keeps true and false as 1 and 0.
+        found = [msgspec.convert(row[1:], RequestRow, strict=False) for row in rows]
+        return Page(max((row[0] for row in rows), default=0), found)
+
+
+def _last_stored(connection: Connection) -> int:
+    (last,) = connection.execute("SELECT coalesce(max(stored), 0) FROM request").fetchone()
+    return int(last)

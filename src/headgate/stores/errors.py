@@ -1,0 +1,20 @@
+"""What can go wrong with a store, whatever engine is behind it."""
+from __future__ import annotations
+
+__all__ = ["KeyExists", "StoreError", "StoreTooNew", "StoreUnavailable"]
+
+
+class StoreError(Exception):
+    """Anything a store raises on purpose."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be read or written now: locked for too long, disk full, file gone. Trying again may help."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer Headgate. This one does not touch it."""
+
+
+class KeyExists(StoreError):
+    """A key of that id or name is there already."""

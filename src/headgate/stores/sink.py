@@ -1,0 +1,50 @@
+"""The writing side of the span store: batches, each with the place in the journal it was read up to."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from headgate.stores.spans import AttemptRow, Content, RequestRow
+
+__all__ = ["Batch", "Position", "SpanSink"]
+
+
+class Position(msgspec.Struct, frozen=True, order=True):
+    """A place in a journal: everything before it is stored. Ordered as the journal is."""
+
+    segment: int = 0
+    offset: int = 0
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """What is stored together or not at all."""
+
+    journal: str
+    """Name of the journal it was read from."""
+    position: Position
+    requests: Sequence[RequestRow] = ()
+    attempts: Sequence[AttemptRow] = ()
+    contents: Sequence[Content] = ()
+
+
+class SpanSink(Protocol):
+    """Stores batches. Called by one thread, which may wait. All raise StoreUnavailable; then nothing was stored."""
+
+    def write(self, batch: Batch) -> None:
+        """Store all of it and its position in one transaction. What is there already is left as it is, so that a
+        journal may be read twice."""
+        ...
+
+    def position(self, journal: str) -> Position:
+        """How far this journal is stored; its beginning if it is not known."""
+        ...
+
+    def forget(self, journal: str) -> None:
+        """The journal is stored to its end and about to be deleted."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection. Idempotent; a later call connects anew."""
+        ...

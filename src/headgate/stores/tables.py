@@ -1,0 +1,122 @@
+"""The tables, for every SQL engine. Columns of the span tables are the fields of their rows, so the two cannot drift apart.
+
+This module is read by migrations and by tests. A running gateway does not import it: `import sqlalchemy` takes half a
+second. It starts from `backends/sqlite/schema.sql`, which a test holds equal to what stands here.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+from headgate.stores.spans import AttemptRow, RequestRow
+
+__all__ = ["attempt", "content", "content_segment", "installation", "journal_position", "key", "metadata", "request"]
+
+metadata = MetaData()
+
+_KINDS: dict[object, tuple[Any, Any]] = {
+    int: (BigInteger, text("0")),
+    bool: (Boolean, false()),
+    str: (Text, text("''")),
+}
+
+
+def _columns(row: type[msgspec.Struct], *, key: tuple[str, ...]) -> list[Column[Any]]:
+    columns = []
+    for field in msgspec.structs.fields(row):
+        if field.name in key:
+            columns.append(Column(field.name, BigInteger, nullable=False, primary_key=True, autoincrement=False))
+        elif field.type == int | None:
+            columns.append(Column(field.name, BigInteger, nullable=True))
+        else:
+            # Literal types are text; the row's type says which.
+            kind, default = _KINDS.get(field.type, _KINDS[str])
+            required = field.default is msgspec.NODEFAULT
+            columns.append(Column(field.name, kind, nullable=False, server_default=None if required else default))
+    return columns
+
+
+request = Table(
+    "request",
+    metadata,
+    # The order of storing: `tail` reads by it, because a long request has an old id and comes late.
+    Column("stored", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    *_columns(RequestRow, key=()),
+)
+Index("request_id", request.c.id, unique=True)
+# Each index costs the writer about a microsecond a row; requests without the field are not in it.
+for _name in ("key_id", "feature", "user"):
+    Index(f"request_{_name}", request.c[_name], request.c.id, sqlite_where=request.c[_name] != text("''"))
+
+# By request, then number: rows arrive in this order, and `show` finds a request's attempts side by side.
+attempt = Table(
+    "attempt", metadata, *_columns(AttemptRow, key=("request_id", "number")), sqlite_with_rowid=False
+)
+
+content_segment = Table(
+    "content_segment",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+"""Many contents joined and compressed together (zstandard), which costs a tenth of compressing each alone."""
+
+content = Table(
+    "content",
+    metadata,
+    Column("hash", Text, primary_key=True, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("segment_id", BigInteger, ForeignKey("content_segment.id"), nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Where in which segment a content lies; to delete one, its segment is written anew without it."""
+
+journal_position = Table(
+    "journal_position",
+    metadata,
+    Column("journal", Text, primary_key=True, nullable=False),
+    Column("segment", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+key = Table(
+    "key",
+    metadata,
+    Column("id", Text, primary_key=True, nullable=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=True),
+    Column("revoked_ns", BigInteger, nullable=True),
+    Column("team", Text, nullable=False, server_default=text("''")),
+    Column("tenant", Text, nullable=False, server_default=text("''")),
+    Column("models", Text, nullable=False, server_default=text("'[]'")),
+)
+"""`models` is a JSON array."""
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,1 @@
+"""What tests share. Fakes for users of the project live in `headgate.testing`, not here."""

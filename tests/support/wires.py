@@ -1,0 +1,87 @@
+"""Golden files for upstream wires: canonical requests, whole replies and streams, with what each must become."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from headgate.core.events import AnswerBuilder, Event, Failure
+from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
+from headgate.providers.port import Headers, StreamDecoder
+
+__all__ = ["JSON_VALUES", "UNHURRIED", "cases", "decode_stream", "embeddings_from", "headers", "plain_answer", "plain_events", "request_from"]
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A shared machine is slow at times; that is no finding."""
+
+_GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def cases(vendor: str, name: str) -> list[Any]:
+    """The cases of a golden file, each a mapping with at least `about`."""
+    found = json.loads((_GOLDEN / vendor / name).read_text())
+    assert isinstance(found, list)
+    return found
+
+
+def request_from(plain: dict[str, Any]) -> ChatRequest:
+    """A canonical request from its JSON."""
+    return msgspec.json.decode(json.dumps(plain), type=ChatRequest)
+
+
+def embeddings_from(plain: dict[str, Any]) -> EmbeddingsRequest:
+    """A canonical embeddings request from its JSON."""
+    return msgspec.json.decode(json.dumps(plain), type=EmbeddingsRequest)
+
+
+def plain_answer(answer: Answer) -> Any:
+    """An answer as JSON, raw parts included."""
+    return json.loads(msgspec.json.encode(answer))
+
+
+def plain_events(events: Iterable[Event]) -> list[Any]:
+    """Events as `[kind, {fields that are not defaults}]`."""
+    return [_plain_event(event) for event in events]
+
+
+def _plain_event(event: Event) -> list[Any]:
+    if isinstance(event, Failure):
+        return ["Failure", {"error": type(event.error).__name__, "message": event.error.detail}]
+    fields = {}
+    for field in msgspec.structs.fields(event):
+        value = getattr(event, field.name)
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        if value != default:
+            fields[field.name] = json.loads(msgspec.json.encode(value)) if field.name != "raw" else json.loads(value)
+    return [type(event).__name__, fields]
+
+
+def decode_stream(decoder: StreamDecoder, pieces: Iterable[bytes]) -> tuple[list[Event], bytes, Answer]:
+    """Feed all pieces and finish: the events, the passed bytes joined, the folded answer."""
+    events: list[Event] = []
+    passed = b""
+    for frame in [*(decoder.feed(piece) for piece in pieces), decoder.finish()]:
+        if frame is not None:
+            events += frame.events
+            passed += frame.data or b""
+    builder = AnswerBuilder()
+    for event in events:
+        builder.add(event)
+    return events, passed, builder.answer()
+
+
+def headers(**values: str) -> Headers:
+    """Reply headers; underscores in names become dashes."""
+    return Headers((name.replace("_", "-").encode(), value.encode()) for name, value in values.items())
