@@ -52,11 +52,7 @@ def judge(run: Run) -> list[Verdict]:
 
 
 def _to_nginx(scenario: str, figure: str) -> Callable[[Run], float | None]:
-    def ratio(run: Run) -> float | None:
-        ours, limit = run.figure(scenario, "headgate", figure), run.figure(scenario, "nginx", figure)
-        return ours / limit if ours is not None and limit else None
-
-    return ratio
+    return lambda run: run.to_nginx(scenario, "headgate", figure)
 
 
 def _ours(scenario: str, figure: str) -> Callable[[Run], float | None]:
@@ -66,7 +62,8 @@ def _ours(scenario: str, figure: str) -> Callable[[Run], float | None]:
 BUDGETS = (
     Budget("whole answer, CPU, writer included", 7, "× nginx", _to_nginx("whole", "cpu_us")),
     Budget("streamed token, CPU, 300 streams open", 2.5, "× nginx", _to_nginx("paced", "cpu_us_per_token")),
-    Budget("start to listening", 1.0, "s", _ours("cold", "listening_s")),
+    # The first answer comes after listening, so that a socket opened early cannot make this look better than it is.
+    Budget("start to listening and answering", 1.0, "s", _ours("cold", "answering_s")),
     Budget("idle memory", 120, "MB", _ours("cold", "idle_rss_mb")),
     Budget("memory of each of 10,000 open streams", 60, "kB", _ours("slow-10000", "kb_per_stream")),
 )

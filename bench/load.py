@@ -69,11 +69,11 @@ def closed_loop(target: Target, *, connections: int, seconds: float, work: Path)
     url = f"http://127.0.0.1:{target.port}{target.path}"
     options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
     command = [program, *options, "-s", str(ROOT / "bench" / "wrk.lua"), url, "--", str(headers), str(body)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)
-    for line in said.stdout.splitlines():
+    text = _run(command, patience=seconds + 60)
+    for line in text.splitlines():
         if line.startswith("RESULT "):
             return msgspec.json.decode(line[7:], type=ClosedLoop)
-    raise LoadFailed(f"wrk said: {(said.stderr or said.stdout).strip()[-300:]}")
+    raise LoadFailed(f"wrk said: {text.strip()[-300:]}")
 
 
 def open_loop(target: Target, *, rate: float, seconds: float, work: Path) -> OpenLoop:
@@ -114,6 +114,11 @@ def _client(module: str, target: Target, work: Path, patience: float, **options:
     command = [sys.executable, "-m", module, "--port", str(target.port), "--request", str(request)]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
+    return _run(command, patience=patience)
+
+
+def _run(command: list[str], *, patience: float) -> str:
+    name = command[2] if command[1] == "-m" else "wrk"
     try:
         said = subprocess.run(
             command,
@@ -125,7 +130,7 @@ def _client(module: str, target: Target, work: Path, patience: float, **options:
             env=clean_environment(),
         )
     except subprocess.TimeoutExpired:
-        raise LoadFailed(f"{module} did not end within {patience:.0f} s") from None
+        raise LoadFailed(f"{name} did not end within {patience:.0f} s") from None
     if said.returncode:
-        raise LoadFailed(f"{module}: {said.stderr.strip()[-400:]}")
+        raise LoadFailed(f"{name}: {said.stderr.strip()[-400:]}")
     return said.stdout

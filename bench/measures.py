@@ -67,9 +67,11 @@ class _Window:
         cpu = tree.cpu_seconds() - self._cpu_before
         reading = Reading({"rss_mb": self._peak / 1e6, "settle_s": settled})
         if recorded is not None:
-            reading.figures |= {"recorded_rows": recorded.rows, "recorded_s": recorded.seconds}
-            if recorded.rows != recorded.expected:
-                reading.warnings.append(f"records hold {recorded.rows} requests of {recorded.expected}")
+            gained = recorded.rows - recorded.before
+            reading.figures |= {"served": served.requests, "recorded": gained, "recorded_s": recorded.seconds}
+            # More rows than served requests are right: who hangs up before the upstream is asked is recorded too.
+            if gained < served.requests:
+                reading.warnings.append(f"records gained {gained} rows for {served.requests} requests served")
         return cpu, upstream_cpu, served, reading
 
     def _watch_memory(self) -> None:

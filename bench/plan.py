@@ -52,7 +52,7 @@ def most_streams() -> int:
 def full_plan() -> list[Scenario]:
     """All that `make bench` measures after the starts."""
     return [
-        _whole(seconds=4, rounds=3),
+        _whole(seconds=3, rounds=5),
         _latency(rate=20, seconds=5, rounds=2, slow_rounds=2),
         _latency(rate=500, seconds=4, rounds=2, slow_rounds=0),
         _large(seconds=4, rounds=3),
@@ -103,7 +103,7 @@ def _paced(*, rounds: int) -> Scenario:
     def measure(running: Running) -> Reading:
         return measures.paced(running, LANES["paced"], open_at_once=300, limit_seconds=120)
 
-    about = "300 streams open, 60 tokens each at 20 tokens/s, every token its own TCP segment"
+    about = "300 streams open, 100 tokens each at 20 tokens/s, every token its own TCP segment"
     return Scenario("paced", about, measure, rounds)
 
 

@@ -24,7 +24,7 @@ __all__ = ["Outcome", "Run", "Summary", "save", "summarise"]
 class Summary:
     """One contestant in one scenario. `figures` are medians over the rounds; `spread` is (lowest, highest)."""
 
-    rounds: int = 0
+    rounds: list[dict[str, float]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     spread: dict[str, tuple[float, float]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -59,11 +59,25 @@ class Run:
         summary = outcome.by_contestant.get(contestant) if outcome else None
         return summary.figures.get(name) if summary else None
 
+    def to_nginx(self, scenario: str, contestant: str, name: str) -> float | None:
+        """The median over the rounds of a figure's ratio to nginx's in the same round.
+
+        Neighbours on the machine make whole rounds dearer or cheaper for everybody; a ratio within a round
+        suffers less from that than a ratio of medians."""
+        outcome = self.outcomes.get(scenario)
+        ours = outcome.by_contestant.get(contestant) if outcome else None
+        limit = outcome.by_contestant.get("nginx") if outcome else None
+        if ours is None or limit is None:
+            return None
+        pairs = zip(ours.rounds, limit.rounds, strict=False)
+        ratios = [mine[name] / its[name] for mine, its in pairs if name in mine and its.get(name)]
+        return statistics.median(ratios) if ratios else None
+
 
 def summarise(readings: list[Reading], failure: str) -> Summary:
     """Bring the rounds of one contestant together. A median of two is their mean."""
     names = sorted({name for reading in readings for name in reading.figures})
-    summary = Summary(rounds=len(readings), failure=failure)
+    summary = Summary(rounds=[reading.figures for reading in readings], failure=failure)
     for name in names:
         values = [reading.figures[name] for reading in readings if name in reading.figures]
         summary.figures[name] = statistics.median(values)

@@ -86,7 +86,7 @@ class Runner:
         work.mkdir(parents=True)
         self._wake(None)
         last = min(starts, 2) if contestant.slow else starts
-        running = Running(contestant, self.upstream, self._ports.take(), work, asked=0)
+        running = Running(contestant, self.upstream, self._ports.take(), work, recorded=0)
         self._running[contestant.name] = self._awake = running
         found = [running.start]
         while len(found) < last:
@@ -99,12 +99,12 @@ class Runner:
             "answering_s": statistics.median(start.answering_seconds for start in again),
             **_idle(running),
         }
-        return Summary(rounds=len(found), figures=figures)
+        return Summary(rounds=[figures], figures=figures)
 
     def _again(self, running: Running) -> Running:
         contestant = running.contestant
         running.tree.stop()
-        started = Running(contestant, self.upstream, self._ports.take(), running.work, asked=running.asked)
+        started = Running(contestant, self.upstream, self._ports.take(), running.work, recorded=running.rows)
         self._running[contestant.name] = self._awake = started
         return started
 

@@ -57,7 +57,7 @@ LANES: dict[str, Lane] = {
         Lane("whole", "static", "", 1_000),
         Lane("large", "scripted", "/whole", 1_000_000),
         _stream_lane("burst", tokens=100, every_ms=0, per_write=25),
-        _stream_lane("paced", tokens=60, every_ms=50, per_write=1),
+        _stream_lane("paced", tokens=100, every_ms=50, per_write=1),
         _stream_lane("slow", tokens=10, every_ms=2_000, per_write=1),
     )
 }

@@ -135,28 +135,33 @@ def _outcome(run: Run, outcome: Outcome) -> Table:
     for name, summary in shown.items():
         title = run.contestants[name]["title"]
         rows.append([title, *(_cell(run, outcome, name, summary, column) for column in columns)])
-        if summary.failure:
-            notes.append(f"{title}: {summary.failure}")
-        notes += [f"{title}, {warning}" for warning in summary.warnings]
-        rows_recorded = summary.figures.get("recorded_rows")
-        if rows_recorded is not None:
-            late = summary.figures["recorded_s"]
-            notes.append(
-                f"{title}: its records held every request {late:.1f} s after the load ended"
-                * (not summary.warnings)
-            )
+        notes += _notes(title, summary)
     headings = ["", *(column.heading for column in columns)]
-    return Table(outcome.name, outcome.about, headings, rows, [note for note in notes if note])
+    return Table(outcome.name, outcome.about, headings, rows, notes)
 
 
 def _cell(run: Run, outcome: Outcome, name: str, summary: Summary, column: _Column) -> str:
-    value = summary.figures.get(column.figure)
+    if column.to_nginx:
+        value = None if name == "direct" else run.to_nginx(outcome.name, name, column.figure)
+    else:
+        value = summary.figures.get(column.figure)
     if value is None:
         return "failed" if summary.failure else "-"
-    if not column.to_nginx:
-        return column.show(value)
-    limit = run.figure(outcome.name, "nginx", column.figure)
-    return column.show(value / limit) if limit and name != "direct" else "-"
+    return column.show(value)
+
+
+def _notes(title: str, summary: Summary) -> list[str]:
+    notes = [f"{title}: {summary.failure}"] if summary.failure else []
+    notes += [f"{title}, {warning}" for warning in summary.warnings]
+    kept = [figures for figures in summary.rounds if "recorded" in figures]
+    if kept:
+        rows, served = sum(one["recorded"] for one in kept), sum(one["served"] for one in kept)
+        late = max(one["recorded_s"] for one in kept)
+        notes.append(
+            f"{title}: the upstream served {served:,.0f} requests, the records gained {rows:,.0f}; "
+            f"they had caught up {late:.1f} s after the load ended, at the latest"
+        )
+    return notes
 
 
 def _contestants(run: Run) -> Table:

@@ -81,8 +81,12 @@ class Upstream:
         )
         server = [sys.executable, "-m", "bench.upstream_server", "--port", str(self.scripted_port)]
         self.scripted = ProcessTree(server, log=work / "scripted.log", env=env, cwd=ROOT)
-        self.static.wait_listening(self.static_port, seconds=10)
-        self.scripted.wait_listening(self.scripted_port, seconds=10)
+        try:
+            self.static.wait_listening(self.static_port, seconds=10)
+            self.scripted.wait_listening(self.scripted_port, seconds=10)
+        except BaseException:
+            self.stop()
+            raise
 
     def port(self, lane: Lane) -> int:
         """The port that serves the lane."""

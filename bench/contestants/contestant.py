@@ -64,8 +64,8 @@ class Start:
 class Recorded:
     """Whether a gateway's own records have caught up with what it served."""
 
+    before: int
     rows: int
-    expected: int
     seconds: float
 
 
@@ -110,8 +110,8 @@ class Contestant(ABC):
         body = request_body(self.model(lane), size=lane.body_bytes, stream=lane.streamed)
         return Target(port, self.path(lane), body, self.headers(lane, upstream))
 
-    def recorded(self, expected: int, work: Path) -> Recorded | None:
-        """Wait until its records hold `expected` requests; None if it keeps none here."""
+    def recorded(self, before: int, more: int, work: Path) -> Recorded | None:
+        """Wait until its records hold `more` requests than `before`; None if it keeps none here."""
         return None
 
 
@@ -119,18 +119,13 @@ class Running:
     """A started contestant."""
 
     def __init__(
-        self, contestant: Contestant, upstream: Upstream, port: int, work: Path, *, asked: int
+        self, contestant: Contestant, upstream: Upstream, port: int, work: Path, *, recorded: int
     ) -> None:
         """Start it and wait for its first good answer. Raises StartFailed.
 
-        asked: requests that earlier starts left in the records in `work`."""
-        self.contestant, self.upstream, self.work, self.port, self.asked = (
-            contestant,
-            upstream,
-            work,
-            port,
-            asked,
-        )
+        recorded: requests that earlier starts left in the records in `work`."""
+        self.contestant, self.upstream, self.work, self.port = contestant, upstream, work, port
+        self.rows = recorded
         launch = contestant.launch(upstream, self.port, work)
         self.tree = ProcessTree(launch.command, log=work / "output.log", env=launch.env, cwd=launch.cwd)
         try:
@@ -140,6 +135,7 @@ class Running:
             self.tree.stop()
             raise
         self.start = Start(listening, answering)
+        self.recorded(1)
 
     def target(self, lane: Lane) -> Target:
         """Where and what to send for the lane."""
@@ -147,8 +143,10 @@ class Running:
 
     def recorded(self, more: int) -> Recorded | None:
         """Wait for the records of `more` further requests; None if it keeps none here."""
-        self.asked += more
-        return self.contestant.recorded(self.asked, self.work)
+        found = self.contestant.recorded(self.rows, more, self.work)
+        if found is not None:
+            self.rows = found.rows
+        return found
 
     def _first_answer(self, lane: Lane, seconds: float) -> float:
         target = self.target(lane)
@@ -156,7 +154,6 @@ class Running:
         while True:
             status, text = _ask(target)
             if status == 200:
-                self.asked += 1
                 return time.perf_counter() - self.tree.started_at
             if time.perf_counter() > deadline:
                 raise StartFailed(f"no good answer: HTTP {status} {text[:300]!r}; {self.tree.last_words()}")

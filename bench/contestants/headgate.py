@@ -56,13 +56,13 @@ class Headgate(Contestant):
     def headers(self, lane: Lane, upstream: Upstream) -> dict[str, str]:
         return {"authorization": f"Bearer {_KEY}"}
 
-    def recorded(self, expected: int, work: Path) -> Recorded:
+    def recorded(self, before: int, more: int, work: Path) -> Recorded:
         began = time.perf_counter()
         while True:
             rows = _count(work / "headgate.db")
             seconds = time.perf_counter() - began
-            if rows >= expected or seconds > _CATCH_UP_SECONDS:
-                return Recorded(rows, expected, seconds)
+            if rows >= before + more or seconds > _CATCH_UP_SECONDS:
+                return Recorded(before, rows, seconds)
             time.sleep(0.2)
 
     def _program(self) -> str:

@@ -1,9 +1,5 @@
-"""`python -m headgate` is the `headgate` command."""
-from __future__ import annotations
+"""`python -m headgate`."""
 
 from headgate.cli import main
 
-__all__: list[str] = []
-
-if __name__ == "__main__":
-    main()
+main()

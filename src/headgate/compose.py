@@ -11,8 +11,7 @@ from pathlib import Path
 from headgate.admission.keys import hash_key, new_key
 from headgate.admission.ring import KeyRing
 from headgate.admission.stage import Identify
-from headgate.config.loader import Configuration
-from headgate.config.model import Settings
+from headgate.config.model import Configuration, Settings
 from headgate.control.overview import Overviews
 from headgate.core.clock import SystemClock
 from headgate.core.errors import GatewayError
@@ -23,6 +22,7 @@ from headgate.dispatch.stage import Dispatch
 from headgate.edge.front import Front
 from headgate.edge.gate import Gate
 from headgate.edge.paths import Paths
+from headgate.exchange.stage import Stage
 from headgate.journey import journey
 from headgate.providers.adapters.anthropic import AnthropicAdapter, AnthropicSettings
 from headgate.providers.adapters.azure_openai import AzureOpenAIAdapter, AzureOpenAISettings
@@ -30,11 +30,12 @@ from headgate.providers.adapters.bedrock import BedrockAdapter, BedrockSettings
 from headgate.providers.adapters.gemini import GeminiAdapter, GeminiSettings
 from headgate.providers.adapters.openai import OpenAIAdapter, OpenAISettings
 from headgate.providers.catalog.book import PriceBook
-from headgate.providers.catalog.rates import own_rates
-from headgate.providers.catalog.settings import PriceSettings
+from headgate.providers.catalog.rates import Rates
+from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.providers.port import Adapter, Endpoint, Timeouts, Upstream
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.adapter import SimulatedAdapter
+from headgate.providers.simulated.server import SimulatedServer
 from headgate.providers.simulated.settings import SimulatedSettings
 from headgate.providers.simulated.upstream import SimulatedUpstream
 from headgate.providers.transport.client import Transport
@@ -47,7 +48,7 @@ from headgate.routing.stage import Router
 from headgate.stores.backends.sqlite import Database, SqliteKeys, SqliteSink, SqliteSpans
 from headgate.stores.keys import KeyRecord
 
-__all__ = ["Gateway", "ProbeResult", "build_provider", "database_path"]
+__all__ = ["Gateway", "ProbeResult", "Stores", "build_provider", "database_path", "open_stores", "own_rates_of", "probe", "simulated_server"]
 
 log = logging.getLogger("headgate")
 
@@ -94,6 +95,18 @@ def build_provider(settings: ProviderSettings) -> Provider:
     return Provider(settings, adapter, Transport(settings.transport))
 
 
+def own_rates_of(provider: Provider, model: str, price: PriceSettings | None = None) -> Rates | None:
+    """What a model costs by the operator's word or, if it is simulated, pretends to cost; None: ask the price list."""
+    if price is not None:
+        return own_rates(price)
+    return provider.upstream.own_price(model) if isinstance(provider.upstream, SimulatedUpstream) else None
+
+
+def simulated_server(settings: SimulatedSettings) -> SimulatedServer:
+    """The simulated provider, for `headgate simulate` to serve."""
+    return SimulatedServer(settings)
+
+
 def database_path(settings: Settings) -> Path:
     """Where the SQLite file of `server.database` lies."""
     return Path(settings.server.database.removeprefix("sqlite:///"))
@@ -109,6 +122,7 @@ class Gateway:
         """The key generated at the first start, to be shown once; None ever after."""
         settings = configuration.settings
         self._bootstrap_key = bootstrap_key
+        self._pepper = b""
         self._clock = SystemClock()
         self._providers: dict[str, Provider] = {}
         self._retired: set[asyncio.Task[None]] = set()
@@ -130,10 +144,8 @@ class Gateway:
         self._ring = KeyRing((), b"")
         self._overviews = Overviews(self)
         self._key_refresh: asyncio.Task[None] | None = None
-        record = Record(
-            self.journal, self._pricer, settings.records, lambda: self.configuration.hash, self._clock
-        )
-        stages = {
+        record = Record(self.journal, settings.records, lambda: self.configuration.hash, self._clock)
+        stages: dict[str, Stage] = {
             "record": record,
             "identify": Identify(self._ring, keys_required=settings.server.auth == "keys"),
             "route": self._router,
@@ -168,10 +180,8 @@ class Gateway:
             retired.cancel()
         for provider in self._providers.values():
             await provider.upstream.aclose()
-        self.journal.flush()
-        if not await asyncio.to_thread(self.writer.stop, float(self.configuration.settings.records.drain)):
+        if not await self.writer.aclose(float(self.configuration.settings.records.drain)):
             log.warning("some records are still in the journal; they are stored at the next start")
-        self.journal.close()
         await self.database.close()
 
     async def probe(self, name: str) -> ProbeResult:
@@ -197,7 +207,11 @@ class Gateway:
             make=self._endpoint,
             catch_all=next(iter(kinds)) if set(kinds.values()) == {"simulated"} else "",
         )
-        self._book.prefetch((endpoint.price_key, endpoint.model) for endpoint in directory.endpoints())
+        self._book.prefetch(
+            (endpoint.price_key, endpoint.model)
+            for endpoint in directory.endpoints()
+            if endpoint.price_key and endpoint.own_price is None
+        )
         return directory
 
     def _build_providers(self, settings: Settings) -> None:
@@ -215,6 +229,8 @@ class Gateway:
 
     async def _retire(self, provider: Provider) -> None:
         # Requests that began with it may still be using it: closing a client in use broke a peer's production once.
+        if isinstance(provider.upstream, Transport):
+            provider.upstream.retire()
         await asyncio.sleep(max(TimeoutSettings().total, *self._totals()))
         await provider.upstream.aclose()
 
@@ -234,7 +250,7 @@ class Gateway:
             region=region or settings.region,
             self_hosted=settings.self_hosted,
             price_key=settings.priced_as or ("" if settings.self_hosted else built.adapter.kind),
-            own_price=own_rates(price) if price is not None else None,
+            own_price=own_rates_of(built, model, price),
         )
 
     def _timeouts(self, feature: str) -> TimeoutSettings:
@@ -274,7 +290,7 @@ class Gateway:
     async def _not_ready(self) -> str:
         if self.writer.failed is not None:
             return f"the record writer has failed: {self.writer.failed}"
-        if not self.writer.is_ready:
+        if not self.writer.ready:
             return "starting: the record writer is opening the database and reading the price list"
         try:
             await self.database.probe()
@@ -284,6 +300,24 @@ class Gateway:
 
 
 _DEFAULT_TIMEOUTS = TimeoutSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the command line reads and writes beside a running gateway, or without one."""
+
+    spans: SqliteSpans
+    keys: SqliteKeys
+    database: Database
+
+    async def aclose(self) -> None:
+        await self.database.close()
+
+
+def open_stores(settings: Settings) -> Stores:
+    """The stores of an installation. Opened at first use, which raises StoreUnavailable, StoreTooNew."""
+    database = Database(database_path(settings))
+    return Stores(SqliteSpans(database), SqliteKeys(database), database)
 
 
 async def probe(name: str, provider: Provider, *, seconds: float = 10.0) -> ProbeResult:

@@ -41,7 +41,7 @@ def request_from(plain: dict[str, Any]) -> ChatRequest:
 
 def embeddings_from(plain: dict[str, Any]) -> EmbeddingsRequest:
     """A canonical embeddings request from its JSON."""
-    return msgspec.json.decode(json.dumps(plain), type=EmbeddingsRequest)
+    return EmbeddingsRequest(**plain)
 
 
 def plain_answer(answer: Answer) -> Any:

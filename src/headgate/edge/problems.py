@@ -3,6 +3,7 @@
 Dialects of one family share their bodies. A provider's refusal that is the caller's fault passes untouched to a
 caller who speaks that provider's own wire; everything else is said in Headgate's words.
 """
+
 from __future__ import annotations
 
 import math
@@ -125,7 +126,10 @@ def plain_response(error: GatewayError) -> bytes:
     body = _encode({"type": "error", "error": openai_error(error)})
     reason = HTTPStatus(error.status).phrase if error.status in set(HTTPStatus) else "Error"
     head = f"HTTP/1.1 {error.status} {reason}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-    return f"{head}x-should-retry: {str(should_retry(error)).lower()}\r\nconnection: close\r\n\r\n".encode() + body
+    return (
+        f"{head}x-should-retry: {str(should_retry(error)).lower()}\r\nconnection: close\r\n\r\n".encode()
+        + body
+    )
 
 
 def response_code(error: GatewayError) -> str:

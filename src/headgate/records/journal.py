@@ -10,6 +10,7 @@ wait in memory, and what is over that is dropped and counted. The request goes o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -29,6 +30,7 @@ __all__ = ["BACKLOG_BYTES", "HEADER", "Journal", "segment_path"]
 _log = logging.getLogger("headgate.records")
 
 HEADER = struct.Struct("<II")
+_header = HEADER.pack
 BACKLOG_BYTES = 16_000_000
 _RETRY_SECONDS = 1.0
 _COMPLAIN_SECONDS = 60.0
@@ -53,35 +55,36 @@ class Journal:
         self.appended = 0
         self._clock = clock
         self._fsync = fsync
-        self._segment_bytes = segment_bytes
-        self._encode_into = msgspec.msgpack.Encoder().encode_into
-        self._pending = bytearray()
+        self.segment_bytes = segment_bytes
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._pending: list[bytes] = []
+        self._backlog = 0
         self._scheduled = False
         self._complained = -_COMPLAIN_SECONDS
         self._lost: list[int] = []
         self._lost_lock = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock_fd = os.open(directory / f"{self.name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        # Locked before it has its name: another process that looks for dead journals must not find it unlocked.
+        unnamed = directory / f"{self.name}.lock.new"
+        self._lock_fd = os.open(unnamed, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unnamed.rename(directory / f"{self.name}.lock")
         self._fd = self._open_segment(1)
 
     def _open_segment(self, number: int) -> int:
         path = segment_path(self.directory, self.name, number)
-        return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
 
     def append(self, entry: Entry) -> None:
         """Take an entry. It is in the file at the end of this turn of the event loop, before anything scheduled later
         in it; outside an event loop, when this returns. Never raises."""
-        pending = self._pending
-        start = len(pending)
-        if start > BACKLOG_BYTES:
+        if self._backlog > BACKLOG_BYTES:
             self._drop(entry)
             return
-        body = start + HEADER.size
-        pending += b"\0\0\0\0\0\0\0\0"
-        self._encode_into(entry, pending, body)
-        with memoryview(pending) as view, view[body:] as written:
-            HEADER.pack_into(view, start, len(written), crc32(written))
+        payload = self._encode(entry)
+        size = len(payload)
+        self._pending += (_header(size, crc32(payload)), payload)
+        self._backlog += size
         self.appended += 1
         if not self._scheduled:
             try:
@@ -108,7 +111,7 @@ class Journal:
         if not self._pending or self._fd < 0:
             return
         try:
-            if self.end.offset >= self._segment_bytes:
+            if self.end.offset >= self.segment_bytes:
                 self._rotate()
             self._write()
         except OSError as failure:
@@ -121,19 +124,21 @@ class Journal:
 
     def _write(self) -> None:
         segment, offset = self.end.segment, self.end.offset
+        data = b"".join(self._pending)
         written = 0
         try:
-            while written < len(self._pending):
-                with memoryview(self._pending) as view:
-                    written += os.write(self._fd, view[written:])
+            while written < len(data):
+                # At a place, not "at the end": half an entry that a full disk left is written over.
+                written += os.pwrite(self._fd, data[written:] if written else data, offset + written)
             if self._fsync:
                 os.fsync(self._fd)
         except OSError:
-            # Half an entry may be in the file: what comes next must not stand behind it.
-            os.ftruncate(self._fd, offset)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, offset)
             raise
         self.end = Position(segment, offset + written)
         self._pending.clear()
+        self._backlog = 0
 
     def _rotate(self) -> None:
         number = self.end.segment + 1
@@ -148,7 +153,7 @@ class Journal:
             self._complained = now
             _log.error(
                 "the journal in %s cannot be written (%s): %d bytes wait in memory, %d entries are lost; free some space",
-                self.directory, failure.strerror, len(self._pending), self.drops,
+                self.directory, failure.strerror, self._backlog, self.drops,
             )  # fmt: skip
 
     def close(self) -> None:

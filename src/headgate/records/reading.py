@@ -5,7 +5,6 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -14,17 +13,14 @@ from headgate.records.entries import Entry
 from headgate.records.journal import HEADER, segment_path
 from headgate.stores.sink import Position
 
-__all__ = ["DeadJournal", "JournalReader", "Read", "dead_journals", "delete_before"]
+__all__ = ["DeadJournal", "JournalReader", "Read", "dead_journals", "delete_before", "delete_journal"]
 
-_CHUNK = 1_048_576
+_CHUNK = 262_144
 _LARGEST_ENTRY = 1 << 30
 
 
-class Read(NamedTuple):
-    """An entry and where it stands."""
-
-    at: Position
-    entry: Entry
+Read = tuple[int, int, Entry]
+"""Segment, offset, and the entry that stands there."""
 
 
 class JournalReader:
@@ -42,14 +38,14 @@ class JournalReader:
         self._fd_segment = 0
 
     def read(self, end: Position, limit: int) -> list[Read]:
-        """Up to about `limit` bytes of entries before `end`."""
+        """Entries before `end`, until they are `limit` bytes or a little more."""
         found: list[Read] = []
         while self.position < end and limit > 0:
             segment = self.position.segment
             last = end.offset if segment == end.segment else self._size(segment)
             before = self.position.offset
             if before < last:
-                self._read_piece(found, last, min(limit, _CHUNK))
+                self._read_piece(found, last)
             limit -= self.position.offset - before
             if self.position.offset >= last and segment < end.segment:
                 self.position = Position(segment + 1, 0)
@@ -57,10 +53,10 @@ class JournalReader:
                 break
         return found
 
-    def _read_piece(self, found: list[Read], last: int, want: int) -> None:
+    def _read_piece(self, found: list[Read], last: int) -> None:
         """Read some entries of the present segment, whose end is `last`; at least one, or the damage that is there."""
         segment, offset = self.position.segment, self.position.offset
-        data = self._pread(segment, offset, min(want, last - offset))
+        data = self._pread(segment, offset, min(_CHUNK, last - offset))
         cursor = 0
         while cursor + HEADER.size <= len(data):
             length, checksum = HEADER.unpack_from(data, cursor)
@@ -73,23 +69,27 @@ class JournalReader:
                 data += self._pread(segment, offset + len(data), start + length - len(data))
                 if start + length > len(data):
                     break
-            payload = memoryview(data)[start : start + length]
+            payload = data[start : start + length]
             if crc32(payload) != checksum:
                 self._give_up(segment, offset + cursor, last)
                 return
-            self._take(found, Position(segment, offset + cursor), payload)
+            entry = self._entry(payload)
+            if entry is not None:
+                found.append((segment, offset + cursor, entry))
             cursor = start + length
         if cursor:
             self.position = Position(segment, offset + cursor)
         else:
             self._give_up(segment, offset, last)
 
-    def _take(self, found: list[Read], at: Position, payload: memoryview) -> None:
+    def _entry(self, payload: bytes) -> Entry | None:
         try:
-            found.append(Read(at, self._decode(payload)))
+            entry: Entry = self._decode(payload)
         except (msgspec.ValidationError, msgspec.DecodeError):
             # Whole, but not an entry as we know them: written by a Headgate much older or newer.
             self.damaged_bytes += len(payload)
+            return None
+        return entry
 
     def _give_up(self, segment: int, offset: int, last: int) -> None:
         """Nothing after damage can be found again: entries have no marks. Pass over the rest of the segment."""
@@ -103,11 +103,7 @@ class JournalReader:
             return None
         length, checksum = HEADER.unpack(head)
         payload = self._pread(at.segment, at.offset + HEADER.size, length)
-        if crc32(payload) != checksum:
-            return None
-        found: list[Read] = []
-        self._take(found, at, memoryview(payload))
-        return found[0].entry if found else None
+        return self._entry(payload) if crc32(payload) == checksum else None
 
     def _pread(self, segment: int, offset: int, want: int) -> bytes:
         if self._fd_segment != segment:
@@ -149,10 +145,8 @@ class DeadJournal:
         return Position(segments[-1], segment_path(self.directory, self.name, segments[-1]).stat().st_size)
 
     def delete(self) -> None:
-        """Everything in it is stored: remove its files, the lock last."""
-        for number in _segments(self.directory, self.name):
-            segment_path(self.directory, self.name, number).unlink(missing_ok=True)
-        (self.directory / f"{self.name}.lock").unlink(missing_ok=True)
+        """Everything in it is stored: remove its files."""
+        delete_journal(self.directory, self.name)
 
     def release(self) -> None:
         """Let the lock go."""
@@ -185,3 +179,10 @@ def delete_before(directory: Path, name: str, number: int) -> None:
     for old in _segments(directory, name):
         if old < number:
             segment_path(directory, name, old).unlink(missing_ok=True)
+
+
+def delete_journal(directory: Path, name: str) -> None:
+    """Remove all files of a journal that is stored to its end, the lock last."""
+    for number in _segments(directory, name):
+        segment_path(directory, name, number).unlink(missing_ok=True)
+    (directory / f"{name}.lock").unlink(missing_ok=True)

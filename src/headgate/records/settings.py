@@ -6,7 +6,7 @@ from headgate.core.section import Duration, Section, Size
 __all__ = ["RecordSettings"]
 
 
-class RecordSettings(Section):
+class RecordSettings(Section, frozen=True):
     """What is recorded, and how carefully. Spans (who, when, which model, tokens, cost) are always recorded."""
 
     content: bool = True

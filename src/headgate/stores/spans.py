@@ -13,7 +13,7 @@ Outcome = Literal["ok", "refused", "failed", "hung_up", "cut_off"]
 cut_off: this process died in the middle; settled as estimated when the journal was read again."""
 
 
-class RequestRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
+class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One request. Times in microseconds since `started_ns` unless the name says otherwise; 0 = did not happen.
 
     New fields go to the end and have a default: rows of older journals stay readable.
@@ -75,7 +75,7 @@ class RequestRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=
     """JSON object of decisions in words, "" if none."""
 
 
-class AttemptRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
+class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One attempt; its parent is its request. Times in microseconds since the request's `started_ns`; 0 = did not happen."""
 
     id: int

@@ -43,7 +43,9 @@ DIALECTS: dict[str, Callable[[], Dialect]] = {
     "anthropic_messages": AnthropicMessages,
 }
 
-USAGE = UsageReport(usage=Usage(input=20, cache_read=100, cache_write=7, cache_write_1h=3, output=11, reasoning=5))
+USAGE = UsageReport(
+    usage=Usage(input=20, cache_read=100, cache_write=7, cache_write_1h=3, output=11, reasoning=5)
+)
 
 
 def _script(*events: Event) -> list[Event]:
@@ -61,7 +63,7 @@ def _piece(index: int, arguments: str) -> Event:
 SCRIPTS: dict[str, list[Event]] = {
     "text": _script(
         TextDelta(text="Hel"),
-        TextDelta(text="lo,\n\"wörld\" "),
+        TextDelta(text='lo,\n"wörld" '),
         TextDelta(text="🌍\u2028中"),
         Stop(reason="end"),
         USAGE,

@@ -1,4 +1,5 @@
 """The models a caller may ask for (`GET /v1/models`), in the shape of either family."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

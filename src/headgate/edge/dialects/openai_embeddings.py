@@ -1,4 +1,5 @@
 """OpenAI's embeddings (`POST /v1/embeddings`)."""
+
 from __future__ import annotations
 
 import struct

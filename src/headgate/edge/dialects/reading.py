@@ -2,6 +2,7 @@
 
 Objects are taken apart one level at a time, so that fields nobody asked for stay byte-exact in `Fields.left`.
 """
+
 from __future__ import annotations
 
 import mimetypes
@@ -130,6 +131,10 @@ class Fields:
         """The elements of the list in the field, each with its path; none if it is missing or null."""
         at, raws = self.path(name), self.take(name, RAW_LIST)
         return [(f"{at}[{number}]", raw) for number, raw in enumerate(raws or ())]
+
+    def has(self, name: str) -> bool:
+        """Is the field there, and not null?"""
+        return bytes(self.left.get(name, _NULL)) != _NULL
 
     def is_text(self, name: str) -> bool:
         """Is there a JSON string in the field?"""

@@ -1,4 +1,5 @@
 """Writing server-sent events (WHATWG HTML, section 9.2) and the JSON in them."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from headgate.core.errors import ProviderAuthFailed, UnsupportedRequest
 from headgate.core.messages import Operation
 from headgate.providers.port import Call, UpstreamRequest, Url, Wire
@@ -32,7 +34,7 @@ class AnthropicSettings(ProviderSettings, frozen=True):
     top_k of callers of other dialects are sent to the models that take them; since then they are left out."""
     default_max_tokens: int = 4096
     """Sent as `max_tokens`, which the API demands, when the caller set no bound."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     """Sent with every request."""
 
 

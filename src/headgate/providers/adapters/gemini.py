@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 from typing import ClassVar
-from urllib.parse import quote
+
+import msgspec
 
 from headgate.core.errors import ProviderAuthFailed, UnsupportedRequest
 from headgate.core.messages import Operation
 from headgate.providers.port import Call, UpstreamRequest, Url, Wire
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.wires.gemini import GeminiCountTokens, GeminiEmbeddings, GeminiGenerate
+from headgate.providers.wires.gemini.models import model_path
 
 __all__ = ["GeminiAdapter", "GeminiSettings"]
 
@@ -22,7 +24,7 @@ class GeminiSettings(ProviderSettings, frozen=True):
     """Sent as `Authorization: Bearer` instead of the key."""
     base_url: str = "https://generativelanguage.googleapis.com/v1beta"
     """Address up to the version, before `/models`."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     """Sent with every request."""
 
 
@@ -84,8 +86,7 @@ class GeminiAdapter:
         if url is None:
             if len(self._urls) >= _REMEMBERED:
                 self._urls.clear()
-            path = model if "/" in model else f"models/{model}"
-            url = self._urls[model, action] = self._at(f"/{quote(path, safe='/')}:{action}")
+            url = self._urls[model, action] = self._at(f"/{model_path(model)}:{action}")
         return url
 
     def _at(self, path: str) -> Url:

@@ -10,7 +10,7 @@ from headgate.providers.catalog.rates import Rates, Step
 __all__ = ["PriceSettings", "own_rates"]
 
 
-class PriceSettings(Section):
+class PriceSettings(Section, frozen=True):
     """What a model costs here, in USD per million tokens, instead of the price list. Zero is a price too."""
 
     input: Decimal

@@ -152,7 +152,8 @@ class FaultOrder:
 def parse_fault(text: str) -> FaultOrder:
     """Read `name[:argument][@model]`. Raises ValueError, with the nearest name or what the argument should be."""
     order, _, model = text.strip().partition("@")
-    name, colon, argument = order.strip().partition(":")
+    name, colon, argument = order.partition(":")
+    name = name.strip()
     if name == "none" and not colon:
         return FaultOrder("none", "", model.strip())
     kind = FAULTS.get(name)

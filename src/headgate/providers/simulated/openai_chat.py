@@ -89,9 +89,9 @@ class ChatSpeech:
             model=request.model,
             passages=[],
             stream=bool(request.stream),
-            max_tokens=request.max_completion_tokens or request.max_tokens,
+            max_tokens=request.max_tokens if (most := request.max_completion_tokens) is None else most,
             stop=[request.stop] if isinstance(request.stop, str) else request.stop or [],
-            choices=request.n or 1,
+            choices=1 if request.n is None else request.n,
             seed=request.seed,
             parallel=request.parallel_tool_calls is not False,
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
@@ -11,21 +9,12 @@ from decimal import Decimal
 from headgate.core.section import Duration
 from headgate.providers.catalog.settings import PriceSettings
 from headgate.providers.simulated.faults import FaultOrder, parse_fault
-from headgate.providers.simulated.settings import LatencySettings, ProfileSettings
+from headgate.providers.simulated.outages import Outage, parse_outage
+from headgate.providers.simulated.settings import CAPABILITIES, LatencySettings, ProfileSettings
 
-__all__ = ["BUILT_IN", "CAPABILITIES", "Outage", "Profile", "parse_outage", "profiles_of"]
+__all__ = ["BUILT_IN", "Profile", "profiles_of"]
 
-CAPABILITIES = ("chat", "tools", "images", "json", "thinking", "embeddings")
 _TALKS = frozenset(CAPABILITIES) - {"embeddings"}
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """A time at which everything fails, in seconds from the start."""
-
-    begins: float
-    ends: float
-    fault: FaultOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ _LARGE = replace(
     quality=0.98,
     context_window=200_000,
 )
-BUILT_IN: Mapping[str, Profile] = {
+BUILT_IN: dict[str, Profile] = {
     "sim-small": _SMALL,
     "sim-large": _LARGE,
     "sim-reasoning": replace(
@@ -120,46 +109,20 @@ BUILT_IN: Mapping[str, Profile] = {
 }
 """What is there without any configuration."""
 
-_WINDOW = re.compile(r"\s*(\S+?)\s*\.\.\s*(\S*)(?:\s+(\S+))?\s*")
-
-
-def parse_outage(text: str) -> Outage:
-    """Read `"30s..60s"`, `"5m.."` or `"30s..60s fault"`. Raises ValueError with what would be right."""
-    found = _WINDOW.fullmatch(text)
-    if not found:
-        raise ValueError(
-            f'`{text}` is no time of outage; write one like "30s..60s", "5m.." or "30s..60s rate_limit:5"'
-        )
-    begins = float(Duration.parse(found[1]))
-    ends = float(Duration.parse(found[2])) if found[2] else math.inf
-    if ends <= begins:
-        raise ValueError(f"the outage `{text}` ends before it begins")
-    return Outage(begins, ends, parse_fault(found[3] or "overloaded_503"))
-
 
 def profiles_of(models: Mapping[str, ProfileSettings], everywhere: Sequence[str] = ()) -> dict[str, Profile]:
     """The built-in models with those of the configuration laid over them.
 
-    everywhere:  outages of all models, as written.
-    Raises ValueError, naming the model, for a fault, outage, capability or `like` that does not exist."""
-    profiles = dict(BUILT_IN)
-    for name, settings in models.items():
-        try:
-            profiles[name] = _profile(name, settings)
-        except ValueError as wrong:
-            raise ValueError(f"model `{name}`: {wrong}") from None
-    always = tuple(parse_outage(text) for text in everywhere)
-    if not always:
+    everywhere:  outages of all models, as written."""
+    profiles = BUILT_IN | {name: _profile(name, settings) for name, settings in models.items()}
+    if not everywhere:
         return profiles
+    always = tuple(parse_outage(text) for text in everywhere)
     return {name: replace(profile, outage=profile.outage + always) for name, profile in profiles.items()}
 
 
 def _profile(name: str, settings: ProfileSettings) -> Profile:
     like = settings.like or (name if name in BUILT_IN else "sim-small")
-    if like not in BUILT_IN:
-        raise ValueError(f"`like` names no built-in model; there are {', '.join(BUILT_IN)}")
-    if unknown := set(settings.capabilities or ()) - set(CAPABILITIES):
-        raise ValueError(f"no capability is called {sorted(unknown)}; there are {', '.join(CAPABILITIES)}")
     said = {one.name: getattr(settings, one.name) for one in fields(Profile)}
     if settings.faults is not None:
         said["faults"] = _faults(*settings.faults)

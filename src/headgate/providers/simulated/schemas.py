@@ -10,6 +10,8 @@ from headgate.providers.simulated.chance import Chance
 __all__ = ["Hints", "instance_of"]
 
 _DEPTH = 8
+_PARTS = 2000
+_EXACT = 2.0**53  # above it floats skip whole numbers
 _FORMATS = {
     "date": "2026-03-14",
     "date-time": "2026-03-14T09:26:53Z",
@@ -65,23 +67,27 @@ def instance_of(schema: Any, hints: Hints, chance: Chance) -> Any:
 
 
 class _Maker:
+    """Makes one value; bounded in depth and in how many parts it has, because the schema is a stranger's."""
+
     def __init__(self, root: Any, hints: Hints, chance: Chance) -> None:
         self._root, self._hints, self._chance = root, hints, chance
+        self._left = _PARTS
 
     def make(self, schema: Any, name: str, depth: int) -> Any:
-        if not isinstance(schema, dict) or depth > 4 * _DEPTH:
+        self._left -= 1
+        if not isinstance(schema, dict) or depth > 4 * _DEPTH or self._left < 0:
             return None if schema is not True else self._hints.string(name)
         for simple in ("const", "default"):
             if simple in schema:
                 return schema[simple]
-        if enum := schema.get("enum"):
+        if enum := _list(schema, "enum"):
             return self._from_enum(enum)
         if isinstance(reference := schema.get("$ref"), str):
             return self.make(self._resolve(reference), name, depth + 1)
-        if merged := schema.get("allOf"):
+        if merged := _list(schema, "allOf"):
             return self.make(_merge(schema, merged), name, depth + 1)
         for either in ("anyOf", "oneOf"):
-            if isinstance(options := schema.get(either), list) and options:
+            if options := _list(schema, either):
                 rest = {key: value for key, value in schema.items() if key != either}
                 return self.make(_merge(rest, [self._shallow(options, depth)]), name, depth + 1)
         return self._of_type(_type_of(schema), schema, name, depth)
@@ -95,14 +101,10 @@ class _Maker:
 
     def _shallow(self, options: list[Any], depth: int) -> Any:
         """The first option; where it gets deep, one that ends."""
-        if depth > _DEPTH:
-            ends = [
-                one
-                for one in options
-                if isinstance(one, dict) and not {"$ref", "properties", "items"} & one.keys()
-            ]
-            return ends[0] if ends else options[-1]
-        return options[0]
+        if depth <= _DEPTH:
+            return options[0]
+        deep = {"$ref", "properties", "items"}
+        return next((one for one in options if isinstance(one, dict) and not deep & one.keys()), options[-1])
 
     def _resolve(self, reference: str) -> Any:
         found = self._root
@@ -125,7 +127,7 @@ class _Maker:
     def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
         properties = schema.get("properties")
         properties = properties if isinstance(properties, dict) else {}
-        required = [key for key in schema.get("required") or () if isinstance(key, str)]
+        required = [key for key in _list(schema, "required") if isinstance(key, str)]
         wanted = [key for key in properties if depth <= _DEPTH or key in required]
         made = {key: self.make(properties[key], key, depth + 1) for key in wanted}
         for key in required:
@@ -134,32 +136,27 @@ class _Maker:
         return made
 
     def _array(self, schema: dict[str, Any], name: str, depth: int) -> list[Any]:
-        fixed = schema.get("prefixItems") or ()
-        made = [self.make(one, name, depth + 1) for one in fixed]
-        least = _whole(schema.get("minItems"), 0)
-        most = min(_whole(schema.get("maxItems"), 100), 100)
-        count = 0 if depth > _DEPTH else 2
-        items = schema.get("items")
-        while items is not False and len(made) < min(
-            max(least, count, len(made) if fixed else 0), max(most, least), 1000
-        ):
-            made.append(self.make(items if isinstance(items, dict) else {"type": "string"}, name, depth + 1))
+        made = [self.make(one, name, depth + 1) for one in _list(schema, "prefixItems")]
+        usual = 0 if depth > _DEPTH or made else 2
+        most = _whole(schema.get("maxItems"), _PARTS)
+        count = min(max(usual, _whole(schema.get("minItems"), 0)), most)
+        items = schema.get("items", {"type": "string"})
+        while items is not False and len(made) < count and self._left > 0:
+            made.append(self.make(items, name, depth + 1))
             if schema.get("uniqueItems") and made[-1] in made[:-1]:
                 made[-1] = _other(made[-1], len(made))
         return made
 
     def _number(self, schema: dict[str, Any], *, whole: bool) -> float | int:
-        step = schema.get("multipleOf") if isinstance(schema.get("multipleOf"), int | float) else None
-        unit = step or (1 if whole else 0.5)
-        low, high = (
-            _bound(schema, "minimum", "exclusiveMinimum", unit),
-            _bound(schema, "maximum", "exclusiveMaximum", -unit),
-        )
+        step = _real(schema.get("multipleOf")) or 0.0
+        unit = step if step > 0 else (1 if whole else 0.5)
+        low = _bound(schema, "minimum", "exclusiveMinimum", unit)
+        high = _bound(schema, "maximum", "exclusiveMaximum", -unit)
         value = self._hints.number()
         if value is None:
             value = self._chance.below(90) + 10
         value = min(max(value, low), high)
-        if step:
+        if step > 0 and abs(value / step) < _EXACT:
             value = round(value / step) * step
             value += step if value < low else -step if value > high else 0
         return round(value) if whole else value
@@ -183,17 +180,29 @@ def _without_stop_words(name: str) -> str:
     return " ".join(words)
 
 
-def _merge(base: dict[str, Any], more: Any) -> dict[str, Any]:
+def _merge(base: dict[str, Any], more: list[Any]) -> dict[str, Any]:
     merged = {key: value for key, value in base.items() if key != "allOf"}
-    for one in more if isinstance(more, list) else []:
+    for one in more:
         for key, value in (one if isinstance(one, dict) else {}).items():
-            if key == "properties" and isinstance(merged.get(key), dict) and isinstance(value, dict):
-                merged[key] = merged[key] | value
-            elif key == "required" and isinstance(merged.get(key), list) and isinstance(value, list):
-                merged[key] = merged[key] + value
+            there = merged.get(key)
+            if key == "properties" and isinstance(there, dict) and isinstance(value, dict):
+                merged[key] = there | value
+            elif key == "required" and isinstance(there, list) and isinstance(value, list):
+                merged[key] = there + value
             else:
                 merged[key] = value
     return merged
+
+
+def _list(schema: dict[str, Any], key: str) -> list[Any]:
+    value = schema.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _real(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < _EXACT else None
 
 
 def _type_of(schema: dict[str, Any]) -> str:
@@ -211,10 +220,9 @@ def _type_of(schema: dict[str, Any]) -> str:
 
 def _bound(schema: dict[str, Any], inside: str, outside: str, unit: float) -> float:
     for key, shift in ((inside, 0.0), (outside, unit)):
-        value = schema.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if (value := _real(schema.get(key))) is not None:
             return value + shift
-    return float("-inf") if unit > 0 else float("inf")
+    return -_EXACT if unit > 0 else _EXACT
 
 
 def _whole(value: Any, default: int) -> int:

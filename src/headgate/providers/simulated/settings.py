@@ -9,8 +9,23 @@ import msgspec
 from headgate.core.section import Duration, Section
 from headgate.providers.catalog.settings import PriceSettings
 from headgate.providers.settings import ProviderSettings
+from headgate.providers.simulated.faults import parse_fault
+from headgate.providers.simulated.outages import parse_outage
 
-__all__ = ["LatencySettings", "ProfileSettings", "SimulatedSettings"]
+__all__ = ["BUILT_IN_MODELS", "CAPABILITIES", "LatencySettings", "ProfileSettings", "SimulatedSettings"]
+
+BUILT_IN_MODELS = (
+    "sim-small",
+    "sim-large",
+    "sim-reasoning",
+    "sim-embed",
+    "sim-flaky",
+    "sim-down",
+    "sim-slow",
+)
+"""What is there without any configuration; `profiles` says how they behave."""
+CAPABILITIES = ("chat", "tools", "images", "json", "thinking", "embeddings")
+"""What a model may be able to do."""
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
@@ -56,19 +71,35 @@ class ProfileSettings(Section, frozen=True):
     """Times at which all requests fail, counted from the start: `"30s..60s"`, `"5m.."`, `"30s..60s rate_limit:5"`.
     Without a fault's name they fail with `overloaded_503`."""
 
+    def __post_init__(self) -> None:
+        if self.like and self.like not in BUILT_IN_MODELS:
+            raise ValueError(f"`like` names no built-in model; there are {', '.join(BUILT_IN_MODELS)}")
+        if unknown := sorted(set(self.capabilities or ()) - set(CAPABILITIES)):
+            raise ValueError(f"no capability is called `{unknown[0]}`; there are {', '.join(CAPABILITIES)}")
+        for fault in self.faults or ():
+            parse_fault(fault)
+        for window in self.outage or ():
+            parse_outage(window)
 
-class SimulatedSettings(ProviderSettings):
+
+class SimulatedSettings(ProviderSettings, frozen=True):
     """A provider that needs no network and no key."""
 
+    self_hosted: bool = True
+    """The data stays in the process; say false to rehearse rules about where data may go."""
     seed: int = 0
     """Another seed gives other answers, latencies and faults; the same seed gives the same ones again."""
     speed: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """How many times faster than real time; 0: nothing waits, and whatever would hang forever times out at once."""
     vary: bool = False
     """Let the same request, sent again, meet other luck (latency, faults, quality). The words stay the same."""
-    models: dict[str, ProfileSettings] = {}  # noqa: RUF012: msgspec copies it
+    models: dict[str, ProfileSettings] = msgspec.field(default_factory=dict)
     """Models by name, added to the built-in ones or changing them."""
-    outage: list[str] = []  # noqa: RUF012: msgspec copies it
+    outage: list[str] = msgspec.field(default_factory=list)
     """As in a model, for all models."""
     cache_after: Tokens = 1024
     """Prompts share cached beginnings from this many tokens on, as real providers do; 0 switches caching off."""
+
+    def __post_init__(self) -> None:
+        for window in self.outage:
+            parse_outage(window)

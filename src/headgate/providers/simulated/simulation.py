@@ -50,7 +50,6 @@ _SSE_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 class Simulation:
     """All models of one simulated provider, and what they remember: repeated prompts, ordered faults.
 
-    settings:  Raises ValueError for faults, outages or capabilities that do not exist.
     clock:     outages and prompt caching go by it; `created` of answers is its date."""
 
     def __init__(self, settings: SimulatedSettings, clock: Clock) -> None:

@@ -101,7 +101,7 @@ class SimulatedReply:
     """Fulfils `headgate.providers.port.UpstreamReply`. Nothing is made before it is asked for, so nothing piles up."""
 
     __slots__ = (
-        "_between",
+        "between",
         "_deadline",
         "_due",
         "_held",
@@ -127,7 +127,7 @@ class SimulatedReply:
         self.first_byte_at = pauses.now()
         self._script = script
         self._pauses = pauses
-        self._between = between
+        self.between = between
         self._deadline = deadline
         self._due = self.first_byte_at  # when the piece that is held arrives, or the last one arrived
         self._held: bytes | None = None
@@ -192,12 +192,12 @@ class SimulatedReply:
     async def _wait(self, seconds: float) -> None:
         """Until the next piece is there. Raises BetweenTimeout, TotalTimeout."""
         left = self._deadline - self._pauses.now()
-        if await self._pauses.wait_real(seconds, min(self._between, left)):
+        if await self._pauses.wait_real(seconds, min(self.between, left)):
             return
-        if left <= self._between:
+        if left <= self.between:
             self._over = TotalTimeout(detail=f"{_PEER} was not done in time")
         else:
-            self._over = BetweenTimeout(detail=f"{_PEER} was silent for {self._between:g} s")
+            self._over = BetweenTimeout(detail=f"{_PEER} was silent for {self.between:g} s")
         raise self._over
 
     def _ended(self) -> bytes:

@@ -178,10 +178,10 @@ class Connection(asyncio.Protocol):
             self._resume_reading()
         return data
 
-    def arrival(self) -> asyncio.Future[None]:
-        """Done when there is something to take or the reply is over."""
+    def arrival(self, within: float) -> asyncio.Future[None]:
+        """Done when there is something to take or the reply is over; silence longer than `within` seconds ends it."""
         arrived = self._arrived = self._loop.create_future()
-        self._deadline.set(min(self._loop.time() + self._between, self._total_at))
+        self._deadline.set(min(self._loop.time() + within, self._total_at))
         return arrived
 
     def abandon(self) -> None:
@@ -256,8 +256,8 @@ class Connection(asyncio.Protocol):
     # Sending
 
     def _write(self, answer: asyncio.Future[HttpReply]) -> None:
-        if self._answer is not answer:
-            return  # given up, or failed, in the same turn
+        if self._answer is not answer or answer.cancelled():
+            return  # given up (or just about to be), or failed, in the same turn
         transport = self._transport
         assert transport is not None
         # An end or a byte that came while nobody listened may still be in the kernel; written after it, our request
@@ -295,7 +295,7 @@ class Connection(asyncio.Protocol):
         parser, answer = self._parser, self._answer
         assert answer is not None
         try:
-            reply = HttpReply(parser.status, parser.headers, self, parser.decoder())
+            reply = HttpReply(parser.status, parser.headers, self, parser.decoder(), self._between)
         except UpstreamMalformed as error:
             self._fail(error)
             return

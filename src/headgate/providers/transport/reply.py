@@ -23,8 +23,8 @@ class BodySource(Protocol):
         """Undecoded body bytes that have come; b"" if none."""
         ...
 
-    def arrival(self) -> asyncio.Future[None]:
-        """Done when there is something to take or the reply is over."""
+    def arrival(self, within: float) -> asyncio.Future[None]:
+        """Done when there is something to take or the reply is over; silence longer than `within` seconds ends it."""
         ...
 
     def abandon(self) -> None:
@@ -45,6 +45,7 @@ class HttpReply:
         "_ready",
         "_rest",
         "_source",
+        "between",
         "connected_at",
         "first_byte_at",
         "headers",
@@ -53,8 +54,11 @@ class HttpReply:
         "whole",
     )
 
-    def __init__(self, status: int, headers: Headers, source: BodySource, decoder: Decoder | None) -> None:
+    def __init__(
+        self, status: int, headers: Headers, source: BodySource, decoder: Decoder | None, between: float
+    ) -> None:
         self.status = status
+        self.between = between
         self.headers = headers
         self.whole: bytes | None = None
         self.connected_at = 0.0
@@ -145,7 +149,7 @@ class HttpReply:
         while (source := self._source) is not None:
             if data := source.take():
                 return data
-            await source.arrival()
+            await source.arrival(self.between)
         if self._rest:
             data, self._rest = self._rest, b""
             return data

@@ -17,7 +17,6 @@ from headgate.core.errors import (
     ContentFiltered,
     ContextTooLong,
     ProviderAuthFailed,
-    ProviderFailed,
     ProviderModelUnknown,
     ProviderOverloaded,
     ProviderQuotaSpent,
@@ -44,6 +43,7 @@ RULES: Sequence[Rule] = (
     Rule(ProviderRateLimited, status=429),
     Rule(ProviderAuthFailed, kind="invalid_api_key"),
     Rule(ProviderAuthFailed, kind="authentication_error"),
+    Rule(ProviderAuthFailed, status=400, words=r"API key not valid"),  # Gemini's compatible interface
     Rule(ContextTooLong, kind="context_length_exceeded"),
     Rule(ContextTooLong, kind="exceed_context_size_error"),  # llama.cpp
     Rule(ContentFiltered, kind="content_filter"),
@@ -60,7 +60,7 @@ RULES: Sequence[Rule] = (
     Rule(ProviderOverloaded, kind="server_overloaded"),
     Rule(ProviderOverloaded, kind="engine_overloaded"),
     Rule(ProviderOverloaded, kind="server_is_overloaded"),
-    Rule(ProviderFailed, kind="server_error"),
+    Rule(ProviderOverloaded, status=200, words=r"\boverloaded\b"),
     *(Rule(ContextTooLong, status=status, words=_TOO_LONG) for status in (200, 400, 413, 422, 500)),
     *(Rule(ContentFiltered, status=status, words=_FILTERED) for status in (200, 400)),
     Rule(ProviderModelUnknown, status=400, words=r"model .{1,200}(does not exist|not found)|unknown model"),

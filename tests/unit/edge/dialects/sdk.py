@@ -1,8 +1,12 @@
-"""The vendors' SDKs over a reply we hold in memory: their own parsers judge our bytes."""
+"""The vendors' SDKs over a reply we hold in memory: their own parsers judge our bytes.
+
+Typed as Any: an SDK's unions of sixty kinds of events would need a cast in every test.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import anthropic
 import httpx2
@@ -36,17 +40,15 @@ def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
 
 def openai_client(
     body: bytes, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None, retries: int = 0
-) -> openai.OpenAI:
+) -> Any:
     """An OpenAI client whose every request is answered with `body`."""
     transport = _client(status, headers or _headers(body), body)
-    return openai.OpenAI(
-        api_key="k", base_url="http://gate/v1", http_client=transport, max_retries=retries
-    )
+    return openai.OpenAI(api_key="k", base_url="http://gate/v1", http_client=transport, max_retries=retries)
 
 
 def anthropic_client(
     body: bytes, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None, retries: int = 0
-) -> anthropic.Anthropic:
+) -> Any:
     """An Anthropic client whose every request is answered with `body`."""
     transport = _client(status, headers or _headers(body), body)
     return anthropic.Anthropic(

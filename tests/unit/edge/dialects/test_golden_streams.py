@@ -41,7 +41,7 @@ def test_after_an_error_nothing_follows(dialect: str) -> None:
     """A cut answer is never made to look complete."""
     encoder_bytes = encode(dialect, SCRIPTS["error"])
     assert b"never" not in encoder_bytes
-    for ending in (b"[DONE]", b"message_stop", b"response.completed", b"finish_reason\":\"stop"):
+    for ending in (b"[DONE]", b"message_stop", b"response.completed", b'finish_reason":"stop'):
         assert ending not in encoder_bytes
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import anthropic
+import msgspec
 import pytest
 
-from headgate.core.messages import Answer, Choice, Opaque, Text, Thinking, TokenCount, ToolCall
+from headgate.core.messages import Answer, Choice, Opaque, Part, Text, Thinking, TokenCount, ToolCall
 from headgate.core.usage import Usage
 from headgate.edge.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from tests.golden.dialects.scripts import SCRIPTS, encode
@@ -163,12 +164,16 @@ def test_a_whole_answer_is_a_message() -> None:
 def test_only_its_own_extras_come_back() -> None:
     """Fields of an answer from this wire are written again; another wire's are not."""
     raw = json.dumps({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}).encode()
-    parts = [Opaque(wire="anthropic.messages", raw=raw), Opaque(wire="openai.chat", raw=b"{}")]
-    own = Answer(choices=[Choice(parts=parts)], extra={"container": b"null"}, extra_wire="anthropic.messages")
-    foreign = Answer(choices=[Choice(parts=parts)], extra={"container": b"null"}, extra_wire="openai.chat")
+    parts: list[Part] = [
+        Opaque(wire="anthropic.messages", raw=msgspec.Raw(raw)),
+        Opaque(wire="openai.chat", raw=msgspec.Raw(b"{}")),
+    ]
+    extra = {"container": msgspec.Raw(b"null")}
+    own = Answer(choices=[Choice(parts=parts)], extra=extra, extra_wire="anthropic.messages")
+    foreign = Answer(choices=[Choice(parts=parts)], extra=extra, extra_wire="openai.chat")
     written = json.loads(AnthropicMessages().whole(own))
     assert "container" in written
-    assert len(written["content"]) == 1
+    assert written["content"] == [json.loads(raw)]
     assert "container" not in json.loads(AnthropicMessages().whole(foreign))
 
 

@@ -82,9 +82,12 @@ def test_a_refusal_is_no_content() -> None:
 
 def test_choices_keep_apart() -> None:
     """Each has its role, text and reason."""
-    one, two = final("two_choices").choices
-    assert (one.message.content, one.finish_reason) == ("one", "stop")
-    assert (two.message.content, two.finish_reason) == ("two", "length")
+    said: dict[int, list[object]] = {0: [], 1: []}
+    for chunk in chunks("two_choices"):
+        for choice in chunk.choices:
+            said[choice.index] += [choice.delta.role, choice.delta.content, choice.finish_reason]
+    assert [one for one in said[0] if one] == ["assistant", "one", "stop"]
+    assert [one for one in said[1] if one] == ["assistant", "two", "length"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import openai
 import pytest
 
@@ -105,7 +106,9 @@ def test_an_error_in_the_stream_raises() -> None:
 
 def test_a_whole_answer_is_a_response() -> None:
     """Items in their order, neighbouring texts in one message."""
-    raw = b'{"id":"ws_1","type":"web_search_call","status":"completed","action":{"type":"search","query":"x"}}'
+    raw = (
+        b'{"id":"ws_1","type":"web_search_call","status":"completed","action":{"type":"search","query":"x"}}'
+    )
     answer = Answer(
         id="resp_1",
         model="m-2",
@@ -113,7 +116,7 @@ def test_a_whole_answer_is_a_response() -> None:
             Choice(
                 parts=[
                     Thinking(text="Hm.", signature="openai:enc"),
-                    Opaque(wire="openai.responses", raw=raw),
+                    Opaque(wire="openai.responses", raw=msgspec.Raw(raw)),
                     Text(text="a"),
                     Text(text="b"),
                     ToolCall(id="call_1", name="f", arguments='{"a":1}'),
@@ -122,7 +125,7 @@ def test_a_whole_answer_is_a_response() -> None:
             )
         ],
         usage=Usage(input=1, output=2),
-        extra={"temperature": b"0.5", "status": b'"completed"'},
+        extra={"temperature": msgspec.Raw(b"0.5"), "status": msgspec.Raw(b'"completed"')},
         extra_wire="openai.responses",
     )
     body = OpenAIResponses(now=lambda: 7.0).whole(answer)

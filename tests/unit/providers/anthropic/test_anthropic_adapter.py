@@ -73,7 +73,7 @@ def test_without_credentials_a_call_is_refused_before_it_is_made():
 def test_operations_have_their_wires():
     """Whatever wire the caller speaks, the vendor speaks its own."""
     adapter = AnthropicAdapter(AnthropicSettings(api_key="k"))
-    names = {op: wire and wire.name for op in ("chat", "count_tokens", "embeddings", "models") for wire in [adapter.wire_for(op, "openai.chat")]}  # type: ignore[arg-type]
+    names = {op: wire and wire.name for op in ("chat", "count_tokens", "embeddings", "models") for wire in [adapter.wire_for(op, "openai.chat")]}
     assert names == {"chat": "anthropic.messages", "count_tokens": "anthropic.count_tokens", "embeddings": None, "models": None}
     with pytest.raises(UnsupportedRequest):
         adapter.request(call("openai.chat"))

@@ -1,4 +1,5 @@
 """Anthropic's messages (`POST /v1/messages`) and token counting (`POST /v1/messages/count_tokens`)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -57,7 +58,9 @@ class AnthropicMessages:
         """The few fields everybody needs. Raises MalformedBody, InvalidRequest, also without `max_tokens`."""
         seen = _peek(body)
         if seen.max_tokens is None or seen.max_tokens < 0:
-            raise InvalidRequest("`max_tokens` is missing: say how long the answer may be.", param="max_tokens")
+            raise InvalidRequest(
+                "`max_tokens` is missing: say how long the answer may be.", param="max_tokens"
+            )
         return seen
 
     def read(self, body: bytes) -> ChatRequest:
@@ -65,7 +68,9 @@ class AnthropicMessages:
         check_text(body)
         request = read_messages(body)
         if request.max_tokens is None or request.max_tokens < 0:
-            raise InvalidRequest("`max_tokens` is missing: say how long the answer may be.", param="max_tokens")
+            raise InvalidRequest(
+                "`max_tokens` is missing: say how long the answer may be.", param="max_tokens"
+            )
         return request
 
     def encoder(self, peek: Peek) -> MessageEncoder:  # noqa: ARG002 - this vendor always tells usage

@@ -1,4 +1,5 @@
 """Answers as Anthropic messages. Its stream is in `stream`; what both say alike is here."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -52,7 +53,10 @@ def final_usage(usage: Usage | None) -> dict[str, Any]:
 def start_usage(usage: Usage | None) -> dict[str, Any]:
     """Usage of a whole message or at the start of a stream; 0 where nothing is known yet."""
     usage = usage or Usage()
-    written = {"ephemeral_5m_input_tokens": usage.cache_write, "ephemeral_1h_input_tokens": usage.cache_write_1h}
+    written = {
+        "ephemeral_5m_input_tokens": usage.cache_write,
+        "ephemeral_1h_input_tokens": usage.cache_write_1h,
+    }
     return {**final_usage(usage), "cache_creation": written}
 
 

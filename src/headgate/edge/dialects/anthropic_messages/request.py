@@ -4,6 +4,7 @@ System messages in the middle move to `ChatRequest.system` behind the leading on
 request has no word for (`adaptive`, `between_tools`) stays in `extra`. Server tools, search results and their parts
 are Opaque. The structured output is read from `output_config.format`, and from `output_format`, its beta name.
 """
+
 from __future__ import annotations
 
 import msgspec
@@ -38,7 +39,7 @@ def read_messages(body: bytes) -> ChatRequest:
     """The request. Raises MalformedBody, InvalidRequest with `param`."""
     fields = Fields(body)
     request = ChatRequest(model=fields.need("model", TEXT), messages=[], extra_wire=WIRE)
-    if "messages" not in fields.left:
+    if not fields.has("messages"):
         fields.refuse("messages", "is missing")
     request.system = _system(fields, "system")
     for at, raw in fields.items("messages"):
@@ -69,7 +70,7 @@ def _system(fields: Fields, name: str) -> list[Text | Opaque]:
 
 def _add(request: ChatRequest, fields: Fields) -> None:
     role = fields.need("role", TEXT)
-    if "content" not in fields.left:
+    if not fields.has("content"):
         fields.refuse("content", "is missing")
     if role == "system":
         request.system += _system(fields, "content")
@@ -105,7 +106,9 @@ def _part(fields: Fields, raw: msgspec.Raw) -> Part:
             extra=fields.left,
         )
     if kind == "tool_result":
-        content = [part for part in _content(fields, "content") if isinstance(part, Text | Image | File | Opaque)]
+        content = [
+            part for part in _content(fields, "content") if isinstance(part, Text | Image | File | Opaque)
+        ]
         return ToolResult(
             call_id=fields.need("tool_use_id", TEXT),
             content=content,

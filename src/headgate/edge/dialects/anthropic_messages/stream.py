@@ -6,6 +6,7 @@ Blocks wait in a row; only the first is on the wire. One of text or thinking end
 tool call ends when its arguments are complete JSON and another block waits, or with the answer: providers that write
 parallel calls interleaved add to an earlier one later, and nothing may be added to a block that was closed.
 """
+
 from __future__ import annotations
 
 from collections import deque
@@ -79,7 +80,18 @@ class _Block:
 class MessageEncoder:
     """Writes one streamed message. Only the first choice: this vendor has one."""
 
-    __slots__ = ("_begin", "_blocks", "_called", "_ended", "_index", "_live", "_refused", "_started", "_stop", "_usage")
+    __slots__ = (
+        "_begin",
+        "_blocks",
+        "_called",
+        "_ended",
+        "_index",
+        "_live",
+        "_refused",
+        "_started",
+        "_stop",
+        "_usage",
+    )
 
     def __init__(self) -> None:
         self._begin = Begin()

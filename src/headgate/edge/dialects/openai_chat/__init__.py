@@ -4,6 +4,7 @@ Reasoning goes out as `reasoning_content` beside `content`, the field DeepSeek b
 share; OpenAI itself shows none. Requests in the old style (`functions`, role `function`) are read; an answer in it is
 written with `tool_calls`, unless bytes pass untouched.
 """
+
 from __future__ import annotations
 
 import time

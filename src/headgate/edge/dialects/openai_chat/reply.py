@@ -1,4 +1,5 @@
 """Answers as OpenAI chat completions: whole, and as a stream of chunks."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -91,7 +92,11 @@ def _choice(number: int, choice: Choice, own: bool) -> dict[str, Any]:
             calls.append({"id": part.id or _made_up("call_"), "type": "function", "function": function})
         elif isinstance(part, Opaque) and part.wire == WIRE:
             calls.append(part.raw)  # the only opaque parts of a chat's answer are custom tool calls
-    message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": text or (None if calls else ""),
+        "refusal": None,
+    }
     if reasoning:
         message["reasoning_content"] = reasoning
     if calls:
@@ -123,7 +128,18 @@ def _put_back(body: dict[str, Any], message: dict[str, Any], extra: dict[str, ms
 class ChatEncoder:
     """Writes `chat.completion.chunk` events: the role first, a finish reason per choice, usage if asked for, [DONE]."""
 
-    __slots__ = ("_bare", "_calls", "_ended", "_head", "_now", "_pieces", "_roles", "_stops", "_tail", "_usage")
+    __slots__ = (
+        "_bare",
+        "_calls",
+        "_ended",
+        "_head",
+        "_now",
+        "_pieces",
+        "_roles",
+        "_stops",
+        "_tail",
+        "_usage",
+    )
 
     def __init__(self, *, include_usage: bool, now: Callable[[], float]) -> None:
         self._now = now
@@ -214,7 +230,9 @@ class ChatEncoder:
         if choice in self._roles:
             return opening
         self._roles.add(choice)
-        role = b'{"index":%d,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null' % choice
+        role = (
+            b'{"index":%d,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null' % choice
+        )
         return opening + self._head + role + self._tail
 
     def _delta(self, choice: int, delta: dict[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ System and developer messages move to `ChatRequest.system` in their order, where
 in the middle. The old `function` style gets call ids of its own making, as it has none. What a crossing cannot say
 (audio, custom tools) becomes Opaque; a refusal in the history is text the assistant said.
 """
+
 from __future__ import annotations
 
 import msgspec
@@ -50,7 +51,7 @@ def read_chat(body: bytes) -> ChatRequest:
     """The request. Raises MalformedBody, InvalidRequest with `param`."""
     fields = Fields(body)
     request = ChatRequest(model=fields.need("model", TEXT), messages=[], extra_wire=WIRE)
-    if "messages" not in fields.left:
+    if not fields.has("messages"):
         fields.refuse("messages", "is missing")
     reader = _Conversation(request)
     for at, raw in fields.items("messages"):
@@ -298,4 +299,6 @@ def _file(fields: Fields) -> File:
     media_type = media_type_of(name, "application/pdf") if data else ""
     if is_data_url(data):
         media_type, data = data_url(data, source.path("file_data"))
-    return File(data=data, media_type=media_type, file_id=source.text("file_id"), name=name, extra=fields.left)
+    return File(
+        data=data, media_type=media_type, file_id=source.text("file_id"), name=name, extra=fields.left
+    )

@@ -6,6 +6,7 @@ What needs the vendor's own storage or runs in its background (`previous_respons
 Reasoning travels between vendors as `encrypted_content` with the owner's name in front (`anthropic:…`), so that a
 signature comes back to nobody but its own vendor; OpenAI's own has no mark here and `openai:` in the conversation.
 """
+
 from __future__ import annotations
 
 import time

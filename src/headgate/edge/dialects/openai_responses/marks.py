@@ -3,6 +3,7 @@
 Every vendor refuses reasoning that another has signed. In the conversation a bare signature is Anthropic's and others
 carry their owner's name; at this dialect's face OpenAI's own is bare, as the SDKs know it.
 """
+
 from __future__ import annotations
 
 from headgate.core.messages import Thinking

@@ -1,4 +1,5 @@
 """Answers as OpenAI responses. The stream is in `stream`; what both say alike is here."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -166,7 +167,9 @@ def _output(seed: str, choice: Choice, status: str) -> list[Any]:
             items.append(reasoning_item(f"rs_{seed}_{number}", part.text, sealed))
         elif isinstance(part, ToolCall):
             call_id = part.id or made_up("call_")
-            items.append(call_item(f"fc_{seed}_{number}", call_id, part.name, part.arguments or "{}", "completed"))
+            items.append(
+                call_item(f"fc_{seed}_{number}", call_id, part.name, part.arguments or "{}", "completed")
+            )
         elif isinstance(part, Opaque) and part.wire == WIRE:
             items.append(part.raw)
     return items

@@ -3,6 +3,7 @@
 Items become parts of turns: neighbours of one side are joined, as a turn here is spread over several items. System
 and developer messages move to `ChatRequest.system`. Items only this wire knows are Opaque in the turn they stand in.
 """
+
 from __future__ import annotations
 
 import msgspec
@@ -52,7 +53,9 @@ def needs_native(request: ChatRequest) -> str | None:
     """The field because of which no other wire can carry the request; None if any can."""
     if request.extra_wire != WIRE:
         return None
-    return next((name for name in NATIVE_ONLY if bytes(request.extra.get(name, b"null")) not in _MEANINGLESS), None)
+    return next(
+        (name for name in NATIVE_ONLY if bytes(request.extra.get(name, b"null")) not in _MEANINGLESS), None
+    )
 
 
 def read_responses(body: bytes) -> ChatRequest:
@@ -62,6 +65,8 @@ def read_responses(body: bytes) -> ChatRequest:
     instructions = fields.text("instructions")
     if instructions:
         request.system.append(Text(text=instructions))
+    if not fields.has("input") and not any(fields.has(name) for name in NATIVE_ONLY):
+        fields.refuse("input", "is missing")
     if fields.is_text("input"):
         request.messages = [Message(role="user", parts=[Text(text=fields.text("input"))])]
     else:
@@ -101,11 +106,15 @@ def _add_item(request: ChatRequest, fields: Fields, raw: msgspec.Raw) -> None:
         _add_message(request, fields)
     elif kind == "function_call":
         call = ToolCall(
-            id=fields.need("call_id", TEXT), name=fields.need("name", TEXT), arguments=fields.text("arguments")
+            id=fields.need("call_id", TEXT),
+            name=fields.need("name", TEXT),
+            arguments=fields.text("arguments"),
         )
         _add(request, "assistant", [call])
     elif kind == "function_call_output":
-        content = [part for part in _content(fields, "output") if isinstance(part, Text | Image | File | Opaque)]
+        content = [
+            part for part in _content(fields, "output") if isinstance(part, Text | Image | File | Opaque)
+        ]
         _add(request, "user", [ToolResult(call_id=fields.need("call_id", TEXT), content=content)])
     elif kind == "reasoning":
         texts = [Fields(part, at).text("text") for at, part in fields.items("summary")]
@@ -127,7 +136,9 @@ def _add_message(request: ChatRequest, fields: Fields) -> None:
         _add(request, "user" if role == "user" else "assistant", parts)
     else:
         at = fields.path("role")
-        raise InvalidRequest(f"`{at}` must be user, assistant, system or developer, not `{role[:40]}`.", param=at)
+        raise InvalidRequest(
+            f"`{at}` must be user, assistant, system or developer, not `{role[:40]}`.", param=at
+        )
 
 
 def _add(request: ChatRequest, role: Role, parts: list[Part]) -> None:

@@ -7,6 +7,7 @@
 Events carry their item's index, so items may overlap. Only tool calls ever do, when the provider's pieces do: a call
 stays open until its arguments are complete JSON and another item begins, or to the end.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -214,7 +215,9 @@ class ResponseEncoder:
             out += self._close_part(item)
             item.open_part = part
             empty = {"type": "refusal", "refusal": ""} if part == "refusal" else text_part("")
-            out += self._of_item("response.content_part.added", item, content_index=len(item.content), part=empty)
+            out += self._of_item(
+                "response.content_part.added", item, content_index=len(item.content), part=empty
+            )
         if part == "refusal":
             item.pieces.append(event.text)
             place = len(item.content)
@@ -244,7 +247,9 @@ class ResponseEncoder:
             out = self._of_item("response.refusal.done", item, content_index=place, refusal=text)
         else:
             part = text_part(text)
-            out = self._of_item("response.output_text.done", item, content_index=place, text=text, logprobs=[])
+            out = self._of_item(
+                "response.output_text.done", item, content_index=place, text=text, logprobs=[]
+            )
         out += self._of_item("response.content_part.done", item, content_index=place, part=part)
         item.content.append(part)
         item.pieces, item.open_part, self._around = [], "", b""
@@ -260,9 +265,13 @@ class ResponseEncoder:
         if event.text:
             if not item.pieces:
                 empty = {"type": "summary_text", "text": ""}
-                out += self._of_item("response.reasoning_summary_part.added", item, summary_index=0, part=empty)
+                out += self._of_item(
+                    "response.reasoning_summary_part.added", item, summary_index=0, part=empty
+                )
             item.pieces.append(event.text)
-            out += self._of_item("response.reasoning_summary_text.delta", item, summary_index=0, delta=event.text)
+            out += self._of_item(
+                "response.reasoning_summary_text.delta", item, summary_index=0, delta=event.text
+            )
         item.sealed = encrypted_content(event.signature, event.redacted)
         return out
 
@@ -286,7 +295,11 @@ class ResponseEncoder:
         index = len(self._output)
         self._output.append(event.part)
         place = {"output_index": index, "item": event.part}
-        return out + self._event("response.output_item.added", place) + self._event("response.output_item.done", place)
+        return (
+            out
+            + self._event("response.output_item.added", place)
+            + self._event("response.output_item.done", place)
+        )
 
     def _close_item(self) -> bytes:
         item, self._item = self._item, None
@@ -307,7 +320,9 @@ class ResponseEncoder:
     def _close_call(self, item: _Item) -> bytes:
         arguments = item.text() or "{}"
         out = self._of_item("response.function_call_arguments.done", item, arguments=arguments)
-        return out + self._done(item, call_item(item.identity, item.call_id, item.name, arguments, "completed"))
+        return out + self._done(
+            item, call_item(item.identity, item.call_id, item.name, arguments, "completed")
+        )
 
     def _close_all(self) -> bytes:
         out = self._close_item()

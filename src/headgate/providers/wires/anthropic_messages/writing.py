@@ -6,24 +6,11 @@ from typing import Any
 import msgspec
 
 from headgate.core.errors import UnsupportedRequest
-from headgate.core.messages import ChatRequest, Opaque, Text, Tool, ToolChoice
+from headgate.core.messages import ChatRequest, Opaque, Tool, ToolChoice
 from headgate.providers.wires.anthropic_messages.content import WIRE, messages_of, refuse_opaque
-from headgate.providers.wires.anthropic_messages.models import ModelTraits, traits_of
+from headgate.providers.wires.claude import EFFORTS, ModelTraits, sampling_of, thinking_of, traits_of
 
-__all__ = ["EFFORTS", "body_of", "count_body_of"]
-
-MIN_BUDGET = 1024
-"""The fewest tokens `thinking.budget_tokens` may say."""
-
-EFFORTS: dict[str, tuple[str, int]] = {
-    "minimal": ("low", 1024),
-    "low": ("low", 2048),
-    "medium": ("medium", 8192),
-    "high": ("high", 16384),
-    "xhigh": ("xhigh", 24576),
-    "max": ("max", 32000),
-}
-"""Effort in words -> (`output_config.effort`, budget in tokens for models before 4.6). `none` switches thinking off."""
+__all__ = ["body_of", "count_body_of"]
 
 _JSON_ONLY = "Answer with a single JSON object and nothing else: no prose, no code fence."
 _EMPTY_SCHEMA = msgspec.Raw(b'{"type":"object","properties":{}}')
@@ -51,8 +38,8 @@ def body_of(request: ChatRequest, model: str, *, default_max_tokens: int, sampli
     thinking = body.get("thinking")
     if native:
         body |= {name: value for name, value in _sampling(request).items() if value is not None}
-    elif sampling and traits.sampling:
-        body |= _clashless(request, thinking=thinking is not None and thinking["type"] != "disabled")
+    elif sampling:
+        body |= sampling_of(request, traits, thinking=thinking is not None and thinking["type"] != "disabled")
     body["max_tokens"] = _max_tokens(request, thinking, default_max_tokens)
     return _with_extra(body, request) if native else body
 
@@ -125,14 +112,8 @@ def _tool_choice(choice: ToolChoice) -> Body:
 
 def _thinking_and_output(request: ChatRequest, traits: ModelTraits, *, native: bool) -> Body:
     output: Body = {}
-    thinking: Body | None = None
-    effort, effort_budget = EFFORTS.get(request.effort, (request.effort, 0))
-    if request.thinking_budget == 0 or effort == "none":
-        thinking = {"type": "disabled"}
-    elif request.thinking_budget is not None:
-        thinking = _thinking(traits, request.thinking_budget, native=native)
-    elif effort and not native:
-        thinking = _thinking(traits, effort_budget or MIN_BUDGET, native=False)
+    thinking = thinking_of(request, traits, native=native)
+    effort = EFFORTS.get(request.effort, (request.effort, 0))[0]
     if effort not in ("", "none") and (traits.adaptive or native):
         output["effort"] = effort
     if request.response_format is not None and bytes(request.response_format.schema):
@@ -147,12 +128,6 @@ def _thinking_and_output(request: ChatRequest, traits: ModelTraits, *, native: b
     return written
 
 
-def _thinking(traits: ModelTraits, budget: int, *, native: bool) -> Body:
-    if traits.budget and (native or not traits.adaptive):
-        return {"type": "enabled", "budget_tokens": max(budget, MIN_BUDGET)}
-    return {"type": "adaptive"}
-
-
 def _max_tokens(request: ChatRequest, thinking: Body | None, default: int) -> int:
     """Required by the API, and above the thinking budget, which counts towards it."""
     budget = 0 if thinking is None else int(thinking.get("budget_tokens", 0))
@@ -165,22 +140,6 @@ def _max_tokens(request: ChatRequest, thinking: Body | None, default: int) -> in
 
 def _sampling(request: ChatRequest) -> dict[str, float | int | None]:
     return {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
-
-
-def _clashless(request: ChatRequest, *, thinking: bool) -> Body:
-    """Sampling as Claude before 4.7 takes it from a caller who speaks another dialect.
-
-    Temperature ends at 1 (OpenAI's at 2); with thinking it must be 1 and top_k absent; temperature excludes top_p."""
-    if thinking:
-        return {"top_p": request.top_p} if request.top_p is not None and request.top_p >= 0.95 else {}
-    written: Body = {}
-    if request.temperature is not None:
-        written["temperature"] = min(request.temperature, 1.0)
-    elif request.top_p is not None:
-        written["top_p"] = request.top_p
-    if request.top_k is not None:
-        written["top_k"] = request.top_k
-    return written
 
 
 def _with_extra(body: Body, request: ChatRequest) -> Body:

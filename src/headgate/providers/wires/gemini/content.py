@@ -9,7 +9,7 @@ import msgspec
 
 from headgate.core.errors import UnsupportedRequest
 from headgate.core.messages import File, Image, Message, Opaque, Text, Thinking, ToolCall, ToolResult
-from headgate.providers.wires.gemini.signatures import MARK, SKIP, is_current
+from headgate.providers.wires.gemini.models import MARK, SKIP, is_current
 
 __all__ = ["WIRE", "contents_of", "refuse_opaque"]
 

@@ -7,6 +7,7 @@ from headgate.core.errors import GatewayError, UnsupportedRequest, UpstreamMalfo
 from headgate.core.messages import ChatRequest, EmbeddingsRequest, TokenCount
 from headgate.providers.port import Headers, StreamDecoder
 from headgate.providers.wires.gemini.errors import refusal_of
+from headgate.providers.wires.gemini.models import model_path
 from headgate.providers.wires.gemini.writing import prompt_of
 
 __all__ = ["GeminiCountTokens"]
@@ -27,7 +28,7 @@ class GeminiCountTokens:
     def encode(self, request: ChatRequest | EmbeddingsRequest, model: str) -> bytes:
         if isinstance(request, EmbeddingsRequest):
             raise UnsupportedRequest("Gemini counts tokens of contents, not of embeddings", param="input")
-        path = model if "/" in model else f"models/{model}"
+        path = model_path(model)
         return msgspec.json.encode({"generateContentRequest": {"model": path, **prompt_of(request, model)}})
 
     def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, nobody speaks this wire to us

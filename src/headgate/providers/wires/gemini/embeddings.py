@@ -9,6 +9,7 @@ from headgate.core.errors import GatewayError, UnsupportedRequest, UpstreamMalfo
 from headgate.core.messages import ChatRequest, EmbeddingsReply, EmbeddingsRequest
 from headgate.providers.port import Headers, StreamDecoder
 from headgate.providers.wires.gemini.errors import refusal_of
+from headgate.providers.wires.gemini.models import model_path
 from headgate.providers.wires.gemini.reading import UsageFields, usage_of
 
 __all__ = ["GeminiEmbeddings"]
@@ -35,7 +36,7 @@ class GeminiEmbeddings:
         """Raises UnsupportedRequest for inputs that are token ids."""
         if isinstance(request, ChatRequest):
             raise UnsupportedRequest("A conversation cannot be embedded; send texts", param="messages")
-        path = model if "/" in model else f"models/{model}"
+        path = model_path(model)
         return msgspec.json.encode({"requests": [_one(text, path, request.dimensions) for text in request.inputs]})
 
     def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, nobody speaks this wire to us

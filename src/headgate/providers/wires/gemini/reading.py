@@ -21,7 +21,7 @@ from headgate.core.messages import StopReason
 from headgate.core.usage import Usage
 from headgate.providers.wires.gemini.content import WIRE
 from headgate.providers.wires.gemini.errors import blocked, is_refusal, refusal_of
-from headgate.providers.wires.gemini.signatures import MARK
+from headgate.providers.wires.gemini.models import MARK
 
 __all__ = ["STOP_REASONS", "ChunkReader", "UsageFields", "usage_of"]
 
@@ -74,7 +74,7 @@ class _Candidate(_Wire):
     index: int = 0
 
 
-class UsageFields(_Wire, frozen=True):
+class UsageFields(msgspec.Struct, rename="camel", frozen=True):
     """`usageMetadata`. Zeros are left out by the API, so only all of it can be missing."""
 
     prompt_token_count: int = 0

@@ -6,7 +6,7 @@ from typing import Any
 from headgate.core.errors import UnsupportedRequest
 from headgate.core.messages import ChatRequest, Opaque, Tool, ToolChoice
 from headgate.providers.wires.gemini.content import WIRE, contents_of, refuse_opaque
-from headgate.providers.wires.gemini.signatures import is_current
+from headgate.providers.wires.gemini.models import is_current
 
 __all__ = ["BUDGETS", "LEVELS", "body_of", "prompt_of"]
 

@@ -112,7 +112,7 @@ class _Reply(msgspec.Struct):
 _REPLY = msgspec.json.Decoder(_Reply)
 _CALL = msgspec.json.Decoder(_Call)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_READ_FIELDS = ("id", "object", "model", "created", "choices", "usage")
+_READ_FIELDS = ("id", "object", "model", "created", "choices", "usage", "error", "obfuscation")
 
 
 def read_answer(body: bytes) -> Answer:

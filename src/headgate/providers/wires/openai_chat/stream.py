@@ -10,7 +10,6 @@ without choices; Azure's first chunk, which carries filter results alone; reason
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -24,18 +23,16 @@ from headgate.core.events import (
     Stop,
     TextDelta,
     ThinkingDelta,
-    ToolCallBegin,
-    ToolCallDelta,
     UsageReport,
     events_of,
 )
 from headgate.core.frame import Frame
 from headgate.core.messages import Opaque, Text, Thinking
 from headgate.core.usage import Usage
+from headgate.providers.wires.openai_chat.calls import CallDelta, CallTracker, FunctionDelta
 from headgate.providers.wires.openai_chat.reply import (
     Timings,
     UsageReply,
-    arguments_text,
     extra_of,
     pieces_of,
     read_answer,
@@ -52,24 +49,13 @@ __all__ = ["ChatStream"]
 _UNSAID = msgspec.Raw()
 
 
-class _Function(msgspec.Struct, gc=False):
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class _CallDelta(msgspec.Struct, gc=False):
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
-
-
 class _Delta(msgspec.Struct, gc=False):
     content: str | list[msgspec.Raw] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
-    tool_calls: list[_CallDelta] | None = None
-    function_call: _Function | None = None
+    tool_calls: list[CallDelta] | None = None
+    function_call: FunctionDelta | None = None
 
 
 class _ChunkChoice(msgspec.Struct, gc=False):
@@ -101,79 +87,6 @@ _HEAD = msgspec.json.Decoder(_Head)
 _DONE = b"[DONE]"
 
 
-class _Call:
-    """A tool call being streamed. Until its name has come it has not begun for anybody else."""
-
-    __slots__ = ("begun", "held", "id", "index", "name")
-
-    def __init__(self, index: int, call_id: str) -> None:
-        self.index = index
-        self.id = call_id
-        self.name = ""
-        self.begun = False
-        self.held = ""
-
-
-class _Calls:
-    """The tool calls of one choice: finds out which one a delta continues."""
-
-    __slots__ = ("_by_wire_index", "_calls", "_choice")
-
-    def __init__(self, choice: int) -> None:
-        self._choice = choice
-        self._calls: list[_Call] = []
-        self._by_wire_index: dict[int, _Call] = {}
-
-    def add(self, delta: _CallDelta, events: list[Event]) -> None:
-        function = delta.function or _Function()
-        call = self._call_of(delta, function)
-        arguments = arguments_text(function.arguments) if function.arguments else ""
-        if call.begun:
-            if arguments:
-                events.append(ToolCallDelta(index=call.index, arguments=arguments, choice=self._choice))
-            return
-        call.name = function.name or call.name
-        call.held += arguments
-        if call.name:
-            self._begin(call, events)
-
-    def close(self, events: list[Event]) -> None:
-        """The choice has stopped: a call that never got a name is told all the same."""
-        for call in self._calls:
-            if not call.begun:
-                self._begin(call, events)
-
-    def __bool__(self) -> bool:
-        return bool(self._calls)
-
-    def _begin(self, call: _Call, events: list[Event]) -> None:
-        call.begun = True
-        events.append(ToolCallBegin(index=call.index, id=call.id, name=call.name, choice=self._choice))
-        if call.held:
-            events.append(ToolCallDelta(index=call.index, arguments=call.held, choice=self._choice))
-            call.held = ""
-
-    def _call_of(self, delta: _CallDelta, function: _Function) -> _Call:
-        if delta.index is not None:
-            known = self._by_wire_index.get(delta.index)
-            # Some servers give every parallel call index 0: another id with a name is another call.
-            if known is None or (delta.id and delta.id != known.id and function.name and known.begun):
-                known = self._by_wire_index[delta.index] = self._new(delta.id)
-            return known
-        if delta.id:
-            same = next((call for call in self._calls if call.id == delta.id), None)
-            return same or self._new(delta.id)
-        if not self._calls or (function.name and self._calls[-1].begun):
-            return self._new(None)
-        return self._calls[-1]
-
-    def _new(self, call_id: str | None) -> _Call:
-        index = len(self._calls)
-        call = _Call(index, call_id or f"call_{self._choice}_{index}")
-        self._calls.append(call)
-        return call
-
-
 class ChatStream:
     """Decodes one stream. See `StreamDecoder`."""
 
@@ -196,7 +109,7 @@ class ChatStream:
         self._open: set[int] = set()
         """Choices that have begun and not stopped."""
         self._stopped: set[int] = set()
-        self._calls: dict[int, _Calls] = {}
+        self._calls: dict[int, CallTracker] = {}
         self._usage: Usage | None = None
         self._done = False
         self._refused = False
@@ -314,12 +227,12 @@ class ChatStream:
             for call in delta.tool_calls:
                 calls.add(call, events)
         if delta.function_call is not None:
-            self._calls_of(number).add(_CallDelta(index=0, function=delta.function_call), events)
+            self._calls_of(number).add(CallDelta(index=0, function=delta.function_call), events)
 
-    def _calls_of(self, number: int) -> _Calls:
+    def _calls_of(self, number: int) -> CallTracker:
         calls = self._calls.get(number)
         if calls is None:
-            calls = self._calls[number] = _Calls(number)
+            calls = self._calls[number] = CallTracker(number)
         return calls
 
     def _stop(self, choice: _ChunkChoice, events: list[Event]) -> None:

@@ -127,7 +127,7 @@ def read_head(data: bytes | msgspec.Raw) -> tuple[Response, Extra]:
         response = _RESPONSE.decode(data)
         extra = _FIELDS.decode(data)
     except (ValueError, RecursionError) as error:
-        raise UpstreamMalformed(detail=f"no response object ({error}): {bytes(data[:120])!r}") from None
+        raise UpstreamMalformed(detail=f"no response object ({error}): {bytes(data)[:120]!r}") from None
     for name in _READ_FIELDS:
         extra.pop(name, None)
     return response, extra

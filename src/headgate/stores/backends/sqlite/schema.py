@@ -16,7 +16,7 @@ __all__ = ["schema_sql"]
 
 def schema_sql() -> str:
     """All tables and indexes of `headgate.stores.tables`, one statement after the other."""
-    dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+    dialect = sqlite.dialect()
     statements = ["-- Written by headgate.stores.backends.sqlite.schema from headgate.stores.tables. Do not edit."]
     for table in metadata.sorted_tables:
         statements.append(f"{str(CreateTable(table).compile(dialect=dialect)).strip()};")

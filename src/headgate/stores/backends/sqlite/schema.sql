@@ -118,13 +118,13 @@ CREATE TABLE request (
   PRIMARY KEY (stored)
 );
 
-CREATE INDEX request_feature ON request (feature, id) WHERE feature != '';
+CREATE INDEX request_feature ON request (feature) WHERE feature != '';
 
 CREATE UNIQUE INDEX request_id ON request (id);
 
-CREATE INDEX request_key_id ON request (key_id, id) WHERE key_id != '';
+CREATE INDEX request_key_id ON request (key_id) WHERE key_id != '';
 
-CREATE INDEX request_user ON request (user, id) WHERE user != '';
+CREATE INDEX request_user ON request (user) WHERE user != '';
 
 CREATE TABLE content (
   hash TEXT NOT NULL,

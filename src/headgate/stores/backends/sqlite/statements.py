@@ -1,7 +1,8 @@
 """SQL of the span tables, spelt once from the fields of their rows."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from sqlite3 import Connection
 from typing import Any
 
@@ -36,11 +37,7 @@ class Insert:
         """Insert `rows`, each in the order of the columns."""
         full = len(rows) - len(rows) % _ROWS_AT_ONCE
         for start in range(0, full, _ROWS_AT_ONCE):
-            connection.execute(self._many, list(_flat(rows[start : start + _ROWS_AT_ONCE])))
+            connection.execute(self._many, list(chain.from_iterable(rows[start : start + _ROWS_AT_ONCE])))
         if full < len(rows):
             connection.executemany(self._one, rows[full:])
 
-
-def _flat(rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
-    for row in rows:
-        yield from row

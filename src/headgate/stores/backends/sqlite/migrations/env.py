@@ -1,4 +1,5 @@
 """How Alembic gets at the database: over the connection and inside the transaction that `migrate.upgrade` opened."""
+
 from __future__ import annotations
 
 from alembic import context

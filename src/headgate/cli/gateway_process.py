@@ -1,0 +1,85 @@
+"""A gateway from its start to the last stored record: what `serve` and `demo` both run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+from headgate.cli.announcement import first_call, standing
+from headgate.cli.listening import Listener, url_of
+from headgate.cli.output import say
+from headgate.compose import Gateway
+from headgate.config.model import Configuration
+from headgate.config.watch import Watcher
+from headgate.edge.server import connection_class
+
+__all__ = ["listener", "running", "serve"]
+
+
+async def serve(
+    configuration: Configuration,
+    bound: socket.socket,
+    *,
+    bootstrap_key: str | None,
+    read: Callable[[], Configuration],
+) -> None:
+    """Serve on a bound socket until told to stop, following changes of the file. Raises StoreError, OSError."""
+    async with running(configuration, bootstrap_key=bootstrap_key) as gateway:
+        url = url_of(bound)
+        say("\n".join(standing(configuration, url)))
+        if gateway.first_key:
+            say("\n".join(first_call(configuration, url, gateway.first_key)))
+        watcher = Watcher(configuration, read=read, swap=gateway.apply)
+        with _following(watcher):
+            await listener(gateway).serve(sockets=[bound])
+        say("Headgate stops: storing the last records")
+
+
+@asynccontextmanager
+async def running(configuration: Configuration, *, bootstrap_key: str | None) -> AsyncIterator[Gateway]:
+    """A started gateway, stopped with all records stored, whatever happens."""
+    gateway = Gateway(configuration, bootstrap_key=bootstrap_key)
+    try:
+        await gateway.start()
+        yield gateway
+    finally:
+        await gateway.stop()
+
+
+def listener(gateway: Gateway) -> Listener:
+    """What serves `gateway.app`, within the bounds of its settings."""
+    settings = gateway.configuration.settings.server
+
+    def drain() -> None:
+        gateway.gate.draining = True
+
+    return Listener(
+        gateway.app,
+        connection=connection_class(settings),
+        keep_alive=settings.keep_alive,
+        shutdown_seconds=settings.shutdown_time,
+        before_shutdown=drain,
+    )
+
+
+@contextlib.contextmanager
+def _following(watcher: Watcher) -> Iterator[None]:
+    """Watch the file, if there is one, and listen to SIGHUP, where there is such a thing."""
+    if watcher.current.path is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(watcher.run(), name="configuration")
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None:
+        loop.add_signal_handler(hangup, watcher.ask)
+    try:
+        yield
+    finally:
+        task.cancel()
+        if hangup is not None:
+            loop.remove_signal_handler(hangup)

@@ -1,0 +1,191 @@
+"""`headgate show`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration
+
+if TYPE_CHECKING:
+    from headgate.config.loader import Configuration
+    from headgate.control.traces import Shown
+    from headgate.stores.spans import AttemptRow, Content, RequestRow
+
+__all__ = ["command"]
+
+_WIDTH = 44
+_MOST_TEXT = 4_000
+
+
+@click.command()
+@click.argument("request_id", metavar="REQUEST")
+@config_option
+@click.option("--full", is_flag=True, help="Do not cut long prompts and answers.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def command(request_id: str, config: Path | None, *, full: bool, as_json: bool) -> None:
+    """Show one request whole: what was asked and answered, each attempt, times, tokens, cost.
+
+    REQUEST is the id in the header x-request-id of its reply, in `headgate tail` and on the dashboard.
+
+    \b
+    Examples:
+      headgate show req_0akrzmj8b5g00
+      headgate show req_0akrzmj8b5g00 --json | jq .attempts
+    """
+    from headgate.core.ids import parse_request_id
+
+    try:
+        number = parse_request_id(request_id)
+    except ValueError as wrong:
+        fail(str(wrong), code=2)
+    configuration = read_configuration(config)
+    with plain_failures():
+        shown = asyncio.run(_find(configuration, number))
+    if shown is None:
+        fail(
+            f"no request {request_id} in {configuration.settings.server.database}; "
+            "a request is stored when it is over, a moment after its last byte"
+        )
+    if as_json:
+        print_json(_as_json(shown))
+    else:
+        click.echo("\n".join(_lines(shown, most=10**9 if full else _MOST_TEXT)))
+
+
+async def _find(configuration: Configuration, number: int) -> Shown | None:
+    from headgate.compose import open_stores
+    from headgate.control.traces import show
+
+    stores = open_stores(configuration.settings)
+    try:
+        return await show(stores.spans, number)
+    finally:
+        await stores.aclose()
+
+
+def _lines(shown: Shown, *, most: int) -> Iterator[str]:
+    from headgate.core.ids import request_id_text
+
+    row = shown.request
+    yield f"{click.style(request_id_text(row.id), bold=True)}  {row.status} {_happened(row)}"
+    yield ""
+    for name, text in _facts(row):
+        if text:
+            yield f"  {name:<12} {text}"
+    yield ""
+    yield from _waterfall(row, shown.attempts)
+    for title, content, text in (
+        ("Request", shown.prompt, _readable(shown.prompt)),
+        ("Reply", shown.reply, shown.reply_text or _readable(shown.reply)),
+    ):
+        yield ""
+        yield click.style(title, bold=True)
+        yield _indented(text, most) if content else "  not kept"
+        if content and content.truncated:
+            yield f"  (cut when it was recorded: {content.size:,} bytes, {len(content.data):,} kept)"
+
+
+def _happened(row: RequestRow) -> str:
+    text = row.outcome.replace("_", " ")
+    text += f": {row.error_class}" if row.error_class else ""
+    text = click.style(text, fg="green" if row.outcome == "ok" else "red")
+    return f"{text}\n  {row.error_detail}" if row.error_detail else text
+
+
+def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
+    from headgate.cli.lines import cost_text, tokens_in, tokens_out
+
+    moment = datetime.fromtimestamp(row.started_ns / 1e9).astimezone()
+    yield "when", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}"
+    yield "asked for", f"{row.requested_model} ({row.operation}, {row.dialect}{', stream' if row.stream else ''})"
+    yield "feature", row.feature
+    yield "routed to", f"{row.routed_model}, answered by {row.provider} as {row.reported_model}" if row.provider else ""
+    yield "who", ", ".join(
+        f"{name} {value}"
+        for name, value in (("key", row.key_id), ("team", row.team), ("user", row.user), ("session", row.session))
+        if value
+    )
+    yield "tags", row.tags
+    cached = f", {row.cache_read_tokens:,} of them cached" if row.cache_read_tokens else ""
+    reasoning = f", {row.reasoning_tokens:,} of them reasoning" if row.reasoning_tokens else ""
+    yield "tokens", f"{tokens_in(row):,} in{cached}; {tokens_out(row):,} out{reasoning}"
+    yield "cost", f"{cost_text(row)} USD ({row.cost_label})" if row.cost_nanos is not None else row.cost_label
+    yield "finished", row.finish_reason
+    yield "own time", f"{row.overhead_us / 1000:.2f} ms of {row.total_us / 1000:.1f} ms"
+    yield "trace", row.trace_id
+    yield "config", row.config_hash
+    yield "notes", row.notes
+
+
+def _waterfall(row: RequestRow, attempts: Any) -> Iterator[str]:
+    """A bar per attempt on the request's time: `·` waiting for the provider, `─` until content, `█` content."""
+    from headgate.cli.lines import cost_text, ms_text
+
+    total = max(row.total_us, 1)
+    yield f"  {'request':<30} |{'█' * _WIDTH}| {ms_text(row.total_us)}"
+    for attempt in attempts:
+        name = f"{attempt.number}. {attempt.provider}/{attempt.model}"
+        tail = f"{attempt.status or 'no answer'}"
+        tail += f" {attempt.error_class}" if attempt.error_class else f", {cost_text(attempt)} USD"
+        yield f"  {name[:30]:<30} |{_bar(attempt, total)}| {ms_text(attempt.ended_us - attempt.started_us)}, {tail}"
+        if attempt.error_detail:
+            yield f"      {_printable(attempt.error_detail)[:200]}"
+
+
+def _bar(attempt: AttemptRow, total: int) -> str:
+    def at(microseconds: int) -> int:
+        return min(round(_WIDTH * microseconds / total), _WIDTH)
+
+    begin, end = at(attempt.started_us), max(at(attempt.ended_us), at(attempt.started_us) + 1)
+    first_byte = at(attempt.first_byte_us) if attempt.first_byte_us else end
+    content = at(attempt.first_content_us) if attempt.first_content_us else end
+    cells = [
+        " " if not begin <= cell < end else "·" if cell < first_byte else "─" if cell < content else "█"
+        for cell in range(_WIDTH)
+    ]
+    return "".join(cells)
+
+
+def _readable(content: Content | None) -> str:
+    if content is None:
+        return ""
+    text = content.data.decode("utf-8", "replace")
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _indented(text: str, most: int) -> str:
+    cut = f"\n... {len(text) - most:,} characters more; --full shows all" if len(text) > most else ""
+    return "\n".join(f"  {_printable(line)}" for line in (text[:most] + cut).split("\n"))
+
+
+def _printable(text: str) -> str:
+    # Prompts and answers come from strangers: nothing in them may move the cursor.
+    return "".join(character if character.isprintable() or character == "\t" else "?" for character in text)
+
+
+def _as_json(shown: Shown) -> dict[str, Any]:
+    from headgate.cli.lines import as_json
+
+    def content(kept: Content | None) -> dict[str, Any] | None:
+        if kept is None:
+            return None
+        text = kept.data.decode("utf-8", "replace")
+        return {"kind": kept.kind, "size": kept.size, "truncated": kept.truncated, "text": text}
+
+    return {
+        "request": as_json(shown.request),
+        "attempts": [as_json(attempt) for attempt in shown.attempts],
+        "prompt": content(shown.prompt),
+        "reply": content(shown.reply),
+        "reply_text": shown.reply_text,
+    }

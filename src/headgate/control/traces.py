@@ -1,0 +1,90 @@
+"""Traces: what happened, as data. `tail` follows requests as they are stored, `show` gathers everything about one."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from headgate.core.ids import RequestId
+from headgate.core.messages import Answer
+from headgate.stores.spans import AttemptRow, Content, RequestRow, SpanStore
+
+__all__ = ["Shown", "reply_text", "show", "tail"]
+
+_PAGE = 500
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One request with all that belongs to it."""
+
+    request: RequestRow
+    attempts: Sequence[AttemptRow]
+    prompt: Content | None
+    """What the caller sent; None if it was not kept or has been deleted."""
+    reply: Content | None
+    """What the caller got: the provider's bytes of a whole answer, or the answer folded from a stream."""
+    reply_text: str
+    """The text of the answer; "" if there is none or it is not kept."""
+
+
+async def show(store: SpanStore, request_id: RequestId) -> Shown | None:
+    """Everything about one request; None if it is not stored (yet). Raises StoreUnavailable."""
+    request = await store.request(request_id)
+    if request is None:
+        return None
+    prompt = await store.content(request.request_content) if request.request_content else None
+    reply = await store.content(request.reply_content) if request.reply_content else None
+    return Shown(
+        request=request,
+        attempts=await store.attempts(request_id),
+        prompt=prompt,
+        reply=reply,
+        reply_text=reply_text(reply) if reply else "",
+    )
+
+
+async def tail(store: SpanStore, *, last: int = 0, poll_seconds: float = 0.25) -> AsyncIterator[RequestRow]:
+    """The `last` requests that are stored, then every further one as it is stored, without end.
+
+    In the order of storing, which is the order of ending: a request with an older id that took longer comes later.
+    Raises StoreUnavailable."""
+    page = await store.latest(last)
+    while True:
+        for row in page.rows:
+            yield row
+        if not page.rows:
+            await asyncio.sleep(poll_seconds)
+        page = await store.after(page.position, _PAGE)
+
+
+def reply_text(reply: Content) -> str:
+    """The answer's text, whatever format it is kept in; "" for one that is cut off or has no text."""
+    try:
+        if reply.kind == "canonical":
+            return msgspec.json.decode(reply.data, type=Answer).text
+        return _vendor_text(msgspec.json.decode(reply.data, type=dict[str, object]))
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return ""
+
+
+def _vendor_text(answer: dict[str, object]) -> str:
+    """The text in a vendor's JSON, found by shape: texts lie in `content`, `output`, `choices`, `candidates`, at any depth."""
+    found: list[str] = []
+    _gather({key: answer.get(key) for key in ("choices", "content", "output", "candidates")}, found)
+    return "".join(found)
+
+
+def _gather(value: object, found: list[str]) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _gather(item, found)
+    elif isinstance(value, dict):
+        if value.get("type") in ("reasoning", "thinking") or value.get("thought") is True:
+            return
+        for key, inner in value.items():
+            if isinstance(inner, str):
+                if key in ("text", "content"):
+                    found.append(inner)
+            else:
+                _gather(inner, found)

@@ -1,0 +1,1 @@
+"""Pages for people, over control. One plain page so far."""

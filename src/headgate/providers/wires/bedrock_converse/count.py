@@ -1,0 +1,47 @@
+"""The wire `bedrock.count_tokens`."""
+from __future__ import annotations
+
+import msgspec
+
+from headgate.core.errors import GatewayError, UnsupportedRequest, UpstreamMalformed
+from headgate.core.messages import ChatRequest, EmbeddingsRequest, TokenCount
+from headgate.providers.port import Headers, StreamDecoder
+from headgate.providers.wires.bedrock_converse.errors import refusal_of
+from headgate.providers.wires.bedrock_converse.writing import count_body_of
+
+__all__ = ["BedrockCountTokens"]
+
+
+class _Count(msgspec.Struct, rename="camel"):
+    input_tokens: int
+
+
+_decode = msgspec.json.Decoder(_Count).decode
+
+
+class BedrockCountTokens:
+    """Bedrock's count-tokens, asked in Converse's words."""
+
+    name: str = "bedrock.count_tokens"
+
+    def encode(self, request: ChatRequest | EmbeddingsRequest, model: str) -> bytes:
+        if isinstance(request, EmbeddingsRequest):
+            raise UnsupportedRequest("Bedrock counts tokens of messages, not of embeddings", param="input")
+        return msgspec.json.encode(count_body_of(request, model))
+
+    def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
+        return body
+
+    def decode(self, body: bytes) -> TokenCount:
+        """Raises UpstreamMalformed if it is no count."""
+        try:
+            return TokenCount(input_tokens=_decode(body).input_tokens, exact=True)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise UpstreamMalformed(detail=f"no Bedrock token count: {error}") from None
+
+    def decoder(self, *, hide_usage: bool = False) -> StreamDecoder:  # noqa: ARG002, the port asks for it
+        """Raises UnsupportedRequest: a count does not stream."""
+        raise UnsupportedRequest("Token counts are not streamed; ask without `stream`", param="stream")
+
+    def decode_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
+        return refusal_of(self.name, status, body, headers)

@@ -1,0 +1,150 @@
+"""From journal entries to rows that are complete: contents by hash, costs, and an end for what was cut off."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import msgspec
+
+from headgate.core.ids import trace_id
+from headgate.records.entries import Bill, Body, Closed, Opened
+from headgate.records.estimate import TOKENS_PER_BYTE, tokens_of_body
+from headgate.records.pricing import Pricer
+from headgate.records.reading import JournalReader, Read
+from headgate.stores.sink import Batch, Position
+from headgate.stores.spans import AttemptRow, Content, RequestRow
+
+__all__ = ["Settling", "content_of"]
+
+# As in `pricing`: rows just decoded, seen by nobody else.
+_set = msgspec.structs.force_setattr
+
+
+class _Open(msgspec.Struct, gc=False):
+    """A request that has begun and not ended, as far as the journal has been read."""
+
+    first: Position
+    last: Position
+    request_content: str
+
+
+class Settling:
+    """Takes entries in journal order and gathers what shall be stored. One per journal; blocking."""
+
+    def __init__(self, journal: str, reader: JournalReader, pricer: Pricer) -> None:
+        self.cut_off = 0
+        """Requests that were given an end because their own was missing."""
+        self._journal = journal
+        self._reader = reader
+        self._pricer = pricer
+        self._open: dict[int, _Open] = {}
+        self._requests: list[RequestRow] = []
+        self._attempts: list[AttemptRow] = []
+        self._contents: list[Content] = []
+
+    def take(self, reads: Iterable[Read]) -> None:
+        """Take in the next entries."""
+        for segment, offset, entry in reads:
+            if isinstance(entry, Closed):
+                self._take_closed(entry)
+            else:
+                self._take_opened(Position(segment, offset), entry)
+
+    def _take_opened(self, at: Position, entry: Opened) -> None:
+        known = self._open.get(entry.request.id)
+        if known is None:
+            self._open[entry.request.id] = _Open(at, at, self._keep(entry.body))
+        else:
+            known.last = at
+
+    def _take_closed(self, entry: Closed) -> None:
+        request = entry.request
+        opened = self._open.pop(request.id, None)
+        _set(request, "request_content", opened.request_content if opened else self._keep(entry.body))
+        _set(request, "reply_content", self._keep(entry.reply))
+        self._store(request, entry.attempts, entry.bills)
+
+    def _store(self, request: RequestRow, attempts: tuple[AttemptRow, ...], bills: tuple[Bill, ...]) -> None:
+        for attempt, bill in zip(attempts, bills, strict=True):
+            self._pricer.price_attempt(attempt, bill, request.started_ns)
+        self._pricer.price_request(request, attempts)
+        self._requests.append(request)
+        self._attempts.extend(attempts)
+
+    def _keep(self, body: Body | None) -> str:
+        if body is None:
+            return ""
+        content = content_of(body)
+        self._contents.append(content)
+        return content.hash
+
+    def cut(self, request_ids: Iterable[int]) -> None:
+        """Give these an end, if they are open: their own will not come."""
+        for request_id in request_ids:
+            opened = self._open.pop(request_id, None)
+            if opened is not None:
+                self._cut(opened)
+
+    def cut_all(self) -> None:
+        """Give all that are open an end: whoever would have written it is dead."""
+        self.cut(list(self._open))
+
+    def _cut(self, opened: _Open) -> None:
+        first, last = self._reader.entry_at(opened.first), self._reader.entry_at(opened.last)
+        if not isinstance(first, Opened) or not isinstance(last, Opened):
+            self._reader.damaged_bytes += 1
+            return
+        attempt = last.attempt
+        # It may have reached the provider, which then bills the prompt; of the answer nobody knows anything.
+        _set(attempt, "input_tokens", _prompt_tokens(first))
+        _set(attempt, "outcome", "cut_off")
+        _set(attempt, "cost_nanos", None)
+        _set(attempt, "cost_label", "estimated")
+        attempts = (*last.earlier, attempt)
+        request = last.request
+        if not request.trace_id:
+            _set(request, "trace_id", trace_id(request.id))
+        for name in ("provider", "region"):
+            _set(request, name, getattr(attempt, name))
+        _set(request, "input_tokens", sum(one.input_tokens for one in attempts))
+        _set(request, "output_tokens", sum(one.output_tokens for one in attempts))
+        _set(request, "attempts", len(attempts))
+        _set(request, "outcome", "cut_off")
+        _set(request, "error_class", "cut_off")
+        _set(request, "request_content", opened.request_content)
+        self.cut_off += 1
+        self._store(request, attempts, (*last.earlier_bills, last.bill))
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that have begun and not ended."""
+        return len(self._open)
+
+    def batch(self) -> Batch:
+        """What was gathered since the last batch, and where reading would have to begin again to miss nothing: where the
+        oldest request that is still open began."""
+        oldest = next(iter(self._open.values()), None)
+        gathered = Batch(
+            journal=self._journal,
+            position=oldest.first if oldest else self._reader.position,
+            requests=self._requests,
+            attempts=self._attempts,
+            contents=self._contents,
+        )
+        self._requests, self._attempts, self._contents = [], [], []
+        return gathered
+
+
+def content_of(body: Body) -> Content:
+    """The content under its hash."""
+    size = len(body.data)
+    head = body.kind.encode() + b"\0" if body.size == size else b"%b\0%d\0" % (body.kind.encode(), body.size)
+    digest = blake2b(head + body.data, digest_size=16).hexdigest()
+    return Content(hash=digest, kind=body.kind, data=body.data, size=body.size)
+
+
+def _prompt_tokens(opened: Opened) -> int:
+    body = opened.body
+    if body is None or not body.data:
+        return round(opened.body_size * TOKENS_PER_BYTE)
+    return round(tokens_of_body(body.data) * body.size / len(body.data))

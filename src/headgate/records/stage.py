@@ -1,0 +1,202 @@
+"""Record: the outermost stage. On the way down it asks to be told of every attempt and of the end; that is all.
+
+Each attempt that is about to leave is appended to the journal, and the end of the request is, whatever the end was:
+answered, refused, failed, hung up, cancelled. What the journal holds the writer moves to the database (`writer.py`).
+"""
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from headgate.core.clock import Clock
+from headgate.core.errors import GatewayError, InternalFault
+from headgate.core.events import AnswerBuilder
+from headgate.core.frame import Frame
+from headgate.exchange.attempt import Attempt
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
+from headgate.exchange.stage import Proceed
+from headgate.records.entries import Bill, Body, Closed, Opened
+from headgate.records.estimate import tokens_of_answer
+from headgate.records.journal import Journal
+from headgate.records.pricing import bill_of
+from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
+from headgate.records.settings import RecordSettings
+from headgate.stores.spans import AttemptRow
+
+__all__ = ["Record"]
+
+_HUNG_UP_STATUS = 499
+_CANONICAL = "canonical"
+
+_json = msgspec.json.encode
+
+
+class Record:
+    """See `Stage` and `Observer`."""
+
+    def __init__(
+        self, journal: Journal, settings: RecordSettings, config_hash: Callable[[], str], clock: Clock
+    ) -> None:
+        """config_hash: names the configuration that serves now. clock: the one the exchange's times are from."""
+        self.journal = journal
+        self.settings = settings
+        self.config_hash = config_hash
+        self.now = clock.monotonic
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
+        """See `Stage`."""
+        span = _Span(self, exchange)
+        exchange.observer = self
+        # The outermost stage registers first, and what is registered first runs last: everything is known by then.
+        exchange.on_close(span.close)
+        try:
+            reply = await proceed(exchange)
+        except GatewayError as error:
+            span.refused = error
+            raise
+        return span.watch(reply)
+
+    def attempt_opened(self, exchange: Exchange, attempt: Attempt) -> None:
+        """See `Observer`."""
+        body = exchange.body
+        earlier: tuple[AttemptRow, ...] = ()
+        earlier_bills: tuple[Bill, ...] = ()
+        if attempt.number > 1:
+            past = [one for one in exchange.attempts if one.number < attempt.number]
+            now = self.now()
+            earlier = tuple(
+                ended_attempt(exchange, one, ended_at=now, hung_up=False, completion=None) for one in past
+            )
+            earlier_bills = tuple(bill_of(one.endpoint) for one in past)
+        self.journal.append(
+            Opened(
+                open_request(exchange, self.config_hash()),
+                leaving_attempt(exchange, attempt),
+                bill_of(attempt.endpoint),
+                len(body),
+                None if earlier else self.body(exchange.dialect.name, body),
+                earlier,
+                earlier_bills,
+            )
+        )
+
+    def attempt_closed(self, exchange: Exchange, attempt: Attempt) -> None:
+        """See `Observer`. Nothing is written: the next attempt's entry, or the request's last, tells of this one."""
+
+    def body(self, kind: str, data: bytes) -> Body | None:
+        """A prompt or answer as it is kept; None if contents are not."""
+        if not self.settings.content or not data:
+            return None
+        size = len(data)
+        limit = self.settings.content_limit
+        return Body(kind, data if size <= limit else data[:limit], size)
+
+
+class _Span:
+    """One request on its way."""
+
+    __slots__ = ("_answer", "_exchange", "_finished", "_record", "_reply", "bytes_out", "refused")
+
+    def __init__(self, record: Record, exchange: Exchange) -> None:
+        self._record = record
+        self._exchange = exchange
+        self._reply: Reply | None = None
+        self._answer: AnswerBuilder | None = None
+        self._finished = True
+        self.bytes_out = 0
+        self.refused: GatewayError | None = None
+
+    def watch(self, reply: Reply) -> Reply:
+        """The same reply; if it is a stream, one that is listened to as it passes."""
+        self._reply = reply
+        if reply.frames is not None:
+            self._answer = AnswerBuilder()
+            self._finished = False
+            # Not `with_frames`: nothing is edited, so bytes may go on passing untouched.
+            reply.frames = self._listen(reply.frames, self._answer)
+        elif reply.body is not None:
+            self.bytes_out = len(reply.body)
+        return reply
+
+    async def _listen(self, frames: AsyncIterator[Frame], answer: AnswerBuilder) -> AsyncIterator[Frame]:
+        add = answer.add
+        try:
+            async for frame in frames:
+                for event in frame.events:
+                    add(event)
+                if frame.data is not None:
+                    self.bytes_out += len(frame.data)
+                yield frame
+            self._finished = True
+        finally:
+            close = getattr(frames, "aclose", None)
+            if close is not None:
+                await close()
+
+    def close(self) -> None:
+        """The request is over."""
+        record, exchange = self._record, self._exchange
+        now = record.now()
+        reply = self._reply
+        error = exchange.error or self.refused
+        hung_up = exchange.hung_up or (not self._finished and error is None)
+        if error is None and reply is None and not hung_up:
+            error = InternalFault("the request ended without an answer and without an error")
+        outcome = outcome_of(error, hung_up=hung_up)
+        rows: tuple[AttemptRow, ...] = ()
+        bills: tuple[Bill, ...] = ()
+        body: Body | None = None
+        attempts = exchange.attempts
+        if attempts:
+            rows = tuple([self._ended(one, now, hung_up=hung_up) for one in attempts])
+            bills = tuple([bill_of(one.endpoint) for one in attempts])
+        elif exchange.caller is not None:
+            # A stranger's body is not kept: it would let anybody fill the disk.
+            body = record.body(exchange.dialect.name, exchange.body)
+        request = closed_request(
+            exchange,
+            rows,
+            config_hash=record.config_hash(),
+            status=self._status(error, outcome),
+            outcome=outcome,
+            error=error,
+            ended_at=now,
+            bytes_out=self.bytes_out,
+        )
+        record.journal.append(Closed(request, rows, bills, body, self._content()))
+
+    def _ended(self, attempt: Attempt, now: float, *, hung_up: bool) -> AttemptRow:
+        last = attempt is self._exchange.attempts[-1]
+        return ended_attempt(
+            self._exchange,
+            attempt,
+            ended_at=now,
+            hung_up=hung_up and last,
+            completion=self._completion() if last and attempt.usage is None else None,
+        )
+
+    def _status(self, error: GatewayError | None, outcome: str) -> int:
+        if outcome == "hung_up":
+            return _HUNG_UP_STATUS
+        if self._reply is not None:
+            return self._reply.status  # what came later could not change it
+        return error.status if error is not None else 0
+
+    def _completion(self) -> tuple[int, int] | None:
+        if self._answer is not None:
+            return tokens_of_answer(self._answer.answer())
+        if self._reply is not None and self._reply.answer is not None:
+            return tokens_of_answer(self._reply.answer)
+        return None
+
+    def _content(self) -> Body | None:
+        reply = self._reply
+        if reply is None or not self._record.settings.content:
+            return None
+        if self._answer is not None:
+            return self._record.body(_CANONICAL, _json(self._answer.answer()))
+        if reply.body is not None:
+            return self._record.body(reply.wire or _CANONICAL, reply.body)
+        return None if reply.answer is None else self._record.body(_CANONICAL, _json(reply.answer))
