@@ -113,7 +113,7 @@ def _slow(wanted: int) -> Scenario:
     def measure(running: Running) -> Reading:
         return measures.slow(running, LANES["slow"], open_at_once=count, work=running.work)
 
-    about = f"{count:,} streams open, 10 tokens each, one every 2 s"
+    about = f"{count:,} streams open, 12 tokens each, one every 2 s"
     if count < wanted:
         about += f" ({wanted:,} would need more than the {count * 2 + _OTHER_DESCRIPTORS:,} descriptors allowed here)"
     return Scenario(f"slow-{wanted}", about, measure, 1, only=frozenset({"nginx", "headgate"}), fresh=True)

@@ -61,6 +61,11 @@ class ProcessTree:
         """Resident memory, added up over the processes: pages shared by several count several times."""
         return sum(stat.rss_pages for stat in self._members()) * _PAGE_BYTES
 
+    def ended(self) -> str | None:
+        """How the leader ended, with its last words; None while it runs."""
+        status = self._leader.poll()
+        return None if status is None else f"ended with status {status}: {self.last_words(2)}"
+
     def processes(self) -> int:
         """How many processes the tree has now."""
         return len(self._members())
@@ -72,7 +77,7 @@ class ProcessTree:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 return time.perf_counter() - self.started_at
             if self._leader.poll() is not None:
-                raise StartFailed(f"ended with status {self._leader.returncode}: {self.last_words()}")
+                raise StartFailed(self.ended() or "ended")
             if time.perf_counter() > deadline:
                 raise StartFailed(f"not listening after {seconds:.0f} s: {self.last_words()}")
             time.sleep(0.003)

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
+from bench.alone import AlreadyRunning, alone
 from bench.contestants.roster import roster
 from bench.machine import describe_machine
 from bench.page import rewrite_page
@@ -34,6 +35,7 @@ from bench.results import Run, save
 from bench.runner import Runner
 from bench.setup import install_missing
 from bench.tables import tables
+from bench.upstream import UpstreamEnded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +93,11 @@ def main(
         peers = [one.name for one in chosen if one.name in ("litellm", "portkey", "otari")]
         with contextlib.redirect_stdout(sys.stderr):
             install_missing(peers)
-    run = _measure(chosen, plan, console, cold=not scenarios or COLD in scenarios, quick=quick)
+    try:
+        with alone():
+            run = _measure(chosen, plan, console, cold=not scenarios or COLD in scenarios, quick=quick)
+    except (AlreadyRunning, UpstreamEnded) as refused:
+        raise click.ClickException(str(refused)) from None
     run.complete = not (only or scenarios or quick)
     path = save(run)
     if as_json:

@@ -61,7 +61,7 @@ class Runner:
         return outcome
 
     def scenario(self, scenario: Scenario) -> Outcome:
-        """All rounds of one scenario, the contestants taking turns."""
+        """All rounds of one scenario, the contestants taking turns. Raises UpstreamEnded."""
         outcome = Outcome(scenario.name, scenario.about)
         readings: dict[str, list[Reading]] = {}
         failures: dict[str, str] = {}
@@ -75,7 +75,9 @@ class Runner:
                     awake = self._again(running) if scenario.fresh else running
                     readings.setdefault(name, []).append(scenario.measure(awake))
                 except (LoadFailed, StartFailed) as error:
-                    failures[name] = str(error)
+                    ended = self._running[name].tree.ended()
+                    failures[name] = f"{error}; its process {ended}" if ended else str(error)
+                self.upstream.check()
         for name in self._running:
             if name in readings or name in failures:
                 outcome.by_contestant[name] = summarise(readings.get(name, []), failures.get(name, ""))

@@ -58,7 +58,7 @@ LANES: dict[str, Lane] = {
         Lane("large", "scripted", "/whole", 1_000_000),
         _stream_lane("burst", tokens=100, every_ms=0, per_write=25),
         _stream_lane("paced", tokens=100, every_ms=50, per_write=1),
-        _stream_lane("slow", tokens=10, every_ms=2_000, per_write=1),
+        _stream_lane("slow", tokens=12, every_ms=2_000, per_write=1),
     )
 }
 
@@ -97,7 +97,7 @@ def whole_reply() -> bytes:
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": _ANSWER * 6, "refusal": None},
+                    "message": {"role": "assistant", "content": _ANSWER * 7, "refusal": None},
                     "logprobs": None,
                     "finish_reason": "stop",
                 }

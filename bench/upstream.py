@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.process_tree import Ports
     from bench.shapes import Lane
 
-__all__ = ["Served", "Upstream", "nginx_command"]
+__all__ = ["Served", "Upstream", "UpstreamEnded", "nginx_command"]
 
 _STATIC = """\
 worker_processes 1;
@@ -44,6 +44,10 @@ http {{
   }}
 }}
 """
+
+
+class UpstreamEnded(Exception):
+    """The upstream is gone, so nothing more can be measured; the message says how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,12 @@ class Upstream:
             return Served(requests - self._status_probes)
         counts = json.loads(text)
         return Served(counts["requests"], counts["tokens"], counts["cut"])
+
+    def check(self) -> None:
+        """Raises UpstreamEnded if one of the two no longer runs."""
+        for name, tree in (("nginx", self.static), ("the scripted server", self.scripted)):
+            if ended := tree.ended():
+                raise UpstreamEnded(f"the upstream's {name} {ended}; somebody may have killed it by name")
 
     def stop(self) -> None:
         """End both servers."""

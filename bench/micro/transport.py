@@ -28,9 +28,7 @@ WHOLE = (
     b"HTTP/1.1 200 OK\r\nserver: fixture\r\ndate: Sat, 01 Jan 2000 00:00:00 GMT\r\ncontent-type: application/json"
     b"\r\nx-request-id: 0123456789abcdef\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
 )
-STREAM_HEAD = (
-    b"HTTP/1.1 200 OK\r\nserver: fixture\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-)
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nserver: fixture\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 EVENT = b'data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":" word"}}]}\n\n'
 CHUNK = b"%x\r\n%b\r\n" % (len(EVENT), EVENT)
 HEADERS = [

@@ -2,4 +2,4 @@
 
 from headgate.cli import main
 
-main()
+main(prog_name="headgate")

@@ -216,11 +216,13 @@ class Gateway:
 
     def _build_providers(self, settings: Settings) -> None:
         """Build what is new or changed, keep what is the same (with its open connections), retire the rest."""
-        before, self._providers = self._providers, {}
+        before, after = self._providers, dict[str, Provider]()
         for name, wanted in settings.providers.items():
             old = before.get(name)
-            self._providers[name] = old if old is not None and old.settings == wanted else build_provider(wanted)
-        kept = {id(provider) for provider in self._providers.values()}
+            after[name] = old if old is not None and old.settings == wanted else build_provider(wanted)
+        # Only now: if one could not be built, those that serve go on serving.
+        self._providers = after
+        kept = {id(provider) for provider in after.values()}
         for provider in before.values():
             if id(provider) not in kept:
                 task = asyncio.create_task(self._retire(provider), name="retire")

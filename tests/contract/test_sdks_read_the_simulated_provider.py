@@ -42,14 +42,18 @@ class _Wire(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         target = request.url.raw_path.decode()
-        answered = await self._server.answer(request.method, target, request.headers.raw, await request.aread())
+        answered = await self._server.answer(
+            request.method, target, request.headers.raw, await request.aread()
+        )
         status, headers, pieces = answered
         return httpx2.Response(status, headers=list(headers), stream=_Body(pieces))
 
 
 def open_ai() -> openai.AsyncOpenAI:
     client = httpx2.AsyncClient(transport=_Wire())
-    return openai.AsyncOpenAI(api_key="none", base_url="http://simulated.invalid/v1", max_retries=0, http_client=client)
+    return openai.AsyncOpenAI(
+        api_key="none", base_url="http://simulated.invalid/v1", max_retries=0, http_client=client
+    )
 
 
 def claude() -> anthropic.AsyncAnthropic:
@@ -102,7 +106,9 @@ async def test_openai_structured_output() -> None:
 async def test_openai_responses_whole_and_streamed() -> None:
     """The SDK's state machine accepts the order of the events."""
     client = open_ai()
-    whole = await client.responses.create(model="steady", input="How do I bake bread?", reasoning={"effort": "low"})
+    whole = await client.responses.create(
+        model="steady", input="How do I bake bread?", reasoning={"effort": "low"}
+    )
     async with client.responses.stream(
         model="steady", input="How do I bake bread?", reasoning={"effort": "low"}
     ) as stream:
@@ -123,7 +129,7 @@ async def test_openai_responses_tools() -> None:
     async with client.responses.stream(model="steady", input=question, tools=FLAT_TOOLS) as stream:
         folded = await stream.get_final_response()
     for reply in (whole, folded):
-        assert [json.loads(item.arguments)["city"] for item in reply.output] == ["Paris", "Rome"]  # type: ignore[union-attr]
+        assert [json.loads(item.arguments)["city"] for item in reply.output] == ["Paris", "Rome"]  # type: ignore[union-attr, arg-type]
 
 
 @aio
@@ -162,7 +168,7 @@ async def test_anthropic_tools_and_counting() -> None:
     async with client.messages.stream(model="steady", max_tokens=900, messages=ASK, tools=TOOLS) as stream:
         folded = await stream.get_final_message()
     for reply in (whole, folded):
-        assert [block.input["city"] for block in reply.content] == ["Paris", "Rome"]  # type: ignore[union-attr, index]
+        assert [block.input["city"] for block in reply.content] == ["Paris", "Rome"]  # type: ignore[union-attr]
         assert reply.stop_reason == "tool_use"
     counted = await client.messages.count_tokens(model="steady", messages=ASK, tools=TOOLS)
     assert counted.input_tokens == whole.usage.input_tokens

@@ -20,7 +20,9 @@ PATIENT = Timeouts(connect=20, headers=20, between=20, total=25)
 """Deadlines that are not the subject of the test."""
 
 
-def post(url: Url, body: bytes = b"{}", *headers: tuple[bytes, bytes], method: str = "POST") -> UpstreamRequest:
+def post(
+    url: Url, body: bytes = b"{}", *headers: tuple[bytes, bytes], method: str = "POST"
+) -> UpstreamRequest:
     """A request."""
     return UpstreamRequest(method, url, list(headers), body)
 

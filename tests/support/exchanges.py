@@ -35,7 +35,9 @@ class Desk:
     def __post_init__(self) -> None:
         self.ids = IdSource(self.clock, node=1)
 
-    def exchange(self, *, body: bytes = BODY, operation: str = "chat", known: bool = True, stream: bool = False) -> Exchange:
+    def exchange(
+        self, *, body: bytes = BODY, operation: str = "chat", known: bool = True, stream: bool = False
+    ) -> Exchange:
         dialect: Any = FakeDialect(operation=operation)
         exchange = Exchange(
             id=self.ids.next(),
@@ -53,7 +55,9 @@ class Desk:
 
     def endpoint(self, *, own_price: Any = None, price_key: str = "", model: str = "gpt-4o-mini") -> Endpoint:
         unused: Any = None
-        return Endpoint("openai", model, unused, unused, region="eu", price_key=price_key, own_price=own_price)
+        return Endpoint(
+            "openai", model, unused, unused, region="eu", price_key=price_key, own_price=own_price
+        )
 
     def attempt(self, exchange: Exchange, endpoint: Endpoint | None = None) -> Attempt:
         """The next attempt of `exchange`, announced to whoever writes things down."""

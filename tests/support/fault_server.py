@@ -1,12 +1,12 @@
 """A TCP server that does exactly what a test tells it, wrong things included.
 
-    async def script(peer: Peer) -> None:      # runs once per connection
-        await peer.request()
-        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel")
-        peer.reset()
+async def script(peer: Peer) -> None:      # runs once per connection
+    await peer.request()
+    await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel")
+    peer.reset()
 
-    async with fault_server(script) as server:
-        ... server.url("/x"), server.accepted, server.requests
+async with fault_server(script) as server:
+    ... server.url("/x"), server.accepted, server.requests
 """
 
 from __future__ import annotations

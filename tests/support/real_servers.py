@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -22,7 +23,7 @@ BIG = b"0123456789abcdef" * 500_000
 """What `/big` answers: 8 MB."""
 
 _NGINX = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+{user} daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}
 http {{
   access_log off; types {{ }} default_type application/json;
@@ -33,7 +34,6 @@ http {{
     listen 127.0.0.1:{port}; root {folder}; keepalive_timeout 60s;
     location = /stream {{ proxy_pass http://127.0.0.1:{port}/big; proxy_buffering off; gzip off; }}
     location = /echo-size {{ return 200 $content_length; }}
-    error_page 405 =200 $uri;
   }}
 }}
 """
@@ -59,7 +59,7 @@ http.createServer((ask, answer) => {
 _UVICORN = """
 import sys
 import uvicorn
-SMALL, BIG = %r, b"0123456789abcdef" * 500_000
+SMALL, BIG = b'{"object":"chat.completion","choices":[]}', b"0123456789abcdef" * 500_000
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
@@ -76,10 +76,10 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body", "body": whole})
         return
     for number in range(100):
-        await send({"type": "http.response.body", "body": b"data: %%d\\n\\n" %% number, "more_body": True})
+        await send({"type": "http.response.body", "body": b"data: %d\\n\\n" % number, "more_body": True})
     await send({"type": "http.response.body"})
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", lifespan="off")
-""" % (SMALL,)
+"""
 
 
 def _free_port() -> int:
@@ -122,7 +122,9 @@ async def nginx(folder: Path) -> AsyncIterator[int]:
     (folder / "small").write_bytes(SMALL * 10)
     (folder / "big").write_bytes(BIG)
     config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, port=port))
+    # Started by root its worker would be `nobody`, who may not read the folders of tests.
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(_NGINX.format(folder=folder, port=port, user=user))
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     async with _started(port, program, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(config)):
         yield port

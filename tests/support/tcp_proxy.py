@@ -33,7 +33,10 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def forward_proxy(
-    target_port: int, *, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n", tls: ssl.SSLContext | None = None
+    target_port: int,
+    *,
+    answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n",
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ForwardProxy]:
     """Tunnel every CONNECT, whatever name it asks for, to `target_port` of 127.0.0.1.
 

@@ -18,7 +18,11 @@ def standing(configuration: Configuration, url: str) -> list[str]:
     """Lines that tell where a gateway listens and what it is made of. No secret is in them."""
     settings = configuration.settings
     source = str(configuration.path) if configuration.path else "the environment"
-    keys = "every request brings a key" if settings.server.auth == "keys" else "NO KEY IS ASKED FOR (auth = \"none\")"
+    keys = (
+        "every request brings a key"
+        if settings.server.auth == "keys"
+        else 'NO KEY IS ASKED FOR (auth = "none")'
+    )
     told = [
         ("configuration", f"{source} ({configuration.hash})"),
         ("records", settings.server.database.removeprefix("sqlite:///")),
@@ -63,7 +67,7 @@ def curl_line(url: str, key: str, model: str) -> str:
     """One copyable line."""
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello!"}]})
     bearer = f'-H "Authorization: Bearer {key}" ' if key else ""
-    return f'curl {url}/v1/chat/completions {bearer}-H "Content-Type: application/json" -d \'{body}\''
+    return f"curl {url}/v1/chat/completions {bearer}-H \"Content-Type: application/json\" -d '{body}'"
 
 
 def python_snippet(url: str, key: str, model: str) -> str:

@@ -24,7 +24,12 @@ __all__ = ["command"]
 
 @click.command()
 @config_option
-@click.option("--try", "try_them", is_flag=True, help="Also call each provider, cheaply: is it there, does it take our key?")
+@click.option(
+    "--try",
+    "try_them",
+    is_flag=True,
+    help="Also call each provider, cheaply: is it there, does it take our key?",
+)
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
     """Check the configuration and tell in plain words what it does.
@@ -45,7 +50,9 @@ def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
         configuration = choose(config)
     except ConfigurationRefused as refused:
         if as_json:
-            print_json({"ok": False, "file": refused.file, "problems": [_problem(each) for each in refused.problems]})
+            print_json(
+                {"ok": False, "file": refused.file, "problems": [_problem(each) for each in refused.problems]}
+            )
             raise SystemExit(2) from None
         refuse(refused)
     from headgate.config.explain import explain
@@ -143,13 +150,19 @@ def _tell(configuration: Configuration, stories: Sequence[Story], probes: Sequen
         click.echo("\nProviders")
     for each in probes:
         mark = click.style("ok", fg="green") if each.ok else click.style("FAILED", fg="red")
-        click.echo(f"  {each.provider}: {mark}, {each.milliseconds:.0f} ms{'' if each.ok else f': {each.message}'}")
+        click.echo(
+            f"  {each.provider}: {mark}, {each.milliseconds:.0f} ms{'' if each.ok else f': {each.message}'}"
+        )
     if not probes:
         say("\n`headgate check --try` also calls each provider.")
 
 
 def _content(settings: Settings) -> str:
-    return "prompts and answers included" if settings.records.content else "figures only: no prompt and no answer is kept"
+    return (
+        "prompts and answers included"
+        if settings.records.content
+        else "figures only: no prompt and no answer is kept"
+    )
 
 
 def _problem(each: Any) -> dict[str, Any]:

@@ -58,7 +58,12 @@ def show(config: Path | None, *, as_json: bool) -> None:
     source = str(configuration.path) if configuration.path else None
     if as_json:
         print_json(
-            {"hash": configuration.hash, "file": source, "notes": list(configuration.notes), "settings": settings}
+            {
+                "hash": configuration.hash,
+                "file": source,
+                "notes": list(configuration.notes),
+                "settings": settings,
+            }
         )
         return
     click.echo(f"# {source or 'no file: made from the environment'}; hash {configuration.hash}")

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 
 from headgate.cli.announcement import first_call, standing
 from headgate.cli.listening import Listener, url_of
-from headgate.cli.output import say
+from headgate.cli.output import fail, say
 from headgate.compose import Gateway
 from headgate.config.model import Configuration
 from headgate.config.watch import Watcher
-from headgate.edge.server import connection_class
+from headgate.edge.connection import connection_class
 
 __all__ = ["listener", "running", "serve"]
 
@@ -42,7 +42,11 @@ async def serve(
 @asynccontextmanager
 async def running(configuration: Configuration, *, bootstrap_key: str | None) -> AsyncIterator[Gateway]:
     """A started gateway, stopped with all records stored, whatever happens."""
-    gateway = Gateway(configuration, bootstrap_key=bootstrap_key)
+    try:
+        gateway = Gateway(configuration, bootstrap_key=bootstrap_key)
+    except ValueError as wrong:
+        # Settings that are well written and cannot work: a certificate that is not there, an extra not installed.
+        fail(str(wrong), code=2)
     try:
         await gateway.start()
         yield gateway

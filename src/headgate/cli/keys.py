@@ -47,8 +47,17 @@ def command() -> None:
 @command.command()
 @click.argument("name")
 @config_option
-@click.option("--expires", metavar="WHEN", help="Such as 90d, 12w, 1y, or a date: 2027-01-31. Without it: never.")
-@click.option("--model", "-m", "models", multiple=True, metavar="NAME", help="A feature or model it may ask for; may be repeated. Without it: all.")
+@click.option(
+    "--expires", metavar="WHEN", help="Such as 90d, 12w, 1y, or a date: 2027-01-31. Without it: never."
+)
+@click.option(
+    "--model",
+    "-m",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A feature or model it may ask for; may be repeated. Without it: all.",
+)
 @click.option("--team", default="", help="Whom its costs belong to.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def create(
@@ -88,7 +97,9 @@ def create(
     if as_json:
         print_json({**_told(record), "key": key})
         return
-    say(f"key `{name}` ({record.id}), {_until(record)}, for {', '.join(models) or 'everything'}. It is shown this once:")
+    say(
+        f"key `{name}` ({record.id}), {_until(record)}, for {', '.join(models) or 'everything'}. It is shown this once:"
+    )
     click.echo(key)
 
 
@@ -103,7 +114,9 @@ def list_(config: Path | None, *, everything: bool, as_json: bool) -> None:
     async def read(stores: Stores) -> Sequence[KeyRecord]:
         return await stores.keys.all()
 
-    records = [record for record in _with_stores(configuration, read) if everything or _state(record) == "valid"]
+    records = [
+        record for record in _with_stores(configuration, read) if everything or _state(record) == "valid"
+    ]
     if as_json:
         print_json([_told(record) for record in records])
         return
@@ -180,7 +193,9 @@ def _state(record: KeyRecord) -> str:
 
 
 def _until(record: KeyRecord) -> str:
-    return f"valid until {_day(record.expires_ns)}" if record.expires_ns is not None else "valid until revoked"
+    return (
+        f"valid until {_day(record.expires_ns)}" if record.expires_ns is not None else "valid until revoked"
+    )
 
 
 def _day(ns: int | None) -> str:
@@ -206,7 +221,7 @@ def _print_table(records: Sequence[KeyRecord]) -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("name", "id", "state", "created", "expires", "for", "team"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, no_wrap=title in ("name", "id", "state"))
     for record in records:
         told = _told(record)
         table.add_row(

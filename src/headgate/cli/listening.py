@@ -85,7 +85,7 @@ class Listener(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=connection,  # type: ignore[arg-type]
+                http=connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,

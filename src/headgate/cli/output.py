@@ -13,7 +13,16 @@ import click
 if TYPE_CHECKING:
     from headgate.config.loader import Configuration
 
-__all__ = ["config_option", "fail", "one_key", "plain_failures", "print_json", "read_configuration", "refuse", "say"]
+__all__ = [
+    "config_option",
+    "fail",
+    "one_key",
+    "plain_failures",
+    "print_json",
+    "read_configuration",
+    "refuse",
+    "say",
+]
 
 config_option = click.option(
     "--config",
@@ -61,7 +70,11 @@ def read_configuration(path: Path | None) -> Configuration:
 def refuse(refused: Any) -> NoReturn:
     """End with everything that is wrong with a configuration."""
     count = len(refused.problems)
-    say(click.style(f"{count} {'problem' if count == 1 else 'problems'} in the configuration:", fg="red", bold=True))
+    say(
+        click.style(
+            f"{count} {'problem' if count == 1 else 'problems'} in the configuration:", fg="red", bold=True
+        )
+    )
     for line in refused.lines():
         say(f"  {line}")
     raise SystemExit(2)

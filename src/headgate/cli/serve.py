@@ -19,7 +19,9 @@ __all__ = ["command"]
 
 @click.command()
 @config_option
-@click.option("--listen", envvar="HEADGATE_LISTEN", metavar="HOST:PORT", help="Instead of the file's `server.listen`.")
+@click.option(
+    "--listen", envvar="HEADGATE_LISTEN", metavar="HOST:PORT", help="Instead of the file's `server.listen`."
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -42,9 +44,6 @@ def command(config: Path | None, listen: str | None, log_level: str | None, log_
       headgate serve --config /etc/headgate.toml --listen 0.0.0.0:8080
       OPENAI_API_KEY=sk-... headgate serve
     """
-    from headgate.cli.listening import bind, event_loop
-    from headgate.cli.gateway_process import serve
-    from headgate.cli.logs import set_up_logging
     from headgate.config.loader import choose, listening_on
     from headgate.config.problems import ConfigurationRefused
 
@@ -56,11 +55,18 @@ def command(config: Path | None, listen: str | None, log_level: str | None, log_
         configuration = read()
     except ConfigurationRefused as refused:
         refuse(refused)
+    from headgate.cli.gateway_process import serve
+    from headgate.cli.listening import bind, event_loop
+    from headgate.cli.logs import set_up_logging
+
     log = configuration.settings.log
     set_up_logging(log_level or log.level, log_format or log.format)
     key = os.environ.get("HEADGATE_BOOTSTRAP_KEY") or None
     if key is not None and len(key) < 16:
-        fail("HEADGATE_BOOTSTRAP_KEY is too short for a key: 16 characters at least, better 40 at random", code=2)
+        fail(
+            "HEADGATE_BOOTSTRAP_KEY is too short for a key: 16 characters at least, better 40 at random",
+            code=2,
+        )
     with plain_failures():
         bound = bind(configuration.settings.server.listen)
         with asyncio.Runner(loop_factory=event_loop) as runner:

@@ -104,13 +104,27 @@ def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
 
     moment = datetime.fromtimestamp(row.started_ns / 1e9).astimezone()
     yield "when", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}"
-    yield "asked for", f"{row.requested_model} ({row.operation}, {row.dialect}{', stream' if row.stream else ''})"
+    yield (
+        "asked for",
+        f"{row.requested_model} ({row.operation}, {row.dialect}{', stream' if row.stream else ''})",
+    )
     yield "feature", row.feature
-    yield "routed to", f"{row.routed_model}, answered by {row.provider} as {row.reported_model}" if row.provider else ""
-    yield "who", ", ".join(
-        f"{name} {value}"
-        for name, value in (("key", row.key_id), ("team", row.team), ("user", row.user), ("session", row.session))
-        if value
+    yield (
+        "routed to",
+        f"{row.routed_model}, answered by {row.provider} as {row.reported_model}" if row.provider else "",
+    )
+    yield (
+        "who",
+        ", ".join(
+            f"{name} {value}"
+            for name, value in (
+                ("key", row.key_id),
+                ("team", row.team),
+                ("user", row.user),
+                ("session", row.session),
+            )
+            if value
+        ),
     )
     yield "tags", row.tags
     cached = f", {row.cache_read_tokens:,} of them cached" if row.cache_read_tokens else ""

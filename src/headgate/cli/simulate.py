@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from headgate.cli.output import config_option, fail, plain_failures, read_configuration, say
 from headgate.core.errors import TransportFault
 
-if TYPE_CHECKING:
-    from headgate.providers.simulated.settings import SimulatedSettings
-
 __all__ = ["command"]
 
 
 @click.command()
 @config_option
-@click.option("--listen", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT", help="Where to listen.")
-@click.option("--provider", metavar="NAME", help="Which simulated provider of the configuration; by default the first.")
-@click.option("--speed", type=click.FloatRange(min=0), help="How many times faster than real time; 0: nothing waits.")
+@click.option(
+    "--listen", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT", help="Where to listen."
+)
+@click.option(
+    "--provider", metavar="NAME", help="Which simulated provider of the configuration; by default the first."
+)
+@click.option(
+    "--speed", type=click.FloatRange(min=0), help="How many times faster than real time; 0: nothing waits."
+)
 @click.option("--seed", type=int, help="Another seed gives other answers, latencies and faults.")
-def command(config: Path | None, listen: str, provider: str | None, speed: float | None, seed: int | None) -> None:
+def command(
+    config: Path | None, listen: str, provider: str | None, speed: float | None, seed: int | None
+) -> None:
     """Serve the simulated provider over HTTP, as an upstream to rehearse with.
 
     It speaks OpenAI's and Anthropic's protocols, takes any key, and fails on command: a request with the header
@@ -37,7 +42,7 @@ def command(config: Path | None, listen: str, provider: str | None, speed: float
     """
     from headgate.cli.listening import Listener, bind, event_loop, url_of
     from headgate.compose import simulated_server
-    from headgate.edge.server import connection_class
+    from headgate.edge.connection import connection_class
     from headgate.edge.settings import ServerSettings
 
     settings = _settings(config, provider, {"speed": speed, "seed": seed})
@@ -48,26 +53,36 @@ def command(config: Path | None, listen: str, provider: str | None, speed: float
             fail(str(wrong), code=2)
         url = url_of(bound)
         say(f"The simulated provider listens on {url}: OpenAI's protocol at {url}/v1, Anthropic's at {url}")
-        connection = connection_class(ServerSettings())
+        connection = type("Connection", (_Droppable, connection_class(ServerSettings())), {})
         with asyncio.Runner(loop_factory=event_loop) as runner:
             app = _App(simulated_server(settings))
             runner.run(Listener(app, connection=connection, shutdown_seconds=2).serve(sockets=[bound]))
 
 
-def _settings(config: Path | None, name: str | None, overrides: dict[str, Any]) -> SimulatedSettings:
+def _settings(config: Path | None, name: str | None, overrides: dict[str, Any]) -> Any:
     import msgspec
 
-    from headgate.config.model import kind_of
-    from headgate.providers.simulated.settings import SimulatedSettings
+    from headgate.config.model import KINDS, kind_of
 
     configured = read_configuration(config).settings.providers
     simulated = {key: each for key, each in configured.items() if kind_of(each) == "simulated"}
     if name is not None and name not in simulated:
-        fail(f"no simulated provider `{name}` in the configuration; there are {', '.join(simulated) or 'none'}", code=2)
-    found = simulated[name] if name else next(iter(simulated.values()), SimulatedSettings())
-    assert isinstance(found, SimulatedSettings)
+        fail(
+            f"no simulated provider `{name}` in the configuration; there are {', '.join(simulated) or 'none'}",
+            code=2,
+        )
+    found: Any = simulated[name] if name else next(iter(simulated.values()), KINDS["simulated"]())
     given = {field: value for field, value in overrides.items() if value is not None}
     return msgspec.structs.replace(found, **given)
+
+
+class _Droppable:
+    """A connection that can be cut in the middle of anything."""
+
+    _transport: asyncio.Transport
+
+    def drop(self) -> None:
+        self._transport.abort()
 
 
 class _App:
@@ -90,9 +105,12 @@ class _App:
             await answering
         except TransportFault:
             # The fault is that nothing more comes: no status, no end of the stream.
-            connection.transport.abort()
+            connection.drop()
+            # The connection learns of its end in the loop's next turns, and then owes nobody an answer.
+            await asyncio.sleep(0.01)
         except asyncio.CancelledError:
-            if not connection.transport.is_closing():
+            if not answering.cancelled():
+                answering.cancel()
                 raise
         finally:
             connection.on_hangup = None

@@ -22,7 +22,14 @@ __all__ = ["command"]
 
 @click.command()
 @config_option
-@click.option("--last", "-n", type=click.IntRange(0, 10_000), default=10, show_default=True, help="Begin with the last N.")
+@click.option(
+    "--last",
+    "-n",
+    type=click.IntRange(0, 10_000),
+    default=10,
+    show_default=True,
+    help="Begin with the last N.",
+)
 @click.option("--feature", metavar="NAME", help="Only this feature's.")
 @click.option("--failed", is_flag=True, help="Only those that did not end well.")
 @click.option("--no-follow", is_flag=True, help="End after the last N instead of waiting for more.")
@@ -49,7 +56,14 @@ def command(
         asyncio.run(_tail(configuration, last, wanted, follow=not no_follow, as_json=as_json))
 
 
-async def _tail(configuration: Configuration, last: int, wanted: Callable[[RequestRow], bool], *, follow: bool, as_json: bool) -> None:
+async def _tail(
+    configuration: Configuration,
+    last: int,
+    wanted: Callable[[RequestRow], bool],
+    *,
+    follow: bool,
+    as_json: bool,
+) -> None:
     from headgate.cli.lines import HEADER, request_line
     from headgate.cli.lines import as_json as told
     from headgate.compose import open_stores

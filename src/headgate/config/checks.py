@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from headgate.config.model import FeatureSettings, Settings
 from headgate.config.problems import Key, did_you_mean
+from headgate.dispatch.settings import TimeoutSettings
 from headgate.providers.settings import ProviderSettings
 
 __all__ = ["Names", "check", "check_listen", "is_loopback", "split_listen"]
@@ -15,6 +17,7 @@ __all__ = ["Names", "check", "check_listen", "is_loopback", "split_listen"]
 Refuse = Callable[[Key, str], None]
 Found = Iterator[tuple[Key, str]]
 
+_POSITIVE = ("max_body", "max_headers", "max_header_count", "request_time", "keep_alive", "write_stall")
 _URLS = ("base_url", "endpoint", "endpoint_url")
 
 
@@ -93,10 +96,15 @@ def _server(settings: Settings) -> Found:
     database = settings.server.database
     scheme = database.partition("://")[0].partition("+")[0]
     if scheme in ("postgresql", "postgres"):
-        message = "PostgreSQL is not in this version yet; write `sqlite:///PATH`, such as `sqlite:///headgate.db`"
+        message = (
+            "PostgreSQL is not in this version yet; write `sqlite:///PATH`, such as `sqlite:///headgate.db`"
+        )
         yield ("server", "database"), message
     elif not database.startswith("sqlite:///") or database in ("sqlite:///", "sqlite:///:memory:"):
         yield ("server", "database"), "must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`"
+    for name in _POSITIVE:
+        if getattr(settings.server, name) <= 0:
+            yield ("server", name), "must be more than 0"
     for pattern in settings.environment.allow:
         if not pattern.strip("*?"):
             yield ("environment", "allow"), f'"{pattern}" would let this file read every variable; name them'
@@ -114,6 +122,10 @@ def _providers(settings: Settings) -> Found:
 
 def _transport(key: Key, provider: ProviderSettings) -> Found:
     transport = provider.transport
+    for field in ("ca_file", "client_cert", "client_key"):
+        file = getattr(transport, field)
+        if file is not None and not os.access(file, os.R_OK):
+            yield (*key, field), f'"{file}" is not there, or may not be read'
     if transport.client_key is not None and transport.client_cert is None:
         yield (*key, "client_key"), "a key without its certificate; set `client_cert` too"
     if transport.proxy not in (None, "env", "none") and (wrong := _wrong_url(str(transport.proxy))):
@@ -134,20 +146,30 @@ def _wrong_url(text: str) -> str:
 def _models(settings: Settings, names: Names) -> Found:
     for name, model in settings.models.items():
         if name in names["features"]:
-            yield ("models", name), f"there is a feature `{name}` too; callers ask for both by name, so rename one"
+            yield (
+                ("models", name),
+                f"there is a feature `{name}` too; callers ask for both by name, so rename one",
+            )
         if not model.endpoints:
             yield ("models", name, "endpoints"), "is empty: a model must be reachable somewhere"
         for number, endpoint in enumerate(model.endpoints):
             key: Key = ("models", name, "endpoints", number)
             if endpoint.provider not in names["providers"]:
                 near = did_you_mean(endpoint.provider, sorted(names["providers"]))
-                yield (*key, "provider"), f"no provider `{endpoint.provider}`{near or '; add a [providers.NAME] section'}"
+                yield (
+                    (*key, "provider"),
+                    f"no provider `{endpoint.provider}`{near or '; add a [providers.NAME] section'}",
+                )
             if not endpoint.model:
                 yield (*key, "model"), "is empty: write the provider's own name of the model"
 
 
 def _features(settings: Settings, names: Names) -> Found:
     for name, feature in settings.features.items():
+        for phase in TimeoutSettings.__struct_fields__:
+            if getattr(feature.timeouts, phase) <= 0:
+                message = "must be more than 0: no answer comes in no time"
+                yield ("features", name, "timeouts", phase), message
         for key, model in _asked(name, feature):
             provider, slash, rest = model.partition("/")
             if model in names["models"] or (provider in names["providers"] and rest):
@@ -159,7 +181,10 @@ def _features(settings: Settings, names: Names) -> Found:
                 yield key, f"no provider `{provider}`{near or '; add a [providers.NAME] section'}"
             else:
                 near = did_you_mean(model, sorted(names["models"]))
-                yield key, f"no model `{model}`{near or '; add a [models.NAME] section, or write `provider/model`'}"
+                yield (
+                    key,
+                    f"no model `{model}`{near or '; add a [models.NAME] section, or write `provider/model`'}",
+                )
 
 
 def _asked(name: str, feature: FeatureSettings) -> Iterator[tuple[Key, str]]:

@@ -7,17 +7,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from headgate.config.model import FeatureSettings, Settings
+from headgate.config.model import KINDS, FeatureSettings, Settings
 from headgate.core.section import Duration
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.edge.settings import ServerSettings
-from headgate.providers.adapters.anthropic import AnthropicSettings
-from headgate.providers.adapters.azure_openai import AzureOpenAISettings
-from headgate.providers.adapters.bedrock import BedrockSettings
-from headgate.providers.adapters.gemini import GeminiSettings
-from headgate.providers.adapters.openai import OpenAISettings
 from headgate.providers.settings import ProviderSettings
-from headgate.providers.simulated.settings import SimulatedSettings
 from headgate.routing.settings import EndpointSettings, ModelSettings
 
 __all__ = ["Discovered", "discover", "rehearsal"]
@@ -34,7 +28,7 @@ class Discovered(NamedTuple):
 
 class _Variables(NamedTuple):
     provider: str
-    kind: type[ProviderSettings]
+    kind: str
     needs: tuple[str, ...]
     """One of these must be set, or the provider is not there."""
     fields: Mapping[str, tuple[str, ...]]
@@ -44,13 +38,13 @@ class _Variables(NamedTuple):
 _PROVIDERS = (
     _Variables(
         "openai",
-        OpenAISettings,
+        "openai",
         ("OPENAI_API_KEY",),
         {"api_key": ("OPENAI_API_KEY",), "base_url": ("OPENAI_BASE_URL",)},
     ),
     _Variables(
         "anthropic",
-        AnthropicSettings,
+        "anthropic",
         ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
         {
             "api_key": ("ANTHROPIC_API_KEY",),
@@ -60,20 +54,20 @@ _PROVIDERS = (
     ),
     _Variables(
         "gemini",
-        GeminiSettings,
+        "gemini",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         # In this order, as Google's own SDK looks; it prefers GOOGLE_API_KEY when both are set.
         {"api_key": ("GOOGLE_API_KEY", "GEMINI_API_KEY")},
     ),
     _Variables(
         "azure",
-        AzureOpenAISettings,
+        "azure_openai",
         ("AZURE_OPENAI_ENDPOINT",),
         {"api_key": ("AZURE_OPENAI_API_KEY",), "endpoint": ("AZURE_OPENAI_ENDPOINT",)},
     ),
     _Variables(
         "bedrock",
-        BedrockSettings,
+        "bedrock",
         ("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
         {"api_key": ("AWS_BEARER_TOKEN_BEDROCK",), "region": ("AWS_REGION", "AWS_DEFAULT_REGION")},
     ),
@@ -98,21 +92,24 @@ def discover(environ: Mapping[str, str]) -> Discovered:
         if each.provider == "bedrock" and "region" not in fields:
             notes.append("AWS credentials are set without AWS_REGION: Bedrock is left out")
             continue
-        providers[each.provider] = each.kind(**fields)
+        providers[each.provider] = KINDS[each.kind](**fields)
         sources.update({f"providers.{each.provider}.{field}": name for field, name in found.items()})
-    server = {field: environ[name] for field, name in _SERVER.items() if environ.get(name)}
+    server: dict[str, Any] = {field: environ[name] for field, name in _SERVER.items() if environ.get(name)}
     sources.update({f"server.{field}": _SERVER[field] for field in server})
     settings = rehearsal() if not providers else Settings(providers=providers)
     if not providers:
         notes.append(
             "no configuration file and no provider's key in the environment: answers come from the simulated provider"
         )
-    return Discovered(msgspec.structs.replace(settings, server=ServerSettings(**server)), sources, tuple(notes))
+    return Discovered(
+        msgspec.structs.replace(settings, server=ServerSettings(**server)), sources, tuple(notes)
+    )
 
 
 def _fields(wanted: _Variables, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     found = {
-        field: next((name for name in names if environ.get(name)), "") for field, names in wanted.fields.items()
+        field: next((name for name in names if environ.get(name)), "")
+        for field, names in wanted.fields.items()
     }
     found = {field: name for field, name in found.items() if name}
     return {field: environ[name] for field, name in found.items()}, found
@@ -126,7 +123,7 @@ def rehearsal() -> Settings:
 
     patient = TimeoutSettings(first_token=Duration(8), between_tokens=Duration(10), total=Duration(60))
     return Settings(
-        providers={"sim": SimulatedSettings()},
+        providers={"sim": KINDS["simulated"]()},
         models={
             "small": model("sim-small"),
             "large": model("sim-large"),

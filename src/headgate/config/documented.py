@@ -24,7 +24,7 @@ def meanings(section: type[Section]) -> Mapping[str, str]:
     """Field -> its documentation, on one line; inherited fields too. Needs the source, which a wheel contains."""
     found: dict[str, str] = {}
     for base in reversed(section.__mro__):
-        if base is not Section and isinstance(base, type) and issubclass(base, Section):
+        if base is not Section and issubclass(base, Section):
             found.update(_own(base))
     return MappingProxyType(found)
 

@@ -10,7 +10,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from headgate.config.problems import Key, did_you_mean
+from headgate.config.problems import did_you_mean
 
 __all__ = ["USUAL", "Expanded", "expand", "is_secret_variable", "may_read"]
 
@@ -29,7 +29,9 @@ USUAL = (
 )
 """Variables that may be read without being named in `[environment] allow`."""
 
-_MARK = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\{[^}]*\}?))")
+_MARK = re.compile(
+    r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\{[^}]*\}?))"
+)
 
 
 _SECRET = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)(_|$)")
@@ -52,9 +54,7 @@ def is_secret_variable(names: str) -> bool:
     return any(_SECRET.search(name.upper()) for name in names.split())
 
 
-def expand(
-    text: str, environ: Mapping[str, str], allow: Sequence[str], refuse: Callable[[str], None]
-) -> str:
+def expand(text: str, environ: Mapping[str, str], allow: Sequence[str], refuse: Callable[[str], None]) -> str:
     """`text` with `${NAME}` and `${NAME:-default}` replaced and `$$` made `$`. Plain text comes back as it is.
 
     refuse: told, in words, of each variable that is missing or not allowed; its place stays empty."""
@@ -64,7 +64,9 @@ def expand(
         if found[0] == "$$":
             return "$"
         if found["bad"] is not None:
-            refuse(f"`{found[0]}` names no variable; write `${{NAME}}` or `${{NAME:-default}}`, and `$$` for a dollar sign")
+            refuse(
+                f"`{found[0]}` names no variable; write `${{NAME}}` or `${{NAME:-default}}`, and `$$` for a dollar sign"
+            )
             return ""
         name, default = found["name"], found["default"]
         variables.append(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["EXAMPLE"]
 
-EXAMPLE = '''\
+EXAMPLE = """\
 # Headgate's configuration. `headgate check` tells what it does, docs/reference/configuration.md what else there is.
 # Text may hold ${NAME} or ${NAME:-default} from the environment; $$ is a dollar sign.
 # Durations: "250ms", "2s", "5m", "1h". Sizes: "64 kB", "32 MB".
@@ -59,4 +59,4 @@ timeouts = { connect = "2s", first_token = "8s", between_tokens = "10s", total =
 [features.summarise]
 route = "large"
 fallback = ["small"]
-'''
+"""

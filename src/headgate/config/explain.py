@@ -105,7 +105,9 @@ def _in_order(places: Sequence[Place]) -> str:
 
 
 def _deadlines(timeouts: TimeoutSettings) -> str:
-    return f"first token within {seconds(timeouts.first_token)}, whole answer within {seconds(timeouts.total)}"
+    return (
+        f"first token within {seconds(timeouts.first_token)}, whole answer within {seconds(timeouts.total)}"
+    )
 
 
 def _prices(places: Sequence[Place]) -> list[str]:

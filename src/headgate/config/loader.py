@@ -16,12 +16,21 @@ from headgate.config.checks import Names, check, check_listen
 from headgate.config.discovery import discover
 from headgate.config.environment import Expanded, expand
 from headgate.config.fingerprint import fingerprint
-from headgate.config.lines import Lines, locate
+from headgate.config.lines import locate
 from headgate.config.model import Configuration, Settings
 from headgate.config.problems import ConfigurationRefused, Key, Problem, dotted
 from headgate.config.reading import read_settings
 
-__all__ = ["DEFAULT_NAME", "Configuration", "choose", "from_environment", "listening_on", "load", "parse", "replaced"]
+__all__ = [
+    "DEFAULT_NAME",
+    "Configuration",
+    "choose",
+    "from_environment",
+    "listening_on",
+    "load",
+    "parse",
+    "replaced",
+]
 
 DEFAULT_NAME = "headgate.toml"
 """Looked for in the working directory when no file is named."""
@@ -91,7 +100,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Configuration:
         variable = found.sources.get(dotted(key))
         problems.append(Problem(variable or dotted(key), None, message))
 
-    check(found.settings, Names({"providers": found.settings.providers, "models": found.settings.models}), refuse)
+    check(
+        found.settings,
+        Names({"providers": found.settings.providers, "models": found.settings.models}),
+        refuse,
+    )
     if problems:
         raise ConfigurationRefused(problems, "environment")
     return Configuration(found.settings, fingerprint(found.settings), None, found.sources, found.notes)
@@ -118,7 +131,9 @@ def _syntax(message: str) -> Problem:
     return Problem("", int(found[1]) if found else None, f"is not TOML: {_SYNTAX.sub('', message)}")
 
 
-def _expand_all(data: dict[str, Any], environ: Mapping[str, str], sources: dict[str, str], refuse: Any) -> dict[str, Any]:
+def _expand_all(
+    data: dict[str, Any], environ: Mapping[str, str], sources: dict[str, str], refuse: Any
+) -> dict[str, Any]:
     section = data.get("environment")
     allow = section.get("allow", []) if isinstance(section, dict) else []
     names = [each for each in allow if isinstance(each, str)] if isinstance(allow, list) else []

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+import msgspec
+
 from headgate.core.section import Section
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.edge.settings import ServerSettings
@@ -54,7 +56,7 @@ class FeatureSettings(Section, frozen=True):
 
     route: str
     """The model that serves it: a name from `[models]`, or `provider/model`."""
-    fallback: list[str] = []
+    fallback: list[str] = msgspec.field(default_factory=list)
     """Models to ask, in this order, when the one before fails; written as in `route`."""
     timeouts: TimeoutSettings = TimeoutSettings()
     """How long each phase of a call may take, for each model asked."""
@@ -72,7 +74,7 @@ class LogSettings(Section, frozen=True):
 class EnvironmentSettings(Section, frozen=True):
     """Which environment variables `${NAME}` may read in this file."""
 
-    allow: list[str] = []
+    allow: list[str] = msgspec.field(default_factory=list)
     """Names besides the usual ones; `*` stands for any characters: `["CORP_*", "MODEL_HOST_NAME"]`.
     Usual are `*_KEY`, `*_TOKEN`, `*_SECRET`, `*_URL`, `*_ENDPOINT`, `*_HOST`, `*_PORT`, `*_REGION`, `HEADGATE_*`, `AWS_*`,
     `AZURE_*`. This section itself reads no variables."""
@@ -89,11 +91,11 @@ class Settings(Section, frozen=True):
     """What the process says on standard error."""
     environment: EnvironmentSettings = EnvironmentSettings()
     """Which environment variables this file may read."""
-    providers: dict[str, ProviderSettings] = {}
+    providers: dict[str, ProviderSettings] = msgspec.field(default_factory=dict)
     """Places that serve models, by a name of yours. `kind` says which protocol is spoken there."""
-    models: dict[str, ModelSettings] = {}
+    models: dict[str, ModelSettings] = msgspec.field(default_factory=dict)
     """Models under names of yours, each reachable at one endpoint or several."""
-    features: dict[str, FeatureSettings] = {}
+    features: dict[str, FeatureSettings] = msgspec.field(default_factory=dict)
     """What your product uses AI for. Callers ask for a feature by its name, as if it were a model."""
 
 

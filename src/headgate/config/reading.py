@@ -35,7 +35,9 @@ def read_settings(data: Mapping[str, Any], refuse: Refuse) -> Settings:
     found: dict[str, Any] = {}
     for name, value in data.items():
         if name not in Settings.__struct_fields__:
-            refuse((name,), coming((name,)) or f"no such section{did_you_mean(name, Settings.__struct_fields__)}")
+            refuse(
+                (name,), coming((name,)) or f"no such section{did_you_mean(name, Settings.__struct_fields__)}"
+            )
             continue
         read = reader.value(hints(Settings)[name], value, (name,))
         if read is not _FAILED:
@@ -72,14 +74,20 @@ class _Reader:
 
     def _provider(self, value: Any, key: Key) -> Any:
         if not isinstance(value, dict):
-            return self._fail(key, f"a provider is a section, such as `[{key[0]}.{key[1]}]` with `kind` in it")
+            return self._fail(
+                key, f"a provider is a section, such as `[{key[0]}.{key[1]}]` with `kind` in it"
+            )
         kind = value.get("kind")
         if not isinstance(kind, str) or kind not in KINDS:
             known = ", ".join(f"`{each}`" for each in KINDS)
             if kind is None:
-                return self._fail(key, f"`kind` is missing: it says which protocol is spoken there; one of {known}")
+                return self._fail(
+                    key, f"`kind` is missing: it says which protocol is spoken there; one of {known}"
+                )
             return self._fail((*key, "kind"), f"no such kind{did_you_mean(str(kind), KINDS)}")
-        return self._section(KINDS[str(kind)], {name: each for name, each in value.items() if name != "kind"}, key)
+        return self._section(
+            KINDS[str(kind)], {name: each for name, each in value.items() if name != "kind"}, key
+        )
 
     def _section(self, section: type[Section], value: Any, key: Key) -> Any:
         if not isinstance(value, dict):
@@ -147,7 +155,7 @@ class _Reader:
 
 def _coming_shape(key: Key, value: Any) -> str:
     if len(key) == 3 and key[0] == "features" and key[2] == "route" and isinstance(value, dict):
-        return "a route by difficulty is not in this version yet; name one model, such as `route = \"small\"`"
+        return 'a route by difficulty is not in this version yet; name one model, such as `route = "small"`'
     return ""
 
 
@@ -175,7 +183,7 @@ def _nearest(kind: Any, value: Any) -> str:
 
 
 _WORDS: dict[Any, str] = {
-    str: 'text in quotes',
+    str: "text in quotes",
     int: "a whole number",
     float: "a number",
     bool: "true or false",

@@ -18,7 +18,9 @@ def toml_text(data: dict[str, Any]) -> str:
 
 
 def _tables(data: dict[str, Any], key: tuple[str, ...]) -> Iterator[str]:
-    leaves = {name: value for name, value in data.items() if not isinstance(value, dict) and value is not None}
+    leaves = {
+        name: value for name, value in data.items() if not isinstance(value, dict) and value is not None
+    }
     if key and (leaves or not data):
         yield f"\n[{'.'.join(map(_key, key))}]"
     for name, value in leaves.items():
@@ -29,16 +31,22 @@ def _tables(data: dict[str, Any], key: tuple[str, ...]) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else json.dumps(name)
+    return name if _BARE.fullmatch(name) else _text(name)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        pairs = ", ".join(f"{_key(name)} = {_value(each)}" for name, each in value.items() if each is not None)
+        pairs = ", ".join(
+            f"{_key(name)} = {_value(each)}" for name, each in value.items() if each is not None
+        )
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(value: str) -> str:
     # JSON's strings are TOML's, but for DEL, which JSON leaves as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -65,7 +65,11 @@ class Watcher:
             wanted = self._read()
         except ConfigurationRefused as refused:
             lines = "\n  ".join(refused.lines())
-            log.error("the changed configuration is not used, the one before stays (%s):\n  %s", self.current.hash, lines)
+            log.error(  # noqa: TRY400 - what is wrong with the file is in the lines, not in our stack
+                "the changed configuration is not used, the one before stays (%s):\n  %s",
+                self.current.hash,
+                lines,
+            )
             return
         configuration, fixed = keep_fixed(self.current, wanted)
         for key in fixed:
@@ -77,7 +81,10 @@ class Watcher:
         try:
             await self._swap(configuration)
         except Exception:
-            log.exception("the changed configuration could not be put to use, the one before stays (%s)", self.current.hash)
+            log.exception(
+                "the changed configuration could not be put to use, the one before stays (%s)",
+                self.current.hash,
+            )
             return
         log.info("configuration %s replaces %s", configuration.hash, self.current.hash)
         self.current = configuration

@@ -86,7 +86,14 @@ class Overviews:
 
 def _provider(settings: object) -> str:
     kind = type(settings).__name__.removesuffix("Settings")
-    address = next((text for field in ("base_url", "endpoint", "endpoint_url") if (text := getattr(settings, field, ""))), "")
+    address = next(
+        (
+            text
+            for field in ("base_url", "endpoint", "endpoint_url")
+            if (text := getattr(settings, field, ""))
+        ),
+        "",
+    )
     house = "self-hosted" if getattr(settings, "self_hosted", False) else ""
     # An address may carry a password before the `@`.
     shown = f"{address.partition('://')[0]}://...@{address.rpartition('@')[2]}" if "@" in address else address
@@ -95,7 +102,8 @@ def _provider(settings: object) -> str:
 
 def _places(model: ModelSettings) -> str:
     return ", then ".join(
-        f"{each.provider}/{each.model}{f' in {each.region}' if each.region else ''}" for each in model.endpoints
+        f"{each.provider}/{each.model}{f' in {each.region}' if each.region else ''}"
+        for each in model.endpoints
     )
 
 

@@ -1,4 +1,5 @@
 """Traces: what happened, as data. `tail` follows requests as they are stored, `show` gathers everything about one."""
+
 from __future__ import annotations
 
 import asyncio

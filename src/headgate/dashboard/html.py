@@ -26,6 +26,7 @@ _COLUMNS = (
     "total",
     "what happened",
 )
+_NUMBERS = frozenset(("status", "tokens in", "tokens out", "cost", "first token", "total"))
 
 
 def page(overview: Overview, address: str, *, refresh_seconds: int) -> str:
@@ -75,14 +76,14 @@ def _first_call(overview: Overview, address: str) -> str:
     curl = (
         f"curl {address}/v1/chat/completions \\\n{bearer}"
         '  -H "Content-Type: application/json" \\\n'
-        f'  -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\''
+        f'  -d \'{{"model": "{model}",\n       "messages": [{{"role": "user", "content": "Hello"}}]}}\''
     )
     key = 'os.environ["HEADGATE_KEY"]' if overview.keys_required else '"none"'
     python = (
         f"{'import os' if overview.keys_required else ''}\nfrom openai import OpenAI\n\n"
-        f'client = OpenAI(base_url="{address}/v1", api_key={key})\n'
+        f'client = OpenAI(\n    base_url="{address}/v1",\n    api_key={key},\n)\n'
         "reply = client.chat.completions.create(\n"
-        f'    model="{model}", messages=[{{"role": "user", "content": "Hello"}}]\n)\n'
+        f'    model="{model}",\n    messages=[{{"role": "user", "content": "Hello"}}],\n)\n'
         "print(reply.choices[0].message.content)"
     ).lstrip()
     hint = "<p>A key is made by <code>headgate keys create NAME</code>.</p>" if overview.keys_required else ""
@@ -97,7 +98,9 @@ def _first_call(overview: Overview, address: str) -> str:
 def _requests(rows: Sequence[RequestRow], pause: str) -> str:
     if not rows:
         return "<section><h2>Requests</h2><p>None yet. They appear here as they end.</p></section>"
-    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    head = "".join(
+        f'<th scope="col"{" class=number" if name in _NUMBERS else ""}>{name}</th>' for name in _COLUMNS
+    )
     body = "\n".join(_row(row) for row in rows)
     return f"""<section>
 <h2>Requests</h2>

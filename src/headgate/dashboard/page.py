@@ -29,8 +29,10 @@ _SAFE = [
     # No script at all, styles from here only: nothing that a recorded name contains can do anything.
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-        b"frame-ancestors 'none'",
+        (
+            b"default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+            b"frame-ancestors 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -41,16 +43,20 @@ _SAFE = [
 class Page:
     """Serves `/` and the style it needs; 404 for the rest."""
 
-    def __init__(self, overview: Callable[[], Awaitable[Overview]], *, may_see: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, overview: Callable[[], Awaitable[Overview]], *, may_see: Callable[[bytes], bool]
+    ) -> None:
         """may_see: is this a key that may see the page?"""
         self._overview = overview
         self._may_see = may_see
         self._style = files("headgate.dashboard").joinpath("page.css").read_bytes()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         path, method = scope["path"], scope["method"]
         if method not in ("GET", "HEAD"):
-            await _answer(send, method, 405, b"This page can only be looked at.\n", more=[(b"allow", b"GET, HEAD")])
+            await _answer(
+                send, method, 405, b"This page can only be looked at.\n", more=[(b"allow", b"GET, HEAD")]
+            )
         elif path == "/page.css":
             await _answer(send, method, 200, self._style, kind=b"text/css; charset=utf-8")
         elif path != "/":

@@ -22,6 +22,7 @@ from headgate.core.errors import (
     UnknownPath,
 )
 from headgate.core.ids import IdSource, request_id_text
+from headgate.core.messages import EmbeddingsReply, EmbeddingsRequest
 from headgate.edge.hangup import Hangups
 from headgate.edge.paths import Paths
 from headgate.edge.reply_headers import reply_headers
@@ -143,6 +144,9 @@ class Gate:
         if body is None:
             if answer is None:
                 raise RuntimeError("a reply has neither frames nor an answer")
+            if isinstance(answer, EmbeddingsReply) and isinstance(exchange.request, EmbeddingsRequest):
+                # Another vendor's vectors come as numbers; the caller may have asked for base64.
+                answer.encoding = exchange.request.encoding
             body = exchange.dialect.whole(answer)
         headers = reply_headers(exchange)
         headers.append(_JSON)

@@ -2,6 +2,7 @@
 
 A journal may be read by a newer Headgate after an update: new fields go to the end and have a default.
 """
+
 from __future__ import annotations
 
 import msgspec

@@ -7,6 +7,7 @@ No entry spans two files. Without `fsync` the bytes are the kernel's when the wr
 nothing, a power cut may. A write that fails (disk full) is tried again every second; meanwhile up to `BACKLOG_BYTES`
 wait in memory, and what is over that is dropped and counted. The request goes on in every case.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -44,7 +45,9 @@ def segment_path(directory: Path, name: str, number: int) -> Path:
 class Journal:
     """This process's own journal. `append` belongs to the event loop's thread; `end` and the counters to any."""
 
-    def __init__(self, directory: Path, clock: Clock, *, fsync: bool = False, segment_bytes: int = 64_000_000) -> None:
+    def __init__(
+        self, directory: Path, clock: Clock, *, fsync: bool = False, segment_bytes: int = 64_000_000
+    ) -> None:
         """Makes the directory and takes the lock. Raises OSError."""
         self.directory = directory
         self.name = f"{clock.wall_ns() // 1_000_000}-{os.getpid()}-{os.urandom(2).hex()}"

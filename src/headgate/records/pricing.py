@@ -1,4 +1,5 @@
 """What an attempt cost: the operator's price, else the list's price on the day it was sent, else unknown - never zero."""
+
 from __future__ import annotations
 
 import msgspec

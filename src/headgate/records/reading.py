@@ -1,4 +1,5 @@
 """Reading journals: this process's own while it grows, and those of processes that are gone."""
+
 from __future__ import annotations
 
 import fcntl

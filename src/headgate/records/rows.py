@@ -3,6 +3,7 @@
 Rows are filled by position: forty names would cost two microseconds a row. A test gives every field a value of its own
 and finds it in its place.
 """
+
 from __future__ import annotations
 
 from typing import Literal
@@ -27,11 +28,11 @@ _json = msgspec.json.encode
 
 
 def outcome_of(error: GatewayError | None, *, hung_up: bool) -> Outcome:
-    """How it ended, by who is to blame."""
-    if error is None:
-        return "hung_up" if hung_up else "ok"
-    if error.category == "hung_up":
+    """How it ended, by who is to blame. A caller who left is nobody's failure, whatever broke afterwards."""
+    if hung_up or (error is not None and error.category == "hung_up"):
         return "hung_up"
+    if error is None:
+        return "ok"
     return "refused" if error.fault == "caller" else "failed"
 
 
@@ -149,7 +150,12 @@ def leaving_attempt(exchange: Exchange, attempt: Attempt) -> AttemptRow:
 
 
 def ended_attempt(
-    exchange: Exchange, attempt: Attempt, *, ended_at: float, hung_up: bool, completion: tuple[int, int] | None
+    exchange: Exchange,
+    attempt: Attempt,
+    *,
+    ended_at: float,
+    hung_up: bool,
+    completion: tuple[int, int] | None,
 ) -> AttemptRow:
     """An attempt that is over.
 
@@ -198,7 +204,14 @@ def _bill(
     usage = attempt.usage
     if usage is not None:
         return (
-            (usage.input, usage.cache_read, usage.cache_write, usage.cache_write_1h, usage.output, usage.reasoning),
+            (
+                usage.input,
+                usage.cache_read,
+                usage.cache_write,
+                usage.cache_write_1h,
+                usage.output,
+                usage.reasoning,
+            ),
             None,
             "exact",
         )

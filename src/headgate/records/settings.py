@@ -1,9 +1,12 @@
 """What is recorded, and how carefully."""
+
 from __future__ import annotations
 
 from headgate.core.section import Duration, Section, Size
 
 __all__ = ["RecordSettings"]
+
+_SMALLEST_SEGMENT = 100_000
 
 
 class RecordSettings(Section, frozen=True):
@@ -20,3 +23,7 @@ class RecordSettings(Section, frozen=True):
     """Size at which the journal begins a new file; files that are stored are deleted."""
     drain: Duration = Duration(5.0)
     """How long shutting down waits for the journal to be stored; the rest is stored at the next start."""
+
+    def __post_init__(self) -> None:
+        if self.segment < _SMALLEST_SEGMENT:
+            raise ValueError(f"`segment = {self.segment}` is too small: at least {_SMALLEST_SEGMENT} bytes")

@@ -1,12 +1,14 @@
 """From journal entries to rows that are complete: contents by hash, costs, and an end for what was cut off."""
+
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from hashlib import blake2b
 
 import msgspec
 
-from headgate.core.ids import trace_id
+from headgate.core.ids import request_id_text, trace_id
 from headgate.records.entries import Bill, Body, Closed, Opened
 from headgate.records.estimate import TOKENS_PER_BYTE, tokens_of_body
 from headgate.records.pricing import Pricer
@@ -15,6 +17,8 @@ from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 
 __all__ = ["Settling", "content_of"]
+
+_log = logging.getLogger("headgate.records")
 
 # As in `pricing`: rows just decoded, seen by nobody else.
 _set = msgspec.structs.force_setattr
@@ -34,6 +38,8 @@ class Settling:
     def __init__(self, journal: str, reader: JournalReader, pricer: Pricer) -> None:
         self.cut_off = 0
         """Requests that were given an end because their own was missing."""
+        self.unsettled = 0
+        """Requests that were read and could not be settled: a bug, told in the log."""
         self._journal = journal
         self._reader = reader
         self._pricer = pricer
@@ -45,10 +51,17 @@ class Settling:
     def take(self, reads: Iterable[Read]) -> None:
         """Take in the next entries."""
         for segment, offset, entry in reads:
-            if isinstance(entry, Closed):
-                self._take_closed(entry)
-            else:
-                self._take_opened(Position(segment, offset), entry)
+            try:
+                if isinstance(entry, Closed):
+                    self._take_closed(entry)
+                else:
+                    self._take_opened(Position(segment, offset), entry)
+            except Exception:  # noqa: BLE001 - told in the log and counted
+                # One entry that cannot be settled must not hold back all that follow it.
+                self.unsettled += 1
+                _log.exception(
+                    "request %s cannot be settled; its record is lost", request_id_text(entry.request.id)
+                )
 
     def _take_opened(self, at: Position, entry: Opened) -> None:
         known = self._open.get(entry.request.id)

@@ -3,6 +3,7 @@
 Each attempt that is about to leave is appended to the journal, and the end of the request is, whatever the end was:
 answered, refused, failed, hung up, cancelled. What the journal holds the writer moves to the database (`writer.py`).
 """
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,7 @@ from headgate.stores.spans import AttemptRow
 
 __all__ = ["Record"]
 
+_OK = 200
 _HUNG_UP_STATUS = 499
 _CANONICAL = "canonical"
 
@@ -97,14 +99,14 @@ class Record:
 class _Span:
     """One request on its way."""
 
-    __slots__ = ("_answer", "_exchange", "_finished", "_record", "_reply", "bytes_out", "refused")
+    __slots__ = ("_answer", "_exchange", "_record", "_reply", "bytes_out", "finished", "refused")
 
     def __init__(self, record: Record, exchange: Exchange) -> None:
         self._record = record
         self._exchange = exchange
         self._reply: Reply | None = None
         self._answer: AnswerBuilder | None = None
-        self._finished = True
+        self.finished = True
         self.bytes_out = 0
         self.refused: GatewayError | None = None
 
@@ -113,27 +115,12 @@ class _Span:
         self._reply = reply
         if reply.frames is not None:
             self._answer = AnswerBuilder()
-            self._finished = False
+            self.finished = False
             # Not `with_frames`: nothing is edited, so bytes may go on passing untouched.
-            reply.frames = self._listen(reply.frames, self._answer)
+            reply.frames = _Listening(self, reply.frames, self._answer)
         elif reply.body is not None:
             self.bytes_out = len(reply.body)
         return reply
-
-    async def _listen(self, frames: AsyncIterator[Frame], answer: AnswerBuilder) -> AsyncIterator[Frame]:
-        add = answer.add
-        try:
-            async for frame in frames:
-                for event in frame.events:
-                    add(event)
-                if frame.data is not None:
-                    self.bytes_out += len(frame.data)
-                yield frame
-            self._finished = True
-        finally:
-            close = getattr(frames, "aclose", None)
-            if close is not None:
-                await close()
 
     def close(self) -> None:
         """The request is over."""
@@ -141,7 +128,7 @@ class _Span:
         now = record.now()
         reply = self._reply
         error = exchange.error or self.refused
-        hung_up = exchange.hung_up or (not self._finished and error is None)
+        hung_up = exchange.hung_up or (not self.finished and error is None)
         if error is None and reply is None and not hung_up:
             error = InternalFault("the request ended without an answer and without an error")
         outcome = outcome_of(error, hung_up=hung_up)
@@ -150,7 +137,7 @@ class _Span:
         body: Body | None = None
         attempts = exchange.attempts
         if attempts:
-            rows = tuple([self._ended(one, now, hung_up=hung_up) for one in attempts])
+            rows = tuple([self._ended(one, now, hung_up=outcome == "hung_up") for one in attempts])
             bills = tuple([bill_of(one.endpoint) for one in attempts])
         elif exchange.caller is not None:
             # A stranger's body is not kept: it would let anybody fill the disk.
@@ -163,7 +150,7 @@ class _Span:
             outcome=outcome,
             error=error,
             ended_at=now,
-            bytes_out=self.bytes_out,
+            bytes_out=exchange.bytes_out or self.bytes_out,
         )
         record.journal.append(Closed(request, rows, bills, body, self._content()))
 
@@ -173,13 +160,16 @@ class _Span:
             self._exchange,
             attempt,
             ended_at=now,
-            hung_up=hung_up and last,
+            # What was read to its end after the caller had gone has ended well.
+            hung_up=hung_up and last and attempt.error is None and attempt.finish_reason is None,
             completion=self._completion() if last and attempt.usage is None else None,
         )
 
     def _status(self, error: GatewayError | None, outcome: str) -> int:
         if outcome == "hung_up":
             return _HUNG_UP_STATUS
+        if self._exchange.status != _OK:
+            return self._exchange.status  # a dialect may say an error with a status of its own
         if self._reply is not None:
             return self._reply.status  # what came later could not change it
         return error.status if error is not None else 0
@@ -200,3 +190,41 @@ class _Span:
         if reply.body is not None:
             return self._record.body(reply.wire or _CANONICAL, reply.body)
         return None if reply.answer is None else self._record.body(_CANONICAL, _json(reply.answer))
+
+
+class _Listening:
+    """The frames of a stream, unchanged, listened to as they pass.
+
+    No generator: one that was never begun would swallow `aclose`, and the provider's stream would stay open."""
+
+    __slots__ = ("_add", "_frames", "_next", "_span")
+
+    def __init__(self, span: _Span, frames: AsyncIterator[Frame], answer: AnswerBuilder) -> None:
+        self._span = span
+        self._frames = frames
+        self._next = frames.__anext__
+        self._add = answer.add
+
+    def __aiter__(self) -> _Listening:
+        return self
+
+    async def __anext__(self) -> Frame:
+        try:
+            frame = await self._next()
+        except StopAsyncIteration:
+            self._span.finished = True
+            raise
+        except GatewayError as error:
+            self._span.refused = error
+            raise
+        for event in frame.events:
+            self._add(event)
+        if frame.data is not None:
+            self._span.bytes_out += len(frame.data)
+        return frame
+
+    async def aclose(self) -> None:
+        """Hang up on the provider, if there is more to come."""
+        close = getattr(self._frames, "aclose", None)
+        if close is not None:
+            await close()

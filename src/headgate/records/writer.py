@@ -4,11 +4,13 @@ At its start it takes up the journals of processes that are gone: what they fini
 open is settled as cut off, once. Then it follows this process's own journal. If the database cannot be written, the
 batch waits and the journal grows; nothing is lost and `lag_bytes` says how much waits.
 """
+
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
+import time
 
 import msgspec
 
@@ -25,6 +27,7 @@ _log = logging.getLogger("headgate.records")
 
 _PAUSE_SECONDS = 0.2
 """Between two looks at a journal that was read to its end."""
+_LAST_PAUSE_SECONDS = 0.02
 _RETRY_SECONDS = 1.0
 _COMPLAIN_SECONDS = 60.0
 _BATCH_BYTES = 250_000
@@ -43,6 +46,8 @@ class WriterCounters(msgspec.Struct):
     """Requests settled without an end of their own."""
     damaged_bytes: int = 0
     """Bytes of journals that could not be read; the torn last entry of a killed process is among them."""
+    unsettled: int = 0
+    """Requests that were read from the journal and could not be settled: a bug, told in the log."""
     failed_batches: int = 0
 
 
@@ -88,7 +93,9 @@ class Writer:
         end, stored = self._journal.end, self._stored
         if end.segment == stored.segment:
             return end.offset - stored.offset
-        return max((end.segment - stored.segment) * self._journal.segment_bytes - stored.offset + end.offset, 0)
+        return max(
+            (end.segment - stored.segment) * self._journal.segment_bytes - stored.offset + end.offset, 0
+        )
 
     def start(self) -> None:
         """Begin, in a thread of its own: connecting, migrating and reading the price list take longer than starting may."""
@@ -103,7 +110,9 @@ class Writer:
             more = self.step()
             if stopping and (self.caught_up or self._clock.monotonic() >= self._deadline):
                 break
-            if not more:
+            if stopping and not more:
+                time.sleep(_LAST_PAUSE_SECONDS)
+            elif not more:
                 self._stopping.wait(_RETRY_SECONDS if self.failed else _PAUSE_SECONDS)
         self._sink.close()
         self._reader.close()
@@ -140,13 +149,15 @@ class Writer:
             self._sink.forget(dead.name)
         finally:
             reader.close()
-        self.counters.cut_off += settling.cut_off
-        self.counters.damaged_bytes += reader.damaged_bytes
+        cut_off, damaged = settling.cut_off, reader.damaged_bytes
+        self._count(settling, reader)
         dead.delete()
         _log.info(
-            "journal %s of an earlier process is stored: %d requests were cut off, %d bytes could not be read",
-            dead.name, settling.cut_off, reader.damaged_bytes,
-        )  # fmt: skip
+            "stored what an earlier process left in journal %s: %d requests were cut off, %d bytes were unreadable",
+            dead.name,
+            cut_off,
+            damaged,
+        )
 
     def step(self) -> bool:
         """Store the next batch. True if there is more to do at once. Raises nothing."""
@@ -170,7 +181,7 @@ class Writer:
         self._store(self._waiting)
         position, self._waiting, self.failed = self._waiting.position, None, None
         self._stored = self._reader.position
-        self.counters.cut_off, self._settling.cut_off = self.counters.cut_off + self._settling.cut_off, 0
+        self._count(self._settling, self._reader)
         if position.segment > self._first_segment:
             delete_before(self._journal.directory, self._journal.name, position.segment)
             self._first_segment = position.segment
@@ -182,12 +193,24 @@ class Writer:
         self.counters.attempts += len(batch.attempts)
         self.counters.contents += len(batch.contents)
 
+    def _count(self, settling: Settling, reader: JournalReader) -> None:
+        """Take over what they have counted since the last time."""
+        self.counters.cut_off += settling.cut_off
+        self.counters.unsettled += settling.unsettled
+        self.counters.damaged_bytes += reader.damaged_bytes
+        settling.cut_off = settling.unsettled = reader.damaged_bytes = 0
+
     def _complain(self, failure: Exception) -> None:
         self.failed = failure
         now = self._clock.monotonic()
         if now - self._complained >= _COMPLAIN_SECONDS:
             self._complained = now
-            _log.error("records cannot be stored, %d bytes wait in the journal: %s", self.lag_bytes, failure, exc_info=failure)
+            _log.error(
+                "records cannot be stored, %d bytes wait in the journal: %s",
+                self.lag_bytes,
+                failure,
+                exc_info=failure,
+            )
 
     async def aclose(self, seconds: float) -> bool:
         """Close the journal, store what is in it for up to `seconds`, and end. True: all is stored and the journal's files
@@ -208,12 +231,12 @@ class Writer:
         done = self.caught_up and self._settling.open_requests == 0
         if done:
             self._forget()
+        self._sink.close()
         return done
 
     def _forget(self) -> None:
         try:
             self._sink.forget(self._journal.name)
-            self._sink.close()
         except Exception as failure:  # noqa: BLE001 - the next start finds the journal stored, and forgets it then
             self._complain(failure)
             return

@@ -1,4 +1,5 @@
 """What can go wrong with a store, whatever engine is behind it."""
+
 from __future__ import annotations
 
 __all__ = ["KeyExists", "StoreError", "StoreTooNew", "StoreUnavailable"]

@@ -1,4 +1,5 @@
 """Keys: who may ask, stored as hashes; and the secret of this installation that the hashes are made with."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """The writing side of the span store: batches, each with the place in the journal it was read up to."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

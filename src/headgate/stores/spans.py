@@ -1,4 +1,5 @@
 """Spans: one immutable wide row about a request, and one about each of its attempts. Written once, when it is over."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 This module is read by migrations and by tests. A running gateway does not import it: `import sqlalchemy` takes half a
 second. It starts from `backends/sqlite/schema.sql`, which a test holds equal to what stands here.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -25,30 +26,43 @@ from sqlalchemy import (
 
 from headgate.stores.spans import AttemptRow, RequestRow
 
-__all__ = ["attempt", "content", "content_segment", "installation", "journal_position", "key", "metadata", "request"]
+__all__ = [
+    "attempt",
+    "content",
+    "content_segment",
+    "installation",
+    "journal_position",
+    "key",
+    "metadata",
+    "request",
+]
 
 metadata = MetaData()
 
-_KINDS: dict[object, tuple[Any, Any]] = {
-    int: (BigInteger, text("0")),
-    bool: (Boolean, false()),
-    str: (Text, text("''")),
-}
+_KINDS: dict[object, Any] = {int: BigInteger, bool: Boolean}
+"""Everything else in a row is text; Literal types too."""
 
 
 def _columns(row: type[msgspec.Struct], *, key: tuple[str, ...]) -> list[Column[Any]]:
     columns = []
     for field in msgspec.structs.fields(row):
         if field.name in key:
-            columns.append(Column(field.name, BigInteger, nullable=False, primary_key=True, autoincrement=False))
+            columns.append(
+                Column(field.name, BigInteger, nullable=False, primary_key=True, autoincrement=False)
+            )
         elif field.type == int | None:
             columns.append(Column(field.name, BigInteger, nullable=True))
         else:
-            # Literal types are text; the row's type says which.
-            kind, default = _KINDS.get(field.type, _KINDS[str])
-            required = field.default is msgspec.NODEFAULT
-            columns.append(Column(field.name, kind, nullable=False, server_default=None if required else default))
+            kind, default = _KINDS.get(field.type, Text), _default(field.default)
+            columns.append(Column(field.name, kind, nullable=False, server_default=default))
     return columns
+
+
+def _default(value: object) -> Any:
+    """What rows get in this column that were written before it was there."""
+    if value is msgspec.NODEFAULT:
+        return None
+    return false() if value is False else text(repr(value))
 
 
 request = Table(

@@ -24,7 +24,7 @@ class Answered:
 
 
 class _Line:
-    """The connection, as the gate sees it: `edge.server.Connection` without a socket."""
+    """The connection, as the gate sees it: `edge.connection.Connection` without a socket."""
 
     on_hangup: Callable[[], None] | None = None
 

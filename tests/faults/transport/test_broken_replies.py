@@ -136,7 +136,9 @@ async def test_broken_chunks_and_broken_compression_end_in_malformed() -> None:
 @on_each_loop
 async def test_heads_have_limits() -> None:
     """Lines, their number, their sum, and heads that never end; what is within the limits passes."""
-    settings = TransportSettings(proxy="none", max_header_bytes=4096, max_line_bytes=1024, max_header_count=20)
+    settings = TransportSettings(
+        proxy="none", max_header_bytes=4096, max_line_bytes=1024, max_header_count=20
+    )
     start = b"HTTP/1.1 200 OK\r\n"
     too_much = [
         start + b"x: " + b"a" * 1100 + b"\r\n\r\n",

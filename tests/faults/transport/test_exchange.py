@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from typing import cast
 
 import brotli
 import pytest
@@ -201,8 +202,7 @@ async def test_requests_leave_after_what_was_scheduled_before_them() -> None:
         await http.send(post(server.url()), PATIENT)
         (origin,) = http._origins.values()
         (connection,) = origin.lane._idle
-        wire = connection._transport
-        assert wire is not None
+        wire = cast("asyncio.Transport", connection._transport)
 
         class Witness:
             def __getattr__(self, name: str) -> object:

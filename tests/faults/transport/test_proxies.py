@@ -73,7 +73,10 @@ async def test_http_is_asked_of_the_proxy_itself() -> None:
 @on_each_loop
 async def test_the_environment_names_the_proxy() -> None:
     """And a name in NO_PROXY goes without."""
-    async with fault_server(serving(ok(b"by proxy"))) as proxy, fault_server(serving(ok(b"direct"))) as direct:
+    async with (
+        fault_server(serving(ok(b"by proxy"))) as proxy,
+        fault_server(serving(ok(b"direct"))) as direct,
+    ):
         environ = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}", "NO_PROXY": "0.0.0.0"}
         http = Transport(environ=environ)
         try:
@@ -90,12 +93,14 @@ async def test_a_proxy_that_refuses_is_connect_failed() -> None:
     no = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n"
     early = b"HTTP/1.1 200 OK\r\n\r\nHELLO"
     for answer, said in ((no, "407 Proxy"), (b"SSH-2.0- 200\r\n\r\n", "SSH-2.0"), (early, "spoke before")):
-        async with forward_proxy(1, answer=answer) as proxy:
-            async with transport(TransportSettings(proxy=f"http://me:secret@127.0.0.1:{proxy.port}")) as http:
-                with pytest.raises(ConnectFailed, match=said) as caught:
-                    await http.send(post(Url.parse("https://api.example/")), PATIENT)
-                assert "secret" not in str(caught.value)
-                assert f"127.0.0.1:{proxy.port}" in str(caught.value)
+        async with (
+            forward_proxy(1, answer=answer) as proxy,
+            transport(TransportSettings(proxy=f"http://me:secret@127.0.0.1:{proxy.port}")) as http,
+        ):
+            with pytest.raises(ConnectFailed, match=said) as caught:
+                await http.send(post(Url.parse("https://api.example/")), PATIENT)
+            assert "secret" not in str(caught.value)
+            assert f"127.0.0.1:{proxy.port}" in str(caught.value)
 
 
 @on_each_loop
@@ -113,11 +118,12 @@ async def test_a_proxy_that_says_nothing_or_hangs_up_is_no_endless_wait() -> Non
         while True:
             await peer.send(b"x" * 10_000)
 
-    for script, fault in ((silent, ConnectTimeout), (hangs_up, ConnectFailed), (never_ends, ConnectFailed)):
+    cases = ((silent, ConnectTimeout, 0.3), (hangs_up, ConnectFailed, 20), (never_ends, ConnectFailed, 20))
+    for script, fault, seconds in cases:
         async with fault_server(script) as proxy:
             async with transport(TransportSettings(proxy=f"127.0.0.1:{proxy.port}")) as http:
                 with pytest.raises(fault):
-                    await http.send(post(Url.parse("https://api.example/")), Timeouts(connect=0.3))
+                    await http.send(post(Url.parse("https://api.example/")), Timeouts(connect=seconds))
             await asyncio.wait_for(proxy.emptied.wait(), 10)
 
 

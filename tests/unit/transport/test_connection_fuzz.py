@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import uvloop
@@ -10,51 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.core.errors import TransportFault, UpstreamCut
-from headgate.providers.port import Timeouts
-from headgate.providers.transport.connection import Connection, Stage
-from headgate.providers.transport.parsing import HeadLimits
-from headgate.providers.transport.pool import Lane
-
-
-class FakeWire:
-    """As much of a transport as a connection uses."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.over = False
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def abort(self) -> None:
-        self.over = True
-
-    close = abort
-
-    def is_closing(self) -> bool:
-        return self.over
-
-    def get_extra_info(self, name: str) -> None:
-        return None
-
-    def set_write_buffer_limits(self, **limits: int) -> None:
-        pass
-
-    def pause_reading(self) -> None:
-        pass
-
-    resume_reading = pause_reading
+from headgate.providers.transport.connection import Stage
+from tests.support.fake_wire import begin, wired
 
 
 async def exchange(pieces: list[bytes], *, ends: bool) -> tuple[Any, ...]:
     """One exchange whose reply is `pieces`, then, if asked, the end: (status, headers, body, fault, kept)."""
-    loop = asyncio.get_running_loop()
-    lane, wire = Lane(1, 30.0, HeadLimits()), FakeWire()
-    assert await lane.acquire() is None
-    connection = Connection(loop, lane, "host:1")
-    connection.connection_made(wire)  # type: ignore[arg-type]
-    lane.adopt(connection)
-    answer = connection.begin(b"GET / HTTP/1.1\r\n\r\n", b"", Timeouts(), loop.time() + 60, no_body=False)
+    connection, wire, lane = await wired()
+    answer = begin(connection)
     await asyncio.sleep(0)
     for piece in pieces:
         if not wire.over:
@@ -103,7 +67,7 @@ replies = st.one_of(
 
 def cut(data: bytes, borders: list[int]) -> list[bytes]:
     marks = [0, *sorted({border % (len(data) + 1) for border in borders}), len(data)]
-    return [data[a:b] for a, b in zip(marks, marks[1:], strict=False) if a < b]
+    return [data[a:b] for a, b in pairwise(marks) if a < b]
 
 
 @settings(max_examples=150, deadline=None)
@@ -127,11 +91,15 @@ def test_a_reply_that_breaks_off_is_a_fault(reply: bytes, at: int, borders: list
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from([b"", HEAD, HEAD + b"transfer-encoding: chunked\r\n\r\n", HEAD + b"content-length: 9\r\n\r\n"]),
+    st.sampled_from(
+        [b"", HEAD, HEAD + b"transfer-encoding: chunked\r\n\r\n", HEAD + b"content-length: 9\r\n\r\n"]
+    ),
     st.lists(
         st.one_of(
             st.binary(max_size=12),
-            st.sampled_from([b"\r\n", b"0\r\n\r\n", b"5\r\nhello\r\n", b"ffffffffffffffff\r\n", b"-1\r\n", HEAD]),
+            st.sampled_from(
+                [b"\r\n", b"0\r\n\r\n", b"5\r\nhello\r\n", b"ffffffffffffffff\r\n", b"-1\r\n", HEAD]
+            ),
         ),
         max_size=6,
     ),

@@ -22,7 +22,9 @@ def test_a_head_is_the_request_line_ours_and_theirs() -> None:
 def test_a_method_that_has_no_body_says_no_length() -> None:
     """GET without a body has none; POST without one says 0, or some servers wait for it."""
     assert render_head("GET", b"/", FIXED, [], 0) == b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"
-    assert render_head("POST", b"/", FIXED, [], 0) == b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n"
+    assert (
+        render_head("POST", b"/", FIXED, [], 0) == b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n"
+    )
     assert b"content-length: 3" in render_head("DELETE", b"/", FIXED, [], 3)
 
 

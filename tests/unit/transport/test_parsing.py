@@ -10,7 +10,9 @@ from headgate.core.errors import UpstreamMalformed
 from headgate.providers.transport.parsing import HeadLimits, ReplyParser
 
 LIMITS = HeadLimits()
-LENGTH = b"HTTP/1.1 200 OK\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 11\r\n\r\nhello world"
+LENGTH = (
+    b"HTTP/1.1 200 OK\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 11\r\n\r\nhello world"
+)
 CHUNKED = (
     b"HTTP/1.1 100 Continue\r\nx: y\r\n\r\n"
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;q=1\r\n \r\n5\r\nworld\r\n0\r\nt: v\r\n\r\n"
@@ -74,7 +76,9 @@ def test_any_bytes_at_all_are_parsed_or_refused(data: bytes) -> None:
     st.integers(0, 400),
     st.sampled_from([b"", b"X", b"\r\n", b"0\r\n\r\n", b"\xff\xff"]),
 )
-def test_a_tampered_chunked_body_is_never_more_than_was_sent(pieces: list[bytes], at: int, put: bytes) -> None:
+def test_a_tampered_chunked_body_is_never_more_than_was_sent(
+    pieces: list[bytes], at: int, put: bytes
+) -> None:
     """Bytes thrown into the framing: the parser refuses, waits, or has exactly the bytes of the frames it accepted."""
     frames = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
     at %= len(frames) + 1
@@ -108,6 +112,26 @@ def test_names_are_in_lower_case_and_values_untouched() -> None:
         (b"set-cookie", b"b"),
         (b"content-length", b"11"),
     ]
+
+
+def test_an_offer_to_upgrade_is_not_an_upgrade() -> None:
+    """Some servers announce other protocols on ordinary replies."""
+    parser, body = fed(LENGTH.replace(b"Server: x", b"Connection: Upgrade\r\nUpgrade: h2c"))
+    assert (parser.status, body, parser.complete) == (200, b"hello world", True)
+
+
+def test_a_coding_that_changes_nothing_leaves_the_headers_alone() -> None:
+    """And two codings, in one line or two, are refused."""
+    start = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"
+    parser, _ = fed(start + b"content-encoding: identity\r\n\r\n")
+    assert parser.decoder() is None
+    assert len(parser.headers) == 2
+    parser, _ = fed(start + b"content-encoding: gzip\r\n\r\n")
+    assert parser.decoder() is not None
+    assert parser.headers == []
+    parser, _ = fed(start + b"content-encoding: gzip\r\ncontent-encoding: br\r\n\r\n")
+    with pytest.raises(UpstreamMalformed):
+        parser.decoder()
 
 
 def test_a_promise_of_keep_alive_is_heard() -> None:

@@ -11,7 +11,7 @@ ENV = {"HTTP_PROXY": "http://plain:3128", "https_proxy": "http://u:p%3A@secure:3
 
 def chosen(url: tuple[str, str, int], environ: dict[str, str], setting: str | None = "env") -> str | None:
     proxy = proxy_for(*url, setting, environ)
-    return proxy and f"{proxy.scheme}://{proxy.host}:{proxy.port}"
+    return f"{proxy.scheme}://{proxy.host}:{proxy.port}" if proxy else None
 
 
 HTTP, HTTPS = ("http", "api.example", 80), ("https", "api.example", 443)

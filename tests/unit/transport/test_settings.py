@@ -25,7 +25,9 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     for settings, named in wrong:
         with pytest.raises(ValueError, match=named):
             Transport(settings)
-    Transport(TransportSettings(ca_file=ours.ca_file, client_cert=ours.client_cert, client_key=ours.client_key))
+    Transport(
+        TransportSettings(ca_file=ours.ca_file, client_cert=ours.client_cert, client_key=ours.client_key)
+    )
 
 
 def test_settings_are_bounded() -> None:

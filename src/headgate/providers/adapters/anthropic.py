@@ -1,4 +1,5 @@
 """Anthropic: the Messages API at api.anthropic.com or at whatever speaks it."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -89,7 +90,9 @@ class AnthropicAdapter:
 
     def _authorized(self) -> list[tuple[bytes, bytes]]:
         if not self._may_call:
-            raise ProviderAuthFailed("No Anthropic credentials; set `api_key` or `auth_token` of the provider")
+            raise ProviderAuthFailed(
+                "No Anthropic credentials; set `api_key` or `auth_token` of the provider"
+            )
         return self._headers.copy()
 
 

@@ -1,4 +1,5 @@
 """Google's Gemini API, in its own words."""
+
 from __future__ import annotations
 
 from typing import ClassVar

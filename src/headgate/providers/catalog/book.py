@@ -4,6 +4,7 @@ The library takes half a second to import and 150 µs to ask, so both happen in 
 path only ever looks into a dictionary. Prices are dated: what counts is the moment the request was sent.
 Its figures are best effort, as it says itself; `price` in the configuration goes before it.
 """
+
 from __future__ import annotations
 
 import logging
@@ -93,7 +94,10 @@ class PriceBook:
             dated = (
                 "by the hour"
                 if starts is None
-                else tuple((start, _rates(found.get_prices(_moment(start)))) for start in sorted(starts, reverse=True))
+                else tuple(
+                    (start, _rates(found.get_prices(_moment(start))))
+                    for start in sorted(starts, reverse=True)
+                )
             )
         self._dated[pair] = dated
         return dated

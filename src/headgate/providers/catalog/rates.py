@@ -1,4 +1,5 @@
 """What one model's tokens cost, and what one answer cost. Pure, in whole nano-dollars."""
+
 from __future__ import annotations
 
 import msgspec

@@ -1,4 +1,5 @@
 """What the operator says a model costs."""
+
 from __future__ import annotations
 
 from decimal import Decimal
@@ -30,7 +31,9 @@ class PriceSettings(Section, frozen=True):
         for name in self.__struct_fields__:
             value: Decimal | None = getattr(self, name)
             if value is not None and not (value.is_finite() and value >= 0):
-                raise ValueError(f"`{name} = {value}` is not a price: write USD per million tokens, 0 or more")
+                raise ValueError(
+                    f"`{name} = {value}` is not a price: write USD per million tokens, 0 or more"
+                )
 
 
 def own_rates(price: PriceSettings) -> Rates:

@@ -16,7 +16,8 @@ __all__ = ["planned_calls"]
 
 _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_AND = re.compile(r"\s+(?:and|und|et|y|и)\s+|、|和", re.IGNORECASE)
+_AND = re.compile(r"\s(?:and|und|et|y|и)\s|、|和", re.IGNORECASE)
+_MOST = 8
 _SMALL_WORDS = "the and for get set with from this that tool function call what use you are can"
 _EMPTY = frozenset(_SMALL_WORDS.split())
 
@@ -31,15 +32,19 @@ def planned_calls(prompt: Prompt, chance: Chance, name: str) -> list[PlannedCall
     demanded = prompt.tool_mode in {"any", "one"}
     if prompt.tool_results and not demanded:
         return []
-    question = prompt.question
+    question = prompt.question[-2000:]
     chosen = [tool for tool in prompt.tools if prompt.tool_mode != "one" or tool.name == prompt.tool_name]
-    clauses = [clause for clause in _AND.split(question) if clause.strip()] if prompt.parallel else [question]
+    clauses = (
+        [clause for clause in _AND.split(question, _MOST) if clause.strip()]
+        if prompt.parallel
+        else [question]
+    )
     wanted = _matches(chosen, clauses, question)
     if not wanted and demanded and chosen:
         wanted = [(chosen[0], question)]
     return [
         PlannedCall(f"call_{name}{number}", tool.name, cut(_arguments(tool, clause, chance)))
-        for number, (tool, clause) in enumerate(wanted[:8] if prompt.parallel else wanted[:1])
+        for number, (tool, clause) in enumerate(wanted[:_MOST] if prompt.parallel else wanted[:1])
     ]
 
 
@@ -67,7 +72,7 @@ def _best(tools: list[ToolOffer], text: str) -> ToolOffer | None:
     best, most = None, 0
     for tool in tools:
         named = {_stem(word.lower()) for word in _NAME_WORD.findall(tool.name)} - _EMPTY
-        described = {_stem(word) for word in _WORD.findall(tool.description.lower())} - _EMPTY
+        described = {_stem(word) for word in _WORD.findall(tool.description[:1000].lower())} - _EMPTY
         score = 3 * len(said & named) + len(said & described) + 10 * (tool.name in text)
         if score > most:
             best, most = tool, score

@@ -5,6 +5,7 @@ Whoever serves it (`headgate simulate`) brings the socket; nothing here listens.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 
 from headgate.core.clock import Clock
@@ -14,17 +15,18 @@ from headgate.providers.simulated.upstream import SimulatedReply, SimulatedUpstr
 
 __all__ = ["SimulatedServer"]
 
-_FOREVER = 365 * 86_400.0
+_PATIENCE = Timeouts(
+    connect=math.inf, headers=math.inf, first_content=math.inf, between=math.inf, total=math.inf
+)
 
 
 class SimulatedServer:
-    """Answers like a provider's server. There are no deadlines: a fault that hangs, hangs until the caller goes."""
+    """Answers like a provider's server. There are no deadlines: a fault that hangs, hangs until the caller goes, at any speed."""
 
     def __init__(
         self, settings: SimulatedSettings, *, clock: Clock | None = None, sleep: Sleep = asyncio.sleep
     ) -> None:
         self.upstream = SimulatedUpstream(settings, clock=clock, sleep=sleep)
-        self._patience = Timeouts(_FOREVER, _FOREVER, _FOREVER, _FOREVER, _FOREVER)
 
     async def answer(
         self, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes
@@ -34,7 +36,7 @@ class SimulatedServer:
         Raises TransportFault, here or from the iterator: drop the connection without another byte. Close the iterator
         (`aclose`) when the caller hangs up."""
         url = Url("http", "simulated.invalid", 80, target.encode("latin-1", "replace"))
-        reply = await self.upstream.send(UpstreamRequest(method, url, list(headers), body), self._patience)
+        reply = await self.upstream.send(UpstreamRequest(method, url, list(headers), body), _PATIENCE)
         return reply.status, reply.headers, _pieces(reply)
 
 

@@ -92,7 +92,7 @@ class SimulatedSettings(ProviderSettings, frozen=True):
     speed: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """How many times faster than real time; 0: nothing waits, and whatever would hang forever times out at once."""
     vary: bool = False
-    """Let the same request, sent again, meet other luck (latency, faults, quality). The words stay the same."""
+    """Let the same request, sent again, meet other luck: latency, faults, quality. The words of a good answer stay."""
     models: dict[str, ProfileSettings] = msgspec.field(default_factory=dict)
     """Models by name, added to the built-in ones or changing them."""
     outage: list[str] = msgspec.field(default_factory=list)

@@ -84,13 +84,13 @@ def _list(count: str, noun: str) -> str | None:
 def _given_text(prompt: Prompt) -> str:
     """Text the answer should come from, up to 16 kB; "" if the prompt brings none."""
     parts = [passage.text for passage in prompt.passages if passage.role != "assistant"]
-    text = "\n".join(parts)
-    return text[:16_384] if len(text) > 200 and _GIVEN.search(text) else ""
+    text = "\n".join(parts)[:16_384]
+    return text if len(text) > 200 and _GIVEN.search(text) else ""
 
 
 def _quote(text: str, question: str) -> str:
     """The sentence of `text` that shares most words with the question, itself excepted; "" if none shares two."""
-    asked = question.strip().splitlines()[-1] if question.strip() else ""
+    asked = (question[-1000:].strip().splitlines() or [""])[-1]
     wanted = {word.lower() for word in _WORD.findall(asked)}
     best, most = "", 1
     for sentence in _SENTENCE.findall(text):

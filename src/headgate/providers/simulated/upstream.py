@@ -229,6 +229,9 @@ class _Pauses:
     async def wait_real(self, seconds: float, limit: float) -> bool:
         """As `wait`, with `seconds` real."""
         enough = seconds <= limit
-        if pause := min(seconds, limit):
+        pause = min(seconds, limit)
+        if pause == math.inf:
+            await asyncio.get_running_loop().create_future()  # nobody set a deadline: until cancelled
+        if pause:
             await self._sleep(pause if self._scale else 0)
         return enough

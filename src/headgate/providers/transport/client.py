@@ -122,7 +122,13 @@ class Transport:
         await asyncio.sleep(0)  # a turn for the event loop to close the sockets in
 
     async def _obtain(
-        self, loop: asyncio.AbstractEventLoop, origin: _Origin, timeouts: Timeouts, total_at: float, *, fresh: bool
+        self,
+        loop: asyncio.AbstractEventLoop,
+        origin: _Origin,
+        timeouts: Timeouts,
+        total_at: float,
+        *,
+        fresh: bool,
     ) -> Connection:
         """A connection to begin on, within the connect deadline. fresh: a new one, and before all who wait."""
         lane, peer = origin.lane, origin.route.peer

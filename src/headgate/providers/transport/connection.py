@@ -12,6 +12,7 @@ import asyncio
 import select
 import ssl
 from enum import IntEnum
+from time import monotonic
 from typing import Protocol, cast
 
 from headgate.core.errors import (
@@ -31,9 +32,13 @@ from headgate.providers.transport.reply import HttpReply
 
 __all__ = ["Connection", "Owner", "StaleConnection"]
 
-_ONE_WRITE = 64 * 1024  # up to here head and body leave in one write; joining costs less than a second system call
+_ONE_WRITE = (
+    64 * 1024
+)  # up to here head and body leave in one write; joining costs less than a second system call
 _SLICE = 256 * 1024  # a large body is handed to the kernel in pieces of this
 _HIGH_WATER = 256 * 1024  # unread body bytes at which the provider is made to wait
+# A server that gives up an idle connection answers the crossing request with an end or a reset within a round trip. One
+# that dies later was working on the request, and sending that again in silence could be billed twice.
 _STALE_SECONDS = 1.0
 
 
@@ -180,6 +185,8 @@ class Connection(asyncio.Protocol):
 
     def arrival(self, within: float) -> asyncio.Future[None]:
         """Done when there is something to take or the reply is over; silence longer than `within` seconds ends it."""
+        if self._arrived is not None and not self._arrived.done():
+            raise RuntimeError("two readers of one reply")
         arrived = self._arrived = self._loop.create_future()
         self._deadline.set(min(self._loop.time() + within, self._total_at))
         return arrived
@@ -193,7 +200,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit
         self._transport = transport
-        self._connected_at = self._loop.time()
+        # Marks in time are finer than `loop.time()`, which uvloop keeps in whole milliseconds; the clock is the same.
+        self._connected_at = monotonic()
         # Paused means "not all of it is with the kernel", which is what tells us when a request is fully sent.
         transport.set_write_buffer_limits(high=1, low=0)
         sock = transport.get_extra_info("socket")
@@ -208,7 +216,7 @@ class Connection(asyncio.Protocol):
                 self._vanish()
                 return
             if not self._received:
-                self._first_byte_at = self._loop.time()
+                self._first_byte_at = monotonic()
             self._received += len(data)
         elif stage is not _BODY:
             self._vanish()
@@ -265,13 +273,13 @@ class Connection(asyncio.Protocol):
         if self._reused and self._poll is not None and self._poll.poll(0):
             self._vanish()
             return
-        self._sent_at = self._loop.time()
+        self._sent_at = monotonic()
+        self._deadline.set(min(self._sent_at + self._headers_seconds, self._total_at))
         head, body = self._head, self._body
         self._head = self._body = b""
         if len(body) <= _ONE_WRITE:
             transport.write(head + body if body else head)
             self._unsent = memoryview(b"") if self._writing_paused else None
-            self._deadline.set(min(self._sent_at + self._headers_seconds, self._total_at))
         else:
             transport.write(head)
             self._unsent = memoryview(body)
@@ -286,7 +294,7 @@ class Connection(asyncio.Protocol):
             unsent = unsent[_SLICE:]
         self._unsent = unsent if unsent or self._writing_paused else None
         if self._stage is _HEAD:
-            self._sent_at = self._loop.time()
+            self._sent_at = monotonic()
             self._deadline.set(min(self._sent_at + self._headers_seconds, self._total_at))
 
     # Receiving
@@ -367,7 +375,8 @@ class Connection(asyncio.Protocol):
         elif self._loop.time() >= self._total_at:
             self._fail(TotalTimeout(detail=self.peer))
         elif not self._sent_at:
-            self._deadline.set(self._total_at)  # what rang was the idle time of a connection that has just been taken
+            # What rang was the idle time of a connection that has just been taken.
+            self._deadline.set(self._total_at)
         elif self._stage is _HEAD:
             self._fail(HeadersTimeout(detail=self.peer))
         elif self._arrived is not None and not self._arrived.done():
@@ -381,7 +390,8 @@ class Connection(asyncio.Protocol):
         if self._received:
             kind = UpstreamCut if self._reply is not None else UpstreamReset
             return kind(detail=reason)
-        if self._reused and (self._unsent or self._loop.time() - self._sent_at < _STALE_SECONDS):
+        sent_at = self._sent_at
+        if self._reused and (not sent_at or self._unsent or monotonic() - sent_at < _STALE_SECONDS):
             return None
         return TlsFailed(detail=reason) if isinstance(exc, ssl.SSLError) else UpstreamReset(detail=reason)
 

@@ -45,7 +45,9 @@ def decoder_for(content_encoding: bytes, peer: str) -> Decoder | None:
         return _Zlib(peer, deflate=coding == b"deflate")
     if coding == b"br":
         return _Brotli(peer)
-    raise UpstreamMalformed(detail=f"{peer} sent content-encoding `{coding[:40].decode('latin-1')}`, not asked for")
+    raise UpstreamMalformed(
+        detail=f"{peer} sent content-encoding `{coding[:40].decode('latin-1')}`, not asked for"
+    )
 
 
 class _Zlib:
@@ -112,7 +114,8 @@ class _Brotli:
             out: bytes = self._stream.process(raw, output_buffer_limit=limit)
         except brotli.error:
             raise UpstreamMalformed(detail=f"{self._peer} sent broken compressed data (br)") from None
-        self.pending = not self._stream.can_accept_more_data()
+        # It may have taken all its input and still hold output, so a full piece means more as well.
+        self.pending = len(out) >= limit or not self._stream.can_accept_more_data()
         return out
 
     def finish(self) -> None:

@@ -50,7 +50,9 @@ async def dial(loop: asyncio.AbstractEventLoop, route: Route, connection: Connec
         if route.proxy is None:
             await _open(loop, connection, (route.host, route.port), route.tls, route.host)
         elif route.tls is None:
-            await _open(loop, connection, (route.proxy.host, route.proxy.port), route.proxy_tls, route.proxy.host)
+            await _open(
+                loop, connection, (route.proxy.host, route.proxy.port), route.proxy_tls, route.proxy.host
+            )
         else:
             await _tunnel(loop, connection, route, route.proxy, route.tls)
     except ssl.SSLEOFError:

@@ -30,9 +30,11 @@ class ReplyParser:
 
     __slots__ = (
         "_barren",
+        "_codings",
         "_end",
         "_extra",
         "_fields",
+        "_head_bytes",
         "_limits",
         "_no_body",
         "_parser",
@@ -67,12 +69,14 @@ class ReplyParser:
         self.complete = False
         self.keep = True
         self.ends_with_connection = False
-        self._barren = 0
+        self._codings: bytes | None = None
+        self._barren = self._head_bytes = 0
         self._end = 0
         self._extra = False
 
     def feed(self, data: bytes) -> None:
         """Parse what came. Afterwards `status`, `complete` and `has_body` say how far it got; UpstreamMalformed."""
+        self._head_bytes = self._barren + len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -108,12 +112,13 @@ class ReplyParser:
     def decoder(self) -> Decoder | None:
         """The decoder this body needs, after the head. What it undoes is taken out of the headers: the length and
         the coding they tell are those of bytes that nobody will see. Raises UpstreamMalformed."""
-        coding = self.headers.first(b"content-encoding")
-        if coding is None or self._no_body or self.status in (204, 304):
+        if self._codings is None or self._no_body or self.status in (204, 304):
             return None
-        decoder = decoder_for(coding, self._peer)
-        hidden = (b"content-encoding", b"content-length")
-        self.headers[:] = [field for field in self.headers if field[0] not in hidden]
+        codings = [value for name, value in self.headers if name == b"content-encoding"]
+        decoder = decoder_for(b", ".join(codings), self._peer)
+        if decoder is not None:
+            hidden = (b"content-encoding", b"content-length")
+            self.headers[:] = [field for field in self.headers if field[0] not in hidden]
         return decoder
 
     # What httptools calls
@@ -139,6 +144,7 @@ class ReplyParser:
         known = dict(fields)
         coding = known.get(b"transfer-encoding")
         self.ends_with_connection = coding is None and b"content-length" not in known
+        self._codings = known.get(b"content-encoding")
         if b"keep-alive" in known:
             found = _KEEPALIVE_TIMEOUT.search(known[b"keep-alive"])
             # A second less than promised: its clock started earlier than ours.
@@ -163,15 +169,21 @@ class ReplyParser:
     def _check_head(self, fields: Headers) -> None:
         if len(fields) > self._limits.count:
             raise ValueError(f"more than {self._limits.count} header lines")
+        if self._head_bytes <= self._limits.line:
+            return  # the usual case: all there is, body included, is less than one line may be
         sizes = [len(name) + len(value) + 4 for name, value in fields]
         if sizes and (max(sizes) > self._limits.line or sum(sizes) > self._limits.head):
-            raise ValueError(f"a header line over {self._limits.line} or a head over {self._limits.head} bytes")
+            raise ValueError(
+                f"a header line over {self._limits.line} or a head over {self._limits.head} bytes"
+            )
 
     def _no_progress(self, size: int) -> None:
         """Bytes that bring no body are an unfinished head, trailers or chunk extensions; none of them may be endless."""
         self._barren += size
         if self._barren > self._limits.head:
-            raise UpstreamMalformed(detail=f"{self._peer} sent over {self._limits.head} bytes of head or trailers")
+            raise UpstreamMalformed(
+                detail=f"{self._peer} sent over {self._limits.head} bytes of head or trailers"
+            )
 
     def _malformed(self, error: Exception) -> UpstreamMalformed:
         cause = error.__context__ if isinstance(error.__context__, ValueError) else error

@@ -23,7 +23,9 @@ class Lane:
         self.limits = limits
         self._max = max_connections
         self._slots = 0
-        self._idle: dict[Connection, None] = {}  # last in, first out; a dict because the dead leave from the middle
+        self._idle: dict[
+            Connection, None
+        ] = {}  # last in, first out; a dict because the dead leave from the middle
         self._busy: set[Connection] = set()
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._retired = False

@@ -40,7 +40,12 @@ class Proxy:
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             authorization = b"Basic " + base64.b64encode(pair.encode())
-        return cls(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), authorization)
+        return cls(
+            parts.scheme,
+            parts.hostname,
+            parts.port or (443 if parts.scheme == "https" else 80),
+            authorization,
+        )
 
 
 def proxy_for(
@@ -146,4 +151,6 @@ class TunnelRequest(asyncio.Protocol):
 
     def _refuse(self, what: str) -> None:
         if not self.opened.done():
-            self.opened.set_exception(ConnectFailed(detail=f"proxy {self._proxy.host}:{self._proxy.port} {what}"))
+            self.opened.set_exception(
+                ConnectFailed(detail=f"proxy {self._proxy.host}:{self._proxy.port} {what}")
+            )

@@ -129,7 +129,9 @@ class HttpReply:
         """The connection says: head and body came together; nobody has read yet."""
         self._source = None
         if self._decoder is None:
-            self.whole = body
+            self.whole = self._rest = (
+                body  # `chunk` and `read` hand it out too: who streams does not look at `whole`
+            )
             return
         try:
             decoded = self._decoder.decode(body, _PIECE)
@@ -137,7 +139,8 @@ class HttpReply:
                 self._ready = decoded
             else:
                 self._decoder.finish()
-                self._decoder, self.whole = None, decoded
+                self._decoder = None
+                self.whole = self._rest = decoded
         except UpstreamMalformed as error:
             self._end(error)
 

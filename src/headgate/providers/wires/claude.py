@@ -2,6 +2,7 @@
 
 Source: Anthropic's pages on adaptive thinking, effort and API version 2026-10-21 (November 2026).
 """
+
 from __future__ import annotations
 
 import re
@@ -10,7 +11,15 @@ from typing import Any, NamedTuple
 
 from headgate.core.messages import ChatRequest
 
-__all__ = ["EFFORTS", "MIN_BUDGET", "ModelTraits", "sampling_of", "thinking_of", "traits_of"]
+__all__ = [
+    "EFFORTS",
+    "MIN_BUDGET",
+    "ModelTraits",
+    "effort_of",
+    "sampling_of",
+    "thinking_of",
+    "traits_of",
+]
 
 MIN_BUDGET = 1024
 """The fewest tokens `thinking.budget_tokens` may say."""
@@ -37,6 +46,8 @@ class ModelTraits(NamedTuple):
     """Takes `thinking: {"type": "enabled", "budget_tokens": …}`."""
     sampling: bool
     """Takes temperature, top_p and top_k other than the defaults (on API versions before 2026-10-21)."""
+    off: bool
+    """Thinking can be switched off. The Fable and Mythos families always think; low effort is the least there."""
 
 
 @lru_cache(maxsize=256)
@@ -44,11 +55,13 @@ def traits_of(model: str) -> ModelTraits:
     """Traits by the version in the name; a name without one is taken for a current model.
 
     4.6 brought adaptive thinking, 4.7 took budgets and sampling away."""
+    off = "fable" not in model and "mythos" not in model
     found = _NUMBERS.search(model.rpartition("claude")[2] if "claude" in model else "")
     if found is None:
-        return ModelTraits(adaptive=True, budget=False, sampling=False)
+        return ModelTraits(adaptive=True, budget=False, sampling=False, off=off)
     version = (int(found[1]), int(found[2] or 0))
-    return ModelTraits(adaptive=version >= (4, 6), budget=version < (4, 7), sampling=version < (4, 7))
+    current = version >= (4, 7)
+    return ModelTraits(adaptive=version >= (4, 6), budget=not current, sampling=not current, off=off)
 
 
 def thinking_of(request: ChatRequest, traits: ModelTraits, *, native: bool) -> dict[str, Any] | None:
@@ -58,12 +71,26 @@ def thinking_of(request: ChatRequest, traits: ModelTraits, *, native: bool) -> d
     effort, effort_budget = EFFORTS.get(request.effort, (request.effort, MIN_BUDGET))
     budget = request.thinking_budget
     if budget == 0 or effort == "none":
-        return {"type": "disabled"}
+        return {"type": "disabled"} if native or traits.off else None
     if budget is None and (native or not effort):
         return None
     if traits.budget and (native or not traits.adaptive):
-        return {"type": "enabled", "budget_tokens": max(effort_budget if budget is None else budget, MIN_BUDGET)}
+        return {
+            "type": "enabled",
+            "budget_tokens": max(effort_budget if budget is None else budget, MIN_BUDGET),
+        }
     return {"type": "adaptive"}
+
+
+def effort_of(request: ChatRequest, traits: ModelTraits, *, native: bool) -> str:
+    """The word for `effort`, or "" to leave it to the model or where the model knows none."""
+    if native:
+        return request.effort
+    if not traits.adaptive:
+        return ""
+    if request.effort == "none" or request.thinking_budget == 0:
+        return "" if traits.off else "low"
+    return EFFORTS.get(request.effort, (request.effort, 0))[0]
 
 
 def sampling_of(request: ChatRequest, traits: ModelTraits, *, thinking: bool) -> dict[str, float | int]:

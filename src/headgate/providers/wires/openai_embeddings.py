@@ -15,6 +15,7 @@ from headgate.core.messages import ChatRequest, EmbeddingsReply, EmbeddingsReque
 from headgate.core.usage import Usage
 from headgate.providers.port import Headers, StreamDecoder
 from headgate.providers.wires.openai_errors import http_refusal, is_error_body, stream_refusal
+from headgate.providers.wires.openai_usage import TokenCount
 from headgate.providers.wires.splicing import replace_model
 
 __all__ = ["OpenAIEmbeddings"]
@@ -28,8 +29,8 @@ class _Vector(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: TokenCount | None = None
+    total_tokens: TokenCount | None = None
 
 
 class _Reply(msgspec.Struct):

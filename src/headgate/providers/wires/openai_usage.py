@@ -1,10 +1,20 @@
-"""Token counts as OpenAI and its relatives report them, put into buckets that do not overlap."""
+"""Numbers as OpenAI and its relatives report them: token counts, put into buckets that do not overlap, and times."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from headgate.core.usage import Usage
 
-__all__ = ["disjoint"]
+__all__ = ["TokenCount", "UnixTime", "disjoint"]
+
+TokenCount = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+"""A count no database chokes on; anything else is no count."""
+
+UnixTime = Annotated[float, msgspec.Meta(gt=-(2**53), lt=2**53)]
+"""Seconds since 1970. Some servers send fractions, and those written in Go a date of the year 1 for none."""
 
 
 def disjoint(

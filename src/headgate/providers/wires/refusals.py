@@ -3,6 +3,7 @@
 A wire hands in its own rules; the first that fits decides. What no rule knows is decided by the HTTP status, the same
 way for every vendor. The body may be anything: JSON of another shape, HTML from a proxy, empty, megabytes.
 """
+
 from __future__ import annotations
 
 import re

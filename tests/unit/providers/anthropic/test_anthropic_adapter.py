@@ -31,7 +31,11 @@ def test_a_call_carries_key_version_and_the_callers_betas_only():
     adapter = AnthropicAdapter(AnthropicSettings(api_key="sk-1", headers={"X-Team": "blue"}))
     caller = [(b"anthropic-beta", b"files-api"), (b"authorization", b"Bearer hg-1"), (b"cookie", b"a=b")]
     request = adapter.request(call(headers=caller))
-    assert (request.method, request.url.host, request.url.target) == ("POST", "api.anthropic.com", b"/v1/messages")
+    assert (request.method, request.url.host, request.url.target) == (
+        "POST",
+        "api.anthropic.com",
+        b"/v1/messages",
+    )
     assert sorted(request.headers) == [
         (b"anthropic-beta", b"files-api"),
         (b"anthropic-version", API_VERSION.encode()),
@@ -73,15 +77,28 @@ def test_without_credentials_a_call_is_refused_before_it_is_made():
 def test_operations_have_their_wires():
     """Whatever wire the caller speaks, the vendor speaks its own."""
     adapter = AnthropicAdapter(AnthropicSettings(api_key="k"))
-    names = {op: wire and wire.name for op in ("chat", "count_tokens", "embeddings", "models") for wire in [adapter.wire_for(op, "openai.chat")]}
-    assert names == {"chat": "anthropic.messages", "count_tokens": "anthropic.count_tokens", "embeddings": None, "models": None}
+    names = {
+        op: wire and wire.name
+        for op in ("chat", "count_tokens", "embeddings", "models")
+        for wire in [adapter.wire_for(op, "openai.chat")]
+    }
+    assert names == {
+        "chat": "anthropic.messages",
+        "count_tokens": "anthropic.count_tokens",
+        "embeddings": None,
+        "models": None,
+    }
     with pytest.raises(UnsupportedRequest):
         adapter.request(call("openai.chat"))
 
 
 def test_an_old_version_in_the_settings_brings_sampling_back():
     """The wire and the header are chosen together."""
-    chat = {"model": "m", "temperature": 0.5, "messages": [{"role": "user", "parts": [{"type": "text", "text": "x"}]}]}
+    chat = {
+        "model": "m",
+        "temperature": 0.5,
+        "messages": [{"role": "user", "parts": [{"type": "text", "text": "x"}]}],
+    }
     for version, said in (("2023-06-01", True), (API_VERSION, False)):
         adapter = AnthropicAdapter(AnthropicSettings(api_key="k", version=version))
         wire = adapter.wire_for("chat", "openai.chat")
@@ -122,7 +139,9 @@ def test_a_count_asks_for_the_prompt_only():
     )  # fmt: skip
     body = json.loads(COUNT.encode(chat, "claude-opus-5-5"))
     assert set(body) == {"model", "messages", "system", "tools"}
-    client = anthropic.Anthropic(api_key="k", http_client=httpx2.Client(transport=httpx2.MockTransport(reply)))
+    client = anthropic.Anthropic(
+        api_key="k", http_client=httpx2.Client(transport=httpx2.MockTransport(reply))
+    )
     assert client.messages.count_tokens(**body).input_tokens == 14
     assert sent == [body]
 

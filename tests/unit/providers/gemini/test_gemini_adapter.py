@@ -32,7 +32,11 @@ def call(wire="gemini.generate", *, stream=False, model="gemini-2.5-flash"):
 def test_the_path_names_model_and_action(wire, stream, target):
     """And the key goes in the header, never into the address, which is logged."""
     request = ADAPTER.request(call(wire, stream=stream))
-    assert (request.method, request.url.host, request.url.target) == ("POST", "generativelanguage.googleapis.com", target)
+    assert (request.method, request.url.host, request.url.target) == (
+        "POST",
+        "generativelanguage.googleapis.com",
+        target,
+    )
     assert dict(request.headers) == {b"content-type": b"application/json", b"x-goog-api-key": b"AIza-1"}
 
 
@@ -51,14 +55,20 @@ def test_a_token_goes_as_bearer_and_no_credentials_are_refused():
     assert sent[b"authorization"] == b"Bearer t" and b"x-goog-api-key" not in sent
     with pytest.raises(ProviderAuthFailed):
         GeminiAdapter(GeminiSettings()).probe()
-    own = GeminiAdapter(GeminiSettings(base_url="http://127.0.0.1:99/", self_hosted=True, headers={"X-A": "b"}))
+    own = GeminiAdapter(
+        GeminiSettings(base_url="http://127.0.0.1:99/", self_hosted=True, headers={"X-A": "b"})
+    )
     assert own.probe().url.target == b"/models?pageSize=1"
     assert dict(own.probe().headers)[b"x-a"] == b"b"
 
 
 def test_operations_have_their_wires():
     """Chat, embeddings, counts; nothing else."""
-    for operation, name in (("chat", "gemini.generate"), ("embeddings", "gemini.embeddings"), ("count_tokens", "gemini.count_tokens")):
+    for operation, name in (
+        ("chat", "gemini.generate"),
+        ("embeddings", "gemini.embeddings"),
+        ("count_tokens", "gemini.count_tokens"),
+    ):
         wire = ADAPTER.wire_for(operation, "openai.chat")  # type: ignore[arg-type]
         assert wire is not None and wire.name == name
     assert ADAPTER.wire_for("models", "openai.chat") is None
@@ -78,9 +88,13 @@ EMBEDDINGS = GeminiEmbeddings()
 
 def test_texts_are_embedded_in_one_batch():
     """One request per text, each naming the model."""
-    body = EMBEDDINGS.encode(embeddings_from({"model": "m", "inputs": ["a", "b"], "dimensions": 256}), "gemini-embedding-001")
+    body = EMBEDDINGS.encode(
+        embeddings_from({"model": "m", "inputs": ["a", "b"], "dimensions": 256}), "gemini-embedding-001"
+    )
     one = {"model": "models/gemini-embedding-001", "outputDimensionality": 256}
-    assert json.loads(body) == {"requests": [{**one, "content": {"parts": [{"text": text}]}} for text in "ab"]}
+    assert json.loads(body) == {
+        "requests": [{**one, "content": {"parts": [{"text": text}]}} for text in "ab"]
+    }
 
 
 def test_vectors_are_read_with_usage_where_it_is_said():
@@ -115,7 +129,9 @@ def test_a_count_asks_with_the_whole_prompt():
     [(key, inner)] = json.loads(COUNT.encode(request_from(chat), "gemini-2.5-flash")).items()
     assert key == "generateContentRequest" and inner["model"] == "models/gemini-2.5-flash"
     assert set(inner) == {"model", "contents", "systemInstruction", "tools"}
-    assert COUNT.decode(b'{"totalTokens": 31, "cachedContentTokenCount": 2}') == TokenCount(input_tokens=31, exact=True)
+    assert COUNT.decode(b'{"totalTokens": 31, "cachedContentTokenCount": 2}') == TokenCount(
+        input_tokens=31, exact=True
+    )
 
 
 def test_what_is_no_count_is_refused():

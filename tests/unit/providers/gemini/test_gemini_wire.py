@@ -26,6 +26,7 @@ from headgate.providers.wires.gemini import GeminiGenerate
 from headgate.providers.wires.gemini.models import is_current, model_path
 from headgate.providers.wires.gemini.writing import BUDGETS, LEVELS
 from tests.support.wires import (
+    CHATS,
     JSON_VALUES,
     UNHURRIED,
     cases,
@@ -69,7 +70,10 @@ def test_made_ids_differ_between_calls_and_replies():
     call = {"functionCall": {"name": "now", "args": {}}}
     ids = set()
     for reply in ("r1", "r2"):
-        body = {"candidates": [{"content": {"parts": [call, call]}, "finishReason": "STOP"}], "responseId": reply}
+        body = {
+            "candidates": [{"content": {"parts": [call, call]}, "finishReason": "STOP"}],
+            "responseId": reply,
+        }
         ids |= {part.id for part in WIRE.decode(json.dumps(body).encode()).choices[0].parts}  # type: ignore[union-attr]
     assert len(ids) == 4 and all(len(made) <= 40 for made in ids)
 
@@ -89,7 +93,9 @@ def test_what_gemini_said_comes_back_to_it_unchanged():
 def test_a_stream_is_read_however_it_is_cut(size, ends):
     """Byte by byte, in small pieces or at once: the same events, and the same bytes passed."""
     data = STREAM.replace(b"\r\n", ends)
-    events, passed, answer = decode_stream(WIRE.decoder(), [data[at : at + size] for at in range(0, len(data), size)])
+    events, passed, answer = decode_stream(
+        WIRE.decoder(), [data[at : at + size] for at in range(0, len(data), size)]
+    )
     assert plain_events(events) == EXPECTED["events"]
     assert passed == data
     assert plain_answer(answer) == EXPECTED["answer"]
@@ -107,7 +113,8 @@ def test_any_split_says_the_same(cuts):
 CHUNK_LIKE = st.fixed_dictionaries(
     {},
     optional={
-        "candidates": JSON_VALUES | st.lists(st.fixed_dictionaries({}, optional={"content": JSON_VALUES, "finishReason": JSON_VALUES})),
+        "candidates": JSON_VALUES
+        | st.lists(st.fixed_dictionaries({}, optional={"content": JSON_VALUES, "finishReason": JSON_VALUES})),
         "usageMetadata": JSON_VALUES,
         "error": JSON_VALUES,
         "promptFeedback": JSON_VALUES,
@@ -181,7 +188,9 @@ def test_a_stream_without_a_finish_reason_is_cut(end):
 def test_a_choice_that_never_stopped_makes_the_stream_cut():
     """Of two candidates both must end."""
     decoder = WIRE.decoder()
-    decoder.feed(b'data: {"candidates":[{"index":0,"finishReason":"STOP"},{"index":1,"content":{"parts":[{"text":"x"}]}}]}\n\n')
+    decoder.feed(
+        b'data: {"candidates":[{"index":0,"finishReason":"STOP"},{"index":1,"content":{"parts":[{"text":"x"}]}}]}\n\n'
+    )
     with pytest.raises(UpstreamCut):
         decoder.finish()
 
@@ -197,9 +206,22 @@ def test_a_reply_without_a_finished_candidate_is_malformed(body):
     ("request_", "param"),
     [
         ({"tools": [{"name": "web_search", "opaque": {"type": "web_search"}}]}, "tools"),
-        ({"messages": [{"role": "user", "parts": [{"type": "opaque", "wire": "openai.chat", "raw": {}}]}]}, "messages[0].content[0]"),
-        ({"messages": [{"role": "user", "parts": [{"type": "file", "file_id": "file-1"}]}]}, "messages[0].content[0]"),
-        ({"messages": [{"role": "user", "parts": [{"type": "tool_result", "call_id": "c9", "content": []}]}]}, "messages[0].content[0]"),
+        (
+            {"messages": [{"role": "user", "parts": [{"type": "opaque", "wire": "openai.chat", "raw": {}}]}]},
+            "messages[0].content[0]",
+        ),
+        (
+            {"messages": [{"role": "user", "parts": [{"type": "file", "file_id": "file-1"}]}]},
+            "messages[0].content[0]",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "parts": [{"type": "tool_result", "call_id": "c9", "content": []}]}
+                ]
+            },
+            "messages[0].content[0]",
+        ),
         ({"system": [{"type": "opaque", "wire": "openai.chat", "raw": {}}], "messages": []}, "system"),
     ],
 )
@@ -208,6 +230,14 @@ def test_what_would_be_lost_is_refused_by_name(request_, param):
     with pytest.raises(UnsupportedRequest) as caught:
         WIRE.encode(request_from({"model": "m", "messages": [], **request_}), "gemini-2.5-flash")
     assert caught.value.param == param
+
+
+@UNHURRIED
+@given(CHATS)
+def test_whatever_was_asked_is_written_as_json_or_refused(chat):
+    """No part, in no order, breaks the writer."""
+    with contextlib.suppress(UnsupportedRequest):
+        json.loads(WIRE.encode(chat, "gemini-3-pro-preview"))
 
 
 def test_embeddings_have_a_wire_of_their_own():
@@ -224,7 +254,11 @@ def test_every_effort_has_a_budget_and_a_level():
 
 def test_a_models_name_tells_its_generation_and_stands_safely_in_a_path():
     """`..` and `/` of a caller's making do not lead elsewhere."""
-    assert [is_current(m) for m in ("gemini-2.5-pro", "gemini-3-pro-preview", "gemini-flash-latest")] == [False, True, True]
+    assert [is_current(m) for m in ("gemini-2.5-pro", "gemini-3-pro-preview", "gemini-flash-latest")] == [
+        False,
+        True,
+        True,
+    ]
     assert model_path("gemini-2.5-pro") == "models/gemini-2.5-pro"
     assert model_path("tunedModels/my-1") == "tunedModels/my-1"
     assert model_path("models/../../x?y") == "models/..%2F..%2Fx%3Fy"

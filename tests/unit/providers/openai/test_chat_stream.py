@@ -293,6 +293,7 @@ ERROR = b'{"error":{"message":"slow down","type":"requests","code":"rate_limit_e
         (b'event: error\ndata: {"message":"boom"}\n\n', "ProviderFailed"),
         (b"event: error\ndata: boom\n\n", "ProviderFailed"),
         (chunk({"content": ""}, "error", error={"code": 503, "message": "gone"}), "ProviderOverloaded"),
+        (chunk({"content": ""}, "error"), "ProviderFailed"),
         (b'data: {"object":"error","message":"no","code":400}\n\n', "ProviderRejected"),
         (b'data: {"error":"plain words"}\n\n', "ProviderFailed"),
         (b'data: {"error":{"message":"bad","type":"invalid_request_error"}}\n\n', "ProviderRejected"),
@@ -337,6 +338,8 @@ def test_a_whole_answer_instead_of_a_stream_is_told_as_events():
         b"data: {nonsense}\n\n",
         b"data: 1\n\n",
         b'data: {"choices":3}\n\n',
+        b'data: {"choices":[{"index":1000000000,"delta":{"content":"x"}}]}\n\n',
+        b'data: {"choices":[{"index":-1,"delta":{"content":"x"}}]}\n\n',
         DONE,
     ],
 )

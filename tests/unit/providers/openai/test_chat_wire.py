@@ -13,7 +13,7 @@ from openai.types.chat.completion_create_params import (
     CompletionCreateParamsStreaming,
 )
 
-from headgate.core.errors import ContextTooLong, UnsupportedRequest, UpstreamMalformed
+from headgate.core.errors import ContextTooLong, ProviderOverloaded, UnsupportedRequest, UpstreamMalformed
 from headgate.core.messages import EmbeddingsRequest
 from headgate.providers.wires.openai_chat import OpenAIChat
 from tests.support.wires import cases, plain_answer, request_from
@@ -122,7 +122,18 @@ def test_unknown_fields_of_a_reply_stay_byte_exact():
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"{}", b'{"choices":[]}', b'{"choices":[{"message":{"content":1}}]}']
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"choices":[{"message":{"content":1}}]}',
+        b'{"choices":[{"message":{}}],"usage":{"prompt_tokens":-1}}',
+        b'{"choices":[{"message":{}}],"usage":{"prompt_tokens":1e300}}',
+        b'{"choices":[{"message":{}}],"created":1e300}',
+    ],
 )
 def test_what_is_no_answer_is_malformed(body):
     """Never an empty answer that looks like one."""
@@ -134,3 +145,14 @@ def test_an_error_sent_with_status_200_is_an_error():
     """Routers do that when the model behind them fails after they have begun."""
     with pytest.raises(ContextTooLong):
         WIRE.decode(b'{"error":{"message":"too long","code":"context_length_exceeded"}}')
+
+
+def test_an_answer_broken_off_by_an_error_is_an_error():
+    """Routers say it in the choice, beside what there is of the answer."""
+    choice = {
+        "message": {"content": "Once"},
+        "finish_reason": "error",
+        "error": {"code": 503, "message": "gone"},
+    }
+    with pytest.raises(ProviderOverloaded):
+        WIRE.decode(json.dumps({"choices": [choice]}).encode())

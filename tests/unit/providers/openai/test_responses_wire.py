@@ -208,7 +208,7 @@ def test_items_that_came_without_pieces_are_told_by_their_end():
     ]
     assert events_of(CREATED, *done, COMPLETED) == [
         BEGIN,
-        ["ThinkingDelta", {"text": "hm", "signature": "gA"}],
+        ["ThinkingDelta", {"text": "hm", "signature": "openai:gA"}],
         ["TextDelta", {"text": "hi"}],
         ["ToolCallBegin", {"index": 0, "id": "c", "name": "f"}],
         ["ToolCallDelta", {"index": 0, "arguments": "{}"}],
@@ -229,6 +229,12 @@ def test_a_refusal_and_open_reasoning_are_read():
         ["TextDelta", {"text": "No.", "kind": "refusal"}],
         *END,
     ]
+
+
+def test_an_answer_begins_before_it_says_anything():
+    """Also where the server leaves `response.created` out."""
+    said = event("response.output_text.delta", output_index=0, delta="x")
+    assert events_of(said, COMPLETED) == [["Begin", {}], ["TextDelta", {"text": "x"}], *END]
 
 
 def test_a_stream_may_begin_with_its_end_and_go_on_after_it():

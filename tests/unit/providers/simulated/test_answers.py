@@ -370,7 +370,7 @@ async def test_what_a_model_cannot_do_is_refused(missing: str, body: dict[str, o
     able = [name for name in ("chat", "tools", "images", "json", "thinking") if name != missing]
     settings = SimulatedSettings(speed=0, models={"steady": ProfileSettings(error_rate=0, capabilities=able)})
     assert isinstance(await Rehearsal(settings).failure("openai.chat", body), ProviderRejected)
-    assert await Rehearsal().answer("openai.chat", body)
+    assert (await Rehearsal().answer("openai.chat", body)).usage is not None
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.providers.port import Headers
@@ -19,13 +19,17 @@ from tests.support.wires import JSON_VALUES, UNHURRIED
 __all__: list[str] = []
 
 PROVIDER = Simulation(SimulatedSettings(speed=0), FakeTime())
-ROLES = st.sampled_from(["system", "developer", "user", "assistant", "tool", "nobody"])
+ROLES = st.sampled_from(["system", "user", "assistant"])
+ODD = st.dictionaries(st.text(max_size=4), JSON_VALUES, max_size=3)
 PARTS = st.lists(
     st.fixed_dictionaries(
-        {},
+        {
+            "type": st.sampled_from(
+                ["text", "image_url", "image", "tool_result", "tool_use", "input_text", "odd"]
+            )
+        },
         optional={
-            "type": st.sampled_from(["text", "image_url", "image", "tool_result", "tool_use", "input_text", "odd"]),
-            "text": JSON_VALUES,
+            "text": st.text(),
             "content": JSON_VALUES,
             "name": JSON_VALUES,
             "cache_control": JSON_VALUES,
@@ -33,26 +37,63 @@ PARTS = st.lists(
     ),
     max_size=3,
 )
-TURNS = st.lists(st.fixed_dictionaries({"role": ROLES, "content": st.text() | PARTS | JSON_VALUES}), max_size=3)
-BODIES = st.fixed_dictionaries(
-    {"model": st.just("m") | JSON_VALUES},
-    optional={
+TURNS = st.lists(st.fixed_dictionaries({"role": ROLES, "content": st.text() | PARTS}), min_size=1, max_size=3)
+TOOLS = st.lists(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["function", "custom"]), "name": st.text(min_size=1)},
+        optional={
+            "function": st.fixed_dictionaries({"name": st.text(min_size=1)}, optional={"parameters": ODD})
+            | ODD,
+            "description": JSON_VALUES,
+            "parameters": ODD,
+            "input_schema": ODD,
+        },
+    ),
+    max_size=2,
+)
+SCHEMA = st.fixed_dictionaries(
+    {"type": st.sampled_from(["json_schema", "text"])}, optional={"schema": ODD, "json_schema": ODD}
+)
+WELL_FORMED = st.fixed_dictionaries(
+    {
+        "model": st.just("m"),
         "messages": TURNS,
-        "input": TURNS | st.text() | JSON_VALUES,
-        **dict.fromkeys(
-            ["stream", "stream_options", "stop", "stop_sequences", "n", "seed", "tool_choice", "response_format"], JSON_VALUES
-        ),
-        "max_tokens": st.integers(-2, 50) | JSON_VALUES,
-        "tools": st.lists(
-            st.fixed_dictionaries(
-                {"type": st.sampled_from(["function", "custom"])},
-                optional=dict.fromkeys(["function", "name", "parameters", "input_schema", "description"], JSON_VALUES),
-            ),
-            max_size=2,
-        )
-        | JSON_VALUES,
-        **dict.fromkeys(["thinking", "output_config", "text", "reasoning", "system", "instructions"], JSON_VALUES),
+        "input": TURNS | st.text(min_size=1),
+        "max_tokens": st.integers(1, 50),
     },
+    optional={
+        "stream": st.booleans(),
+        "stop": st.text() | st.lists(st.text(), max_size=3),
+        "stop_sequences": st.lists(st.text(), max_size=3),
+        "n": st.integers(1, 3),
+        "seed": st.integers(-(2**63), 2**63 - 1),
+        "tools": TOOLS,
+        "tool_choice": st.sampled_from([{"type": "any"}, {"type": "tool", "name": "x"}]) | ODD,
+        "response_format": SCHEMA,
+        "text": ODD | SCHEMA.map(lambda form: {"format": form}),
+        "output_config": ODD | SCHEMA.map(lambda form: {"format": form}),
+        "thinking": ODD | st.just({"type": "adaptive"}),
+        "reasoning": ODD,
+        "system": st.text() | PARTS,
+        "instructions": st.text(),
+    },
+)
+FIELDS = [
+    "model",
+    "messages",
+    "input",
+    "max_tokens",
+    "stream",
+    "stop",
+    "n",
+    "tools",
+    "tool_choice",
+    "text",
+    "thinking",
+    "system",
+]
+BODIES = st.builds(
+    dict.__or__, WELL_FORMED, st.just({}) | st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES, max_size=1)
 )
 
 
@@ -67,7 +108,7 @@ def statuses_of(path: str, body: bytes) -> int:
 
 
 @pytest.mark.parametrize("path", PATHS.values())
-@UNHURRIED
+@settings(UNHURRIED, max_examples=60)
 @given(BODIES)
 def test_nearly_right_requests_are_answered_or_refused(path: str, body: dict[str, Any]) -> None:
     """200 or 400, never an exception."""
@@ -101,7 +142,9 @@ def test_openais_refusal_names_the_field(path: str, body: dict[str, Any], param:
     assert (script.status, error["type"], error["param"]) == (400, "invalid_request_error", param)
 
 
-@pytest.mark.parametrize("body", [messages() | {"messages": []}, {"model": "m", "messages": []}, messages(max_tokens=0)])
+@pytest.mark.parametrize(
+    "body", [messages() | {"messages": []}, {"model": "m", "messages": []}, messages(max_tokens=0)]
+)
 def test_anthropics_refusal_has_its_shape(body: dict[str, Any]) -> None:
     """type, error, request_id."""
     script = PROVIDER.respond("POST", b"/v1/messages", [], json.dumps(body).encode())
@@ -110,7 +153,9 @@ def test_anthropics_refusal_has_its_shape(body: dict[str, Any]) -> None:
     assert told["request_id"] == (script.headers.get(b"request-id") or b"").decode()
 
 
-@pytest.mark.parametrize(("method", "target"), [("GET", b"/v1/messages"), ("POST", b"/v1/none"), ("POST", b"\xff")])
+@pytest.mark.parametrize(
+    ("method", "target"), [("GET", b"/v1/messages"), ("POST", b"/v1/none"), ("POST", b"\xff")]
+)
 def test_an_unknown_path_is_not_found(method: str, target: bytes) -> None:
     """With a body that says so."""
     script = PROVIDER.respond(method, target, [], b"{}")

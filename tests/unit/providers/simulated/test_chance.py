@@ -15,7 +15,13 @@ def test_the_same_start_gives_the_same_row(start: int) -> None:
     """Numbers, choices and durations."""
 
     def row(chance: Chance) -> list[float]:
-        return [chance.uniform(), chance.below(10), chance.pick([1, 2, 3]), chance.lognormal(1, 2), chance.bits()]
+        return [
+            chance.uniform(),
+            chance.below(10),
+            chance.pick([1, 2, 3]),
+            chance.lognormal(1, 2),
+            chance.bits(),
+        ]
 
     assert row(Chance(start)) == row(Chance(start))
     assert 0 <= Chance(start).uniform() < 1

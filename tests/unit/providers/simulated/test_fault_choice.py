@@ -84,9 +84,9 @@ async def test_orders_at_run_time_hold_until_they_end() -> None:
 
 
 @pytest.mark.parametrize(("faults", "rate"), [(["nonsense"], 1.0), (["reset"], 1.5), (["reset"], -1)])
-def test_a_wrong_order_changes_nothing(faults: list[str], rate: float) -> None:
-    """It is refused whole."""
-    with pytest.raises(ValueError, match="no fault|a rate lies"):
+def test_a_wrong_order_is_refused(faults: list[str], rate: float) -> None:
+    """An unknown fault, or a rate that is no share."""
+    with pytest.raises(ValueError, match=r"no fault|a rate lies"):
         Rehearsal().upstream.set_faults(faults, rate=rate)
 
 

@@ -217,7 +217,7 @@ def test_an_order_is_read(text: str, order: FaultOrder) -> None:
 )
 def test_a_wrong_order_is_refused_with_what_would_be_right(text: str, hint: str) -> None:
     """The message names the nearest fault, or what its argument should be."""
-    with pytest.raises(ValueError, match="no fault|takes") as refused:
+    with pytest.raises(ValueError, match=r"no fault|takes") as refused:
         parse_fault(text)
     assert hint in str(refused.value)
 

@@ -43,7 +43,11 @@ def test_a_model_is_built_in_with_what_is_written() -> None:
     assert profiles["sim-small"].error_rate == 0.5
     assert profiles["sim-small"].faults == BUILT_IN["sim-small"].faults
     mine = profiles["mine"]
-    assert (mine.first_token.p95, str(mine.price.input), mine.faults) == (3.0, "1.5", (FaultOrder("cut", "9"),))
+    assert (mine.first_token.p95, str(mine.price.input), mine.faults) == (
+        3.0,
+        "1.5",
+        (FaultOrder("cut", "9"),),
+    )
     assert mine.context_window == BUILT_IN["sim-large"].context_window
     assert (mine.outage[0].begins, mine.outage[0].ends, mine.outage[0].fault.name) == (10.0, 20.0, "reset")
 
@@ -94,7 +98,7 @@ def test_the_manual_has_no_fault_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("section", [SimulatedSettings, ProfileSettings])
-def test_the_manual_has_every_setting(section: type) -> None:
+def test_the_manual_has_every_setting(section: type[msgspec.Struct]) -> None:
     """Of the provider and of a model."""
     inherited = set(SimulatedSettings.__struct_fields__) - set(SimulatedSettings.__annotations__)
     own = [name for name in section.__struct_fields__ if name not in inherited]

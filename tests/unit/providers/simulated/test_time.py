@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from headgate.core.errors import BetweenTimeout, HeadersTimeout, TotalTimeout, UpstreamMalformed
+from headgate.core.section import Duration
 from headgate.providers.port import Call, Timeouts
+from headgate.providers.simulated.script import Script
 from headgate.providers.simulated.settings import LatencySettings, ProfileSettings, SimulatedSettings
 from headgate.providers.simulated.upstream import SimulatedUpstream
-from headgate.core.section import Duration
 from tests.support.aio import aio
 from tests.support.simulated import FakeTime, Rehearsal, chat, messages
 
@@ -168,11 +170,16 @@ async def test_whoever_waits_can_be_cancelled() -> None:
 @aio
 async def test_the_provider_sees_a_request_after_the_turn_is_over() -> None:
     """What was scheduled before the call, such as writing the journal, has run by then."""
-    order = []
+    order: list[str] = []
     asyncio.get_running_loop().call_soon(order.append, "journal")
     rehearsal = Rehearsal()
-    respond = rehearsal.upstream.simulation.respond
-    rehearsal.upstream.simulation.respond = lambda *given: (order.append("provider"), respond(*given))[1]  # type: ignore[method-assign]
+
+    def respond(*given: Any) -> Script:
+        order.append("provider")
+        return real(*given)
+
+    real = rehearsal.upstream.simulation.respond
+    rehearsal.upstream.simulation.respond = respond  # type: ignore[method-assign, assignment]
     await rehearsal.send("openai.chat", chat())
     assert order == ["journal", "provider"]
 

@@ -41,23 +41,30 @@ def final_usage(usage: Usage | None) -> dict[str, Any]:
     """Usage at the end of a stream. Unknown counts are 0, as the SDKs require a number."""
     if usage is None:
         return {"output_tokens": 0}
-    return {
+    said: dict[str, Any] = {
         "input_tokens": usage.input,
         "cache_creation_input_tokens": usage.cache_write + usage.cache_write_1h,
         "cache_read_input_tokens": usage.cache_read,
         "output_tokens": usage.completion,
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
     }
+    if usage.cache_write_1h:
+        # The vendor tells this at the start only, but the two kinds have two prices, and here it may be news.
+        said["cache_creation"] = _written(usage)
+    return said
+
+
+def _written(usage: Usage) -> dict[str, int]:
+    return {
+        "ephemeral_5m_input_tokens": usage.cache_write,
+        "ephemeral_1h_input_tokens": usage.cache_write_1h,
+    }
 
 
 def start_usage(usage: Usage | None) -> dict[str, Any]:
     """Usage of a whole message or at the start of a stream; 0 where nothing is known yet."""
     usage = usage or Usage()
-    written = {
-        "ephemeral_5m_input_tokens": usage.cache_write,
-        "ephemeral_1h_input_tokens": usage.cache_write_1h,
-    }
-    return {**final_usage(usage), "cache_creation": written}
+    return {**final_usage(usage), "cache_creation": _written(usage)}
 
 
 def made_up(prefix: str) -> str:

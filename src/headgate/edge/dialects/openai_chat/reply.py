@@ -82,16 +82,31 @@ def chat_completion(answer: Answer, now: Callable[[], float]) -> bytes:
     return json_bytes(body)
 
 
+class _OwnPart(msgspec.Struct):
+    """What only this wire knows in an answer: calls of custom tools, and spoken words."""
+
+    custom: msgspec.Raw = msgspec.Raw()
+    audio: msgspec.Raw = msgspec.Raw()
+
+
+_own_part = msgspec.json.Decoder(_OwnPart)
+
+
 def _choice(number: int, choice: Choice, own: bool) -> dict[str, Any]:
     text = "".join(part.text for part in choice.parts if isinstance(part, Text))
     reasoning = "".join(part.text for part in choice.parts if isinstance(part, Thinking))
     calls: list[Any] = []
+    audio: msgspec.Raw | None = None
     for part in choice.parts:
         if isinstance(part, ToolCall):
             function = {"name": part.name, "arguments": part.arguments or "{}"}
             calls.append({"id": part.id or _made_up("call_"), "type": "function", "function": function})
         elif isinstance(part, Opaque) and part.wire == WIRE:
-            calls.append(part.raw)  # the only opaque parts of a chat's answer are custom tool calls
+            own_part = _own_part.decode(part.raw)
+            if bytes(own_part.custom):
+                calls.append(part.raw)
+            elif bytes(own_part.audio):
+                audio = own_part.audio
     message: dict[str, Any] = {
         "role": "assistant",
         "content": text or (None if calls else ""),
@@ -101,6 +116,8 @@ def _choice(number: int, choice: Choice, own: bool) -> dict[str, Any]:
         message["reasoning_content"] = reasoning
     if calls:
         message["tool_calls"] = calls
+    if audio is not None:
+        message["audio"] = audio
     body = {
         "index": number,
         "message": message,

@@ -1,4 +1,5 @@
 """Addresses calls to Bedrock and signs them."""
+
 from __future__ import annotations
 
 import os
@@ -8,7 +9,11 @@ from urllib.parse import quote
 
 from headgate.core.errors import UnsupportedRequest
 from headgate.core.messages import Operation
-from headgate.providers.adapters.bedrock.credentials import CredentialSource, FixedCredentials, FoundCredentials
+from headgate.providers.adapters.bedrock.credentials import (
+    CredentialSource,
+    FixedCredentials,
+    FoundCredentials,
+)
 from headgate.providers.adapters.bedrock.settings import BedrockSettings
 from headgate.providers.port import Call, UpstreamRequest, Url, Wire
 from headgate.providers.wires.bedrock_converse import BedrockConverse, BedrockCountTokens
@@ -30,7 +35,7 @@ class BedrockAdapter:
     """Amazon Bedrock.
 
     environ:  where `AWS_BEARER_TOKEN_BEDROCK` and `AWS_REGION` are looked up; the process's environment by default.
-    Raises ImportError without the extra `bedrock`, ValueError without a region."""
+    Raises ImportError without the extra `bedrock`, ValueError without a region or for an unknown profile."""
 
     kind: ClassVar[str] = "bedrock"
 
@@ -40,8 +45,13 @@ class BedrockAdapter:
         self._auth = botocore_module("auth")
         self._request_type = botocore_module("awsrequest").AWSRequest
         session = botocore_module("session").Session(profile=settings.profile or None)
-        self._region = _region(settings, session, environ)
-        self._base = Url.parse(settings.endpoint_url.rstrip("/") or _endpoint("bedrock-runtime", self._region))
+        try:
+            self._region = _region(settings, session, environ)
+        except botocore_module("exceptions").BotoCoreError as error:
+            raise ValueError(f"the AWS settings of this machine cannot be used: {error}") from None
+        self._base = Url.parse(
+            settings.endpoint_url.rstrip("/") or _endpoint("bedrock-runtime", self._region)
+        )
         self._control = self._base if settings.endpoint_url else Url.parse(_endpoint("bedrock", self._region))
         self._wires: dict[Operation, Wire] = {"chat": BedrockConverse(), "count_tokens": BedrockCountTokens()}
         self._urls: dict[tuple[str, str], tuple[Url, str]] = {}
@@ -71,9 +81,13 @@ class BedrockAdapter:
     def _signed(self, method: str, url: str, body: bytes) -> list[tuple[bytes, bytes]]:
         if self._credentials is None:
             return [_JSON, (b"authorization", self._bearer), *self._extra]
-        request = self._request_type(method=method, url=url, data=body, headers={"content-type": "application/json"})
+        request = self._request_type(
+            method=method, url=url, data=body, headers={"content-type": "application/json"}
+        )
         self._auth.SigV4Auth(self._credentials.current(), "bedrock", self._region).add_auth(request)
-        return [(name.lower().encode(), value.encode()) for name, value in request.headers.items()] + self._extra
+        return [
+            (name.lower().encode(), value.encode()) for name, value in request.headers.items()
+        ] + self._extra
 
     def _url(self, model: str, action: str) -> tuple[Url, str]:
         known = self._urls.get((model, action))
@@ -87,8 +101,8 @@ class BedrockAdapter:
 
 
 def _region(settings: BedrockSettings, session: Any, environ: Mapping[str, str]) -> str:
-    region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    region = region or session.get_config_variable("region")
+    of_profile = session.get_config_variable("region")  # here an unknown profile shows
+    region = settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or of_profile
     if not region:
         raise ValueError("Bedrock needs a region: set `region` of the provider, such as eu-central-1")
     return str(region)

@@ -3,6 +3,7 @@
 Finding them may read files, start programs or ask the network, and takes up to seconds. So a thread does it: once at
 the start, and again before they run out. A request takes what was found last.
 """
+
 from __future__ import annotations
 
 import threading

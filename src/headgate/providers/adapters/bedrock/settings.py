@@ -1,4 +1,5 @@
 """What can be said of a Bedrock provider."""
+
 from __future__ import annotations
 
 import msgspec

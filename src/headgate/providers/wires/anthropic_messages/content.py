@@ -1,4 +1,5 @@
 """Canonical parts written as Anthropic's content blocks."""
+
 from __future__ import annotations
 
 import base64
@@ -95,7 +96,8 @@ def _block(part: Part, role: str, where: str, *, native: bool) -> dict[str, Any]
         return _thinking(part)
     if role == "assistant":
         raise UnsupportedRequest(
-            "Anthropic takes images and documents in user messages only; move it to the user's turn", param=where
+            "Anthropic takes images and documents in user messages only; move it to the user's turn",
+            param=where,
         )
     if isinstance(part, Image):
         return {"type": "image", "source": _image_source(part)}
@@ -140,7 +142,8 @@ def _file_source(file: File, where: str, *, native: bool) -> dict[str, str]:
     if file.file_id:
         if not native:
             raise UnsupportedRequest(
-                f"File `{file.file_id}` lies with another vendor; send its content instead of its id", param=where
+                f"File `{file.file_id}` lies with another vendor; send its content instead of its id",
+                param=where,
             )
         return {"type": "file", "file_id": file.file_id}
     if file.url:

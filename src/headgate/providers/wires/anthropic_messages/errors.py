@@ -1,4 +1,5 @@
 """Anthropic's errors in our classes. Types and codes as the SDK 2.12 lists them."""
+
 from __future__ import annotations
 
 import msgspec

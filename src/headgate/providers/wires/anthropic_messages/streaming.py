@@ -1,4 +1,5 @@
 """A streamed answer of the Messages API, event by event."""
+
 from __future__ import annotations
 
 from contextlib import suppress

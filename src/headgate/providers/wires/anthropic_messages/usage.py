@@ -1,4 +1,5 @@
 """Anthropic's token counts in our buckets."""
+
 from __future__ import annotations
 
 import msgspec
@@ -48,7 +49,9 @@ def usage_of(fields: UsageFields) -> Usage:
     thinking."""
     written, hour = fields.cache_creation_input_tokens or 0, 0
     split = fields.cache_creation
-    if split is not None and (split.ephemeral_5m_input_tokens is not None or split.ephemeral_1h_input_tokens is not None):
+    if split is not None and (
+        split.ephemeral_5m_input_tokens is not None or split.ephemeral_1h_input_tokens is not None
+    ):
         written, hour = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
     output = fields.output_tokens or 0
     details = fields.output_tokens_details

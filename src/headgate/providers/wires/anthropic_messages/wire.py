@@ -1,7 +1,6 @@
 """The wire `anthropic.messages`."""
-from __future__ import annotations
 
-from typing import ClassVar
+from __future__ import annotations
 
 import msgspec
 
@@ -29,7 +28,6 @@ class AnthropicMessages:
     """
 
     name: str = WIRE
-    family: ClassVar[str] = "anthropic"
 
     def __init__(self, *, default_max_tokens: int = 4096, sampling: bool = False) -> None:
         self._default_max_tokens = default_max_tokens
@@ -38,7 +36,9 @@ class AnthropicMessages:
     def encode(self, request: ChatRequest | EmbeddingsRequest, model: str) -> bytes:
         """Raises UnsupportedRequest for embeddings, several choices and content only another vendor knows."""
         if isinstance(request, EmbeddingsRequest):
-            raise UnsupportedRequest("Anthropic has no embeddings; ask for a model of another provider", param="model")
+            raise UnsupportedRequest(
+                "Anthropic has no embeddings; ask for a model of another provider", param="model"
+            )
         body = body_of(request, model, default_max_tokens=self._default_max_tokens, sampling=self._sampling)
         return _encode(body)
 

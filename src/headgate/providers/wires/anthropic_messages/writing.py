@@ -1,4 +1,5 @@
 """A canonical request written as the body of Anthropic's Messages API."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,7 +9,8 @@ import msgspec
 from headgate.core.errors import UnsupportedRequest
 from headgate.core.messages import ChatRequest, Opaque, Tool, ToolChoice
 from headgate.providers.wires.anthropic_messages.content import WIRE, messages_of, refuse_opaque
-from headgate.providers.wires.claude import EFFORTS, ModelTraits, sampling_of, thinking_of, traits_of
+from headgate.providers.wires.claude import ModelTraits, effort_of, sampling_of, thinking_of, traits_of
+from headgate.providers.wires.tool_history import tools_used
 
 __all__ = ["body_of", "count_body_of"]
 
@@ -25,7 +27,9 @@ def body_of(request: ChatRequest, model: str, *, default_max_tokens: int, sampli
     sampling: the API version still knows temperature, top_p and top_k. A caller who speaks this wire names the
     version by header, so what such a caller says is always sent."""
     if request.choices > 1:
-        raise UnsupportedRequest("Anthropic gives one answer per request; ask again instead of `n` > 1", param="n")
+        raise UnsupportedRequest(
+            "Anthropic gives one answer per request; ask again instead of `n` > 1", param="n"
+        )
     native = request.extra_wire == WIRE
     traits = traits_of(model)
     body: Body = {"model": model, "max_tokens": 0, **_prompt(request, traits, native=native)}
@@ -34,7 +38,7 @@ def body_of(request: ChatRequest, model: str, *, default_max_tokens: int, sampli
     if request.stream:
         body["stream"] = True
     if request.user:
-        body["metadata"] = {"user_id": request.user}
+        body["metadata"] = {**(request.metadata if native else {}), "user_id": request.user}
     thinking = body.get("thinking")
     if native:
         body |= {name: value for name, value in _sampling(request).items() if value is not None}
@@ -63,6 +67,9 @@ def _prompt(request: ChatRequest, traits: ModelTraits, *, native: bool) -> Body:
         body["tools"] = [_tool(tool, native=native) for tool in request.tools]
         if request.tool_choice is not None:
             body["tool_choice"] = _tool_choice(request.tool_choice)
+    elif not native and (used := tools_used(request.messages)):
+        body["tools"] = [_tool(tool, native=False) for tool in used]
+        body["tool_choice"] = {"type": "none"}
     return body | _thinking_and_output(request, traits, native=native)
 
 
@@ -86,13 +93,16 @@ def _tool(tool: Tool, *, native: bool) -> Any:
     if bytes(tool.opaque):
         if not native:
             raise UnsupportedRequest(
-                f"Tool `{tool.name}` is another vendor's own and unknown to Anthropic; remove it", param="tools"
+                f"Tool `{tool.name}` is another vendor's own and unknown to Anthropic; remove it",
+                param="tools",
             )
         return tool.opaque
     written: Body = {"name": tool.name}
     if tool.description:
         written["description"] = tool.description
-    written["input_schema"] = _EMPTY_SCHEMA if bytes(tool.schema).strip() in (b"", b"{}", b"null") else tool.schema
+    written["input_schema"] = (
+        _EMPTY_SCHEMA if bytes(tool.schema).strip() in (b"", b"{}", b"null") else tool.schema
+    )
     if tool.strict:
         written["strict"] = True
     return written | tool.extra if native else written
@@ -113,13 +123,15 @@ def _tool_choice(choice: ToolChoice) -> Body:
 def _thinking_and_output(request: ChatRequest, traits: ModelTraits, *, native: bool) -> Body:
     output: Body = {}
     thinking = thinking_of(request, traits, native=native)
-    effort = EFFORTS.get(request.effort, (request.effort, 0))[0]
-    if effort not in ("", "none") and (traits.adaptive or native):
+    effort = effort_of(request, traits, native=native)
+    if effort:
         output["effort"] = effort
     if request.response_format is not None and bytes(request.response_format.schema):
         output["format"] = {"type": "json_schema", "schema": request.response_format.schema}
     written: Body = {}
-    forced = request.tool_choice is not None and request.tool_choice.mode in ("any", "one") and bool(request.tools)
+    forced = (
+        request.tool_choice is not None and request.tool_choice.mode in ("any", "one") and bool(request.tools)
+    )
     # The API refuses thinking together with a forced tool; the tool is what the caller insists on.
     if thinking is not None and (native or not forced or thinking["type"] == "disabled"):
         written["thinking"] = thinking

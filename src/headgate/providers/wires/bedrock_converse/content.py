@@ -1,4 +1,5 @@
 """Canonical messages written as Converse's messages."""
+
 from __future__ import annotations
 
 import re
@@ -17,7 +18,13 @@ WIRE = "bedrock.converse"
 
 Block = dict[str, Any] | msgspec.Raw
 
-_IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
+_IMAGES = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/jpg": "jpeg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
 
 _DOCUMENTS = {
     "": "pdf",
@@ -113,7 +120,9 @@ def _block(part: Part, where: str, documents: int) -> Block | None:
     if isinstance(part, Text):
         return {"text": part.text} if part.text else None
     if isinstance(part, ToolCall):
-        return {"toolUse": {"toolUseId": _tool_id(part.id), "name": part.name, "input": _object(part.arguments)}}
+        return {
+            "toolUse": {"toolUseId": _tool_id(part.id), "name": part.name, "input": _object(part.arguments)}
+        }
     if isinstance(part, ToolResult):
         return {"toolResult": _result(part, where, documents)}
     if isinstance(part, Thinking):
@@ -156,7 +165,8 @@ def _source(part: Image | File, where: str) -> dict[str, Any]:
 
 def _result(result: ToolResult, where: str, documents: int) -> dict[str, Any]:
     content: list[Block] = [
-        {"text": part.text} if isinstance(part, Text) else _blob(part, where, documents) for part in result.content
+        {"text": part.text} if isinstance(part, Text) else _blob(part, where, documents)
+        for part in result.content
     ]
     written: dict[str, Any] = {"toolUseId": _tool_id(result.call_id), "content": content or [{"text": ""}]}
     if result.is_error:

@@ -1,4 +1,5 @@
 """The wire `bedrock.count_tokens`."""
+
 from __future__ import annotations
 
 import msgspec

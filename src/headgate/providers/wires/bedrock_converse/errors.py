@@ -1,4 +1,5 @@
 """Bedrock's errors in our classes: the same exceptions come as HTTP errors and inside streams."""
+
 from __future__ import annotations
 
 import msgspec
@@ -20,16 +21,26 @@ from headgate.providers.wires.refusals import Rule, plain_detail, refusal
 
 __all__ = ["is_refusal", "refusal_in_stream", "refusal_of"]
 
-_CONTEXT = r"too long|context (length|window)|maximum.{0,30}tokens|too many (input )?tokens|exceeds.{0,40}tokens"
-_NO_MODEL = r"model identifier|isn.t supported|not supported.{0,30}throughput|end of its life|access to the model"
+_CONTEXT = (
+    r"too long|context (length|window)|maximum.{0,30}tokens|too many (input )?tokens|exceeds.{0,40}tokens"
+)
+_NO_MODEL = (
+    r"model identifier|isn.t supported|not supported.{0,30}throughput|end of its life|access to the model"
+)
 
 _RULES = (
     Rule(ContextTooLong, kind="validationexception", words=_CONTEXT),
-    Rule(ContentFiltered, kind="validationexception", words=r"content filter|blocked by|guardrail.{0,20}interven"),
+    Rule(
+        ContentFiltered,
+        kind="validationexception",
+        words=r"content filter|blocked by|guardrail.{0,20}interven",
+    ),
     Rule(ProviderModelUnknown, kind="validationexception", words=_NO_MODEL),
     Rule(ProviderRejected, kind="validationexception"),
     Rule(ProviderModelUnknown, kind="accessdeniedexception", words=r"access to the model|model access"),
-    Rule(ProviderQuotaSpent, kind="accessdeniedexception", words=r"payment instrument|marketplace subscription"),
+    Rule(
+        ProviderQuotaSpent, kind="accessdeniedexception", words=r"payment instrument|marketplace subscription"
+    ),
     Rule(ProviderAuthFailed, kind="accessdeniedexception"),
     Rule(ProviderAuthFailed, kind="unrecognizedclientexception"),
     Rule(ProviderAuthFailed, kind="invalidsignatureexception"),

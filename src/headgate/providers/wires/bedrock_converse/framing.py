@@ -1,4 +1,5 @@
 """Messages cut out of `application/vnd.amazon.eventstream`, with botocore's parser."""
+
 from __future__ import annotations
 
 import struct

@@ -1,4 +1,5 @@
 """A whole answer of Converse read into the canonical one."""
+
 from __future__ import annotations
 
 import msgspec

@@ -1,4 +1,5 @@
 """A streamed answer of ConverseStream, message by message."""
+
 from __future__ import annotations
 
 import msgspec

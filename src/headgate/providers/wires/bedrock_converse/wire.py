@@ -1,4 +1,5 @@
 """The wire `bedrock.converse`."""
+
 from __future__ import annotations
 
 import msgspec
@@ -25,7 +26,9 @@ class BedrockConverse:
     def encode(self, request: ChatRequest | EmbeddingsRequest, model: str) -> bytes:
         """Raises UnsupportedRequest for embeddings, several choices and content Converse has no words for."""
         if isinstance(request, EmbeddingsRequest):
-            raise UnsupportedRequest("Converse makes no embeddings; ask for a model of another provider", param="model")
+            raise UnsupportedRequest(
+                "Converse makes no embeddings; ask for a model of another provider", param="model"
+            )
         return msgspec.json.encode(body_of(request, model))
 
     def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, the model stands in the path

@@ -1,4 +1,5 @@
 """A canonical request written as the body of Converse."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -6,14 +7,17 @@ from typing import Any
 import msgspec
 
 from headgate.core.errors import UnsupportedRequest
-from headgate.core.messages import ChatRequest, Opaque, Tool, ToolCall, ToolResult
+from headgate.core.messages import ChatRequest, Opaque, Tool
 from headgate.providers.wires.bedrock_converse.content import WIRE, cache_point, messages_of, refuse_opaque
-from headgate.providers.wires.claude import EFFORTS, sampling_of, thinking_of, traits_of
+from headgate.providers.wires.claude import effort_of, sampling_of, thinking_of, traits_of
+from headgate.providers.wires.tool_history import tools_used
 
 __all__ = ["body_of", "count_body_of"]
 
 _JSON_ONLY = "Answer with a single JSON object and nothing else: no prose, no code fence."
 _EMPTY_SCHEMA = msgspec.Raw(b'{"type":"object","properties":{}}')
+
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 Body = dict[str, Any]
 
@@ -21,7 +25,9 @@ Body = dict[str, Any]
 def body_of(request: ChatRequest, model: str) -> Body:
     """The body for `request` of `model`, which itself stands in the path. Raises UnsupportedRequest."""
     if request.choices > 1:
-        raise UnsupportedRequest("Bedrock gives one answer per request; ask again instead of `n` > 1", param="n")
+        raise UnsupportedRequest(
+            "Bedrock gives one answer per request; ask again instead of `n` > 1", param="n"
+        )
     body, more = _prompt(request, model)
     config: Body = {}
     if request.max_tokens is not None:
@@ -83,30 +89,35 @@ def _system(request: ChatRequest, *, caching: bool) -> list[Any]:
 
 
 def _tools(request: ChatRequest, more: Body, *, caching: bool, claude: bool) -> Body | None:
-    if not request.tools:
-        return None
     choice = request.tool_choice
-    if choice is not None and choice.mode == "none":
-        # Converse has no word for it. Without tools in the history they need not be named at all.
-        if not any(isinstance(part, ToolCall | ToolResult) for turn in request.messages for part in turn.parts):
-            return None
-        if not claude:
-            raise UnsupportedRequest(
-                "Bedrock cannot keep this model from calling tools that the history has used; leave `tool_choice` out",
-                param="tool_choice",
-            )
-        more["tool_choice"] = {"type": "none"}
+    if not request.tools or (choice is not None and choice.mode == "none"):
+        return _tools_not_offered(request, more, claude=claude)
     tools: list[Any] = []
     for tool in request.tools:
         tools.append(_tool(tool, native=request.extra_wire == WIRE))
         if caching and "cache_control" in tool.extra:
             tools.append({"cachePoint": {"type": "default"}})
     written: Body = {"tools": tools}
-    if choice is not None and choice.mode == "one":
-        written["toolChoice"] = {"tool": {"name": choice.name}}
-    elif choice is not None and choice.mode != "none":
-        written["toolChoice"] = {choice.mode: {}}
+    if choice is not None:
+        written["toolChoice"] = {"tool": {"name": choice.name}} if choice.mode == "one" else {choice.mode: {}}
     return written
+
+
+def _tools_not_offered(request: ChatRequest, more: Body, *, claude: bool) -> Body | None:
+    """Converse has no word for "none". Tools that the history has not used need not be named at all; the others must,
+    and only Claude can be told to leave them alone."""
+    used = tools_used(request.messages)
+    if not used:
+        return None
+    if claude:
+        more["tool_choice"] = {"type": "none"}
+    elif request.tools:
+        raise UnsupportedRequest(
+            "Bedrock cannot keep this model from calling tools that the history has used; leave `tool_choice` out",
+            param="tool_choice",
+        )
+    native = request.extra_wire == WIRE
+    return {"tools": [_tool(tool, native=native) for tool in request.tools or used]}
 
 
 def _tool(tool: Tool, *, native: bool) -> Any:
@@ -136,16 +147,33 @@ def _output(request: ChatRequest, model: str, more: Body, *, claude: bool) -> Bo
         output["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
     if claude:
         traits = traits_of(model)
-        thinking = thinking_of(request, traits, native=False)
-        forced = bool(request.tools) and request.tool_choice is not None and request.tool_choice.mode in ("any", "one")
+        thinking = _said_by_anthropic(request) or thinking_of(request, traits, native=False)
+        forced = (
+            bool(request.tools)
+            and request.tool_choice is not None
+            and request.tool_choice.mode in ("any", "one")
+        )
         # Thinking together with a forced tool is refused; the tool is what the caller insists on.
         if thinking is not None and (not forced or thinking["type"] == "disabled"):
             more["thinking"] = thinking
-        if request.effort not in ("", "none") and traits.adaptive:
-            output["effort"] = EFFORTS.get(request.effort, (request.effort, 0))[0]
+        effort = effort_of(request, traits, native=False)
+        if effort:
+            output["effort"] = effort
     elif request.effort and ("openai." in model or "gpt-oss" in model):
         more["reasoning_effort"] = request.effort
     return output
+
+
+def _said_by_anthropic(request: ChatRequest) -> Body | None:
+    """`thinking` in Anthropic's own words, where the canonical request has none (`adaptive`): Claude is Claude."""
+    raw = request.extra.get("thinking") if request.extra_wire == "anthropic.messages" else None
+    if raw is None:
+        return None
+    try:
+        said: Body = _decode_object(raw)
+    except msgspec.DecodeError:
+        return None
+    return said if isinstance(said.get("type"), str) else None
 
 
 def _sampling(request: ChatRequest, model: str, more: Body) -> dict[str, float | int]:
@@ -166,5 +194,5 @@ def _top_k(model: str, value: int) -> Body:
 def _leave_room(config: Body, more: Body) -> None:
     """The bound on the answer includes thinking and must exceed its budget."""
     budget = more.get("thinking", {}).get("budget_tokens", 0)
-    if budget and config.get("maxTokens", budget + 1) <= budget:
+    if isinstance(budget, int) and budget and config.get("maxTokens", budget + 1) <= budget:
         config["maxTokens"] += budget

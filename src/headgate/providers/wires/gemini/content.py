@@ -1,4 +1,5 @@
 """Canonical messages written as Gemini's contents."""
+
 from __future__ import annotations
 
 import mimetypes
@@ -100,7 +101,9 @@ class _PartWriter:
         return part
 
     def _call(self, call: ToolCall, *, first: bool) -> dict[str, Any]:
-        written = self._signed({"functionCall": {"id": call.id, "name": call.name, "args": _object(call.arguments)}})
+        written = self._signed(
+            {"functionCall": {"id": call.id, "name": call.name, "args": _object(call.arguments)}}
+        )
         # Of parallel calls only the first is signed.
         if first and self._current and "thoughtSignature" not in written:
             written["thoughtSignature"] = SKIP

@@ -1,4 +1,5 @@
 """The wire `gemini.count_tokens`."""
+
 from __future__ import annotations
 
 import msgspec

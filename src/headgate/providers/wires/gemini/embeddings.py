@@ -1,4 +1,5 @@
 """The wire `gemini.embeddings`."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -37,7 +38,9 @@ class GeminiEmbeddings:
         if isinstance(request, ChatRequest):
             raise UnsupportedRequest("A conversation cannot be embedded; send texts", param="messages")
         path = model_path(model)
-        return msgspec.json.encode({"requests": [_one(text, path, request.dimensions) for text in request.inputs]})
+        return msgspec.json.encode(
+            {"requests": [_one(text, path, request.dimensions) for text in request.inputs]}
+        )
 
     def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
         return body

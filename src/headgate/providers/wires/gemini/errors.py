@@ -1,4 +1,5 @@
 """Google's errors in our classes."""
+
 from __future__ import annotations
 
 import re
@@ -38,7 +39,11 @@ _RULES = (
     Rule(ProviderAuthFailed, kind="PERMISSION_DENIED"),
     Rule(ProviderAuthFailed, kind="UNAUTHENTICATED"),
     Rule(ProviderModelUnknown, kind="NOT_FOUND"),
-    Rule(ProviderQuotaSpent, kind="RESOURCE_EXHAUSTED", words=r"credits? (are|is) depleted|spend(ing)? (cap|limit)"),
+    Rule(
+        ProviderQuotaSpent,
+        kind="RESOURCE_EXHAUSTED",
+        words=r"credits? (are|is) depleted|spend(ing)? (cap|limit)",
+    ),
     Rule(ProviderRateLimited, kind="RESOURCE_EXHAUSTED"),
     Rule(ProviderOverloaded, kind="UNAVAILABLE"),
     Rule(ProviderFailed, kind="INTERNAL"),
@@ -86,7 +91,9 @@ def refusal_of(wire: str, status: int, body: bytes, headers: Headers | None = No
     """The error a body of `{"error": {"status": …}}` reports, or whatever else came with the status."""
     error = _error_in(body)
     if error is None:
-        return refusal(_RULES, wire=wire, status=status, kinds=(), text=plain_detail(body), body=body, headers=headers)
+        return refusal(
+            _RULES, wire=wire, status=status, kinds=(), text=plain_detail(body), body=body, headers=headers
+        )
     delays = [float(found[1]) for detail in error.details if (found := _DELAY.fullmatch(detail.retryDelay))]
     return refusal(
         _RULES,
@@ -103,4 +110,6 @@ def refusal_of(wire: str, status: int, body: bytes, headers: Headers | None = No
 def blocked(wire: str, reason: str, body: bytes) -> ProviderRefusal:
     """The prompt was refused by `promptFeedback.blockReason`, in a reply with status 200."""
     rules = (Rule(ContentFiltered),)
-    return refusal(rules, wire=wire, status=200, kinds=(), text=f"the prompt was blocked: {reason}", body=body)
+    return refusal(
+        rules, wire=wire, status=200, kinds=(), text=f"the prompt was blocked: {reason}", body=body
+    )

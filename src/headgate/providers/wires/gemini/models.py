@@ -6,6 +6,7 @@ A signature belongs to the part after the thought, mostly a function call. The c
 signatures at `Thinking` only, so it waits there, marked as ours: other vendors then know it is not theirs, and we know
 theirs from ours.
 """
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """Gemini's replies read: a whole one is one chunk of the stream it could have been."""
+
 from __future__ import annotations
 
 from hashlib import blake2s
@@ -51,13 +52,13 @@ class _Wire(msgspec.Struct, rename="camel"):
     pass
 
 
-class _FunctionCall(_Wire):
+class _FunctionCall(_Wire, gc=False):
     name: str
     id: str = ""
     args: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Part(_Wire):
+class _Part(_Wire, gc=False):
     text: str | None = None
     thought: bool = False
     thought_signature: str = ""
@@ -74,7 +75,7 @@ class _Candidate(_Wire):
     index: int = 0
 
 
-class UsageFields(msgspec.Struct, rename="camel", frozen=True):
+class UsageFields(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """`usageMetadata`. Zeros are left out by the API, so only all of it can be missing."""
 
     prompt_token_count: int = 0
@@ -159,7 +160,11 @@ class ChunkReader:
             raise UpstreamMalformed(detail=f"no Gemini reply: {error}") from None
         usage = chunk.usage_metadata
         # Every chunk repeats the usage; events say what is new.
-        if usage is not None and usage != self._usage and (usage.total_token_count is not None or usage.prompt_token_count):
+        if (
+            usage is not None
+            and usage != self._usage
+            and (usage.total_token_count is not None or usage.prompt_token_count)
+        ):
             self._usage = usage
             events.append(UsageReport(usage=usage_of(usage)))
         feedback = chunk.prompt_feedback
@@ -189,9 +194,11 @@ class ChunkReader:
                     events.append(TextDelta(text=part.text, choice=choice))
         if candidate.finish_reason and choice not in self.stopped:
             self.stopped.add(choice)
-            reason = STOP_REASONS.get(candidate.finish_reason, "other")
-            if reason == "end" and self._calls.get(choice):
+            reason = STOP_REASONS.get(candidate.finish_reason)
+            if reason in ("end", None) and self._calls.get(choice):
+                # Also with a reason we do not know: servers like it say FUNCTION_CALL, and whoever is to run a tool must hear of it.
                 reason = "tool_use"
+            reason = reason or "other"
             events.append(Stop(reason=reason, choice=choice))
 
     def _call(self, part: _Part, call: _FunctionCall, choice: int, events: list[Event]) -> None:

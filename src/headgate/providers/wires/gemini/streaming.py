@@ -1,4 +1,5 @@
 """A streamed answer of streamGenerateContent."""
+
 from __future__ import annotations
 
 from contextlib import suppress

@@ -1,4 +1,5 @@
 """The wire `gemini.generate`."""
+
 from __future__ import annotations
 
 import msgspec

@@ -1,4 +1,5 @@
 """A canonical request written as the body of generateContent."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -10,10 +11,26 @@ from headgate.providers.wires.gemini.models import is_current
 
 __all__ = ["BUDGETS", "LEVELS", "body_of", "prompt_of"]
 
-BUDGETS: dict[str, int] = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
+BUDGETS: dict[str, int] = {
+    "none": 0,
+    "minimal": 1024,
+    "low": 1024,
+    "medium": 8192,
+    "high": 24576,
+    "xhigh": 24576,
+    "max": 24576,
+}
 """Effort in words -> thinking tokens, for models before version 3; as Google's own OpenAI-compatible endpoint has it."""
 
-LEVELS: dict[str, str] = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+LEVELS: dict[str, str] = {
+    "none": "minimal",
+    "minimal": "minimal",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
 """Effort in words -> `thinkingLevel`, from version 3 on. Thinking cannot be switched off there; `minimal` is the least,
 and only Flash models know it: the others get `low`."""
 
@@ -57,7 +74,8 @@ def _tools(request: ChatRequest) -> list[Any]:
         if bytes(tool.opaque):
             if request.extra_wire != WIRE:
                 raise UnsupportedRequest(
-                    f"Tool `{tool.name}` is another vendor's own and unknown to Gemini; remove it", param="tools"
+                    f"Tool `{tool.name}` is another vendor's own and unknown to Gemini; remove it",
+                    param="tools",
                 )
             written.append(tool.opaque)
     return written

@@ -11,9 +11,10 @@ from headgate.core.messages import Answer, Choice, Extra, Opaque, Part, StopReas
 from headgate.core.usage import Usage
 from headgate.providers.wires.openai_chat.request import NAME
 from headgate.providers.wires.openai_errors import is_error_body, stream_refusal
-from headgate.providers.wires.openai_usage import disjoint
+from headgate.providers.wires.openai_usage import TokenCount, UnixTime, disjoint
 
 __all__ = [
+    "ERROR",
     "STOP_REASONS",
     "Timings",
     "UsageReply",
@@ -41,35 +42,38 @@ STOP_REASONS: dict[str, StopReason] = {
 }
 """From `finish_reason`; a word not listed means "other"."""
 
-_NULL = b"null"
+ERROR = "error"
+"""The `finish_reason` of routers whose upstream failed in the middle of the answer."""
+
+_NOTHING = (b"", b"null", b"[]")
 
 
 class _PromptDetails(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    cached_tokens: TokenCount | None = None
+    cache_write_tokens: TokenCount | None = None
 
 
 class _CompletionDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: int | None = None
+    reasoning_tokens: TokenCount | None = None
 
 
 class UsageReply(msgspec.Struct, gc=False):
     """`usage`, with DeepSeek's name for cached tokens beside OpenAI's."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: TokenCount | None = None
+    completion_tokens: TokenCount | None = None
+    total_tokens: TokenCount | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
+    prompt_cache_hit_tokens: TokenCount | None = None
 
 
 class Timings(msgspec.Struct, gc=False):
     """llama.cpp's own count, which it sends also when usage was not asked for; `prompt_n` is without `cache_n`."""
 
-    prompt_n: int | None = None
-    predicted_n: int | None = None
-    cache_n: int | None = None
+    prompt_n: TokenCount | None = None
+    predicted_n: TokenCount | None = None
+    cache_n: TokenCount | None = None
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -90,6 +94,7 @@ class _Message(msgspec.Struct):
     tool_calls: list[msgspec.Raw] | None = None
     function_call: _Function | None = None
     audio: msgspec.Raw = msgspec.Raw()
+    annotations: msgspec.Raw = msgspec.Raw()
 
 
 class _Choice(msgspec.Struct):
@@ -98,12 +103,13 @@ class _Choice(msgspec.Struct):
     # vLLM: the stop string that was hit (or a token's id).
     stop_reason: str | int | None = None
     logprobs: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
 
 
 class _Reply(msgspec.Struct):
     id: str | None = None
     model: str | None = None
-    created: int | float | None = None
+    created: UnixTime | None = None
     choices: list[_Choice] | None = None
     usage: UsageReply | None = None
     timings: Timings | None = None
@@ -124,6 +130,9 @@ def read_answer(body: bytes) -> Answer:
         extra = extra_of(body)
     except (ValueError, RecursionError) as error:
         raise UpstreamMalformed(detail=f"no chat completion ({error}): {body[:120]!r}") from None
+    failed = [choice for choice in reply.choices or () if choice.finish_reason == ERROR]
+    if failed:
+        raise stream_refusal(NAME, bytes(failed[0].error) or body)
     if not reply.choices:
         if is_error_body(body):
             raise stream_refusal(NAME, body)
@@ -198,10 +207,18 @@ def _choice(choice: _Choice) -> Choice:
     if choice.finish_reason:
         called = bool(parts) and isinstance(parts[-1], ToolCall)
         reason, sequence = stop_of(choice.finish_reason, choice.stop_reason, called=called)
-    said = Choice(parts=parts, stop_reason=reason, stop_sequence=sequence)
-    if bytes(choice.logprobs) not in (b"", _NULL):
-        said.extra = {"logprobs": choice.logprobs}
-    return said
+    return Choice(parts=parts, stop_reason=reason, stop_sequence=sequence, extra=_own_fields(choice))
+
+
+def _own_fields(choice: _Choice) -> Extra:
+    """What of a choice and its message only this wire has a place for, under its own names."""
+    extra = {"logprobs": choice.logprobs}
+    message = choice.message
+    if message is not None:
+        extra |= {"audio": message.audio, "annotations": message.annotations}
+        if message.refusal:
+            extra["refusal"] = msgspec.Raw(msgspec.json.encode(message.refusal))
+    return {name: raw for name, raw in extra.items() if bytes(raw) not in _NOTHING}
 
 
 def _parts(message: _Message) -> list[Part]:
@@ -216,10 +233,6 @@ def _parts(message: _Message) -> list[Part]:
         parts += [part for raw in message.content for part in pieces_of(raw)]
     if message.refusal:
         parts.append(Text(text=message.refusal))
-    if bytes(message.audio) not in (b"", _NULL):
-        parts.append(
-            Opaque(wire=NAME, raw=msgspec.Raw(b'{"type":"audio","audio":' + bytes(message.audio) + b"}"))
-        )
     for number, raw in enumerate(message.tool_calls or ()):
         parts.append(_tool_call(raw, number))
     if message.function_call is not None:

@@ -68,8 +68,9 @@ class ChatBody:
         self._model = model
         self._max_tokens_field = max_tokens_field
         self._ask_usage = ask_usage
-        self._send_reasoning = send_reasoning
         self._own = request.extra_wire == NAME
+        # What a caller of this very dialect sent goes on, as it does when the body passes untouched.
+        self._send_reasoning = send_reasoning or self._own
         self._send_top_k = send_top_k or self._own
 
     def fields(self) -> dict[str, Any]:
@@ -319,8 +320,7 @@ def splice_chat(body: bytes, model: str, *, ask_usage: bool) -> bytes:
 
     Raises MalformedBody when `body` is no JSON object or `stream_options` is none."""
     body = replace_model(body, model)
-    # Most bodies need no second look; a key written with escapes does.
-    if not ask_usage or (b'"stream"' not in body and b"\\u00" not in body):
+    if not ask_usage:
         return body
     try:
         said = _STREAMING.decode(body)

@@ -10,6 +10,7 @@ without choices; Azure's first chunk, which carries filter results alone; reason
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -31,6 +32,7 @@ from headgate.core.messages import Opaque, Text, Thinking
 from headgate.core.usage import Usage
 from headgate.providers.wires.openai_chat.calls import CallDelta, CallTracker, FunctionDelta
 from headgate.providers.wires.openai_chat.reply import (
+    ERROR,
     Timings,
     UsageReply,
     extra_of,
@@ -41,6 +43,7 @@ from headgate.providers.wires.openai_chat.reply import (
 )
 from headgate.providers.wires.openai_chat.request import NAME
 from headgate.providers.wires.openai_errors import is_error_body, stream_refusal
+from headgate.providers.wires.openai_usage import UnixTime
 from headgate.providers.wires.sse import SseSplitter, sse_blocks, sse_event
 
 __all__ = ["ChatStream"]
@@ -58,8 +61,12 @@ class _Delta(msgspec.Struct, gc=False):
     function_call: FunctionDelta | None = None
 
 
+# A wild number would be a wild amount of memory where answers are put together.
+_ChoiceNumber = Annotated[int, msgspec.Meta(ge=0, lt=1024)]
+
+
 class _ChunkChoice(msgspec.Struct, gc=False):
-    index: int = 0
+    index: _ChoiceNumber = 0
     delta: _Delta | None = None
     finish_reason: str | None = None
     stop_reason: str | int | None = None
@@ -79,7 +86,7 @@ class _Head(msgspec.Struct, gc=False):
 
     id: str | None = None
     model: str | None = None
-    created: int | float | None = None
+    created: UnixTime | None = None
 
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
@@ -159,10 +166,13 @@ class ChatStream:
         try:
             chunk = _CHUNK.decode(payload)
         except (ValueError, RecursionError) as error:
-            self._fail(name, payload, events, f"a chunk that is none ({error}): {payload[:120]!r}")
+            if name != b"error" and not is_error_body(payload):
+                problem = f"a chunk that is none ({error}): {payload[:120]!r}"
+                raise UpstreamMalformed(detail=problem) from None
+            self._refuse(payload, events)
             return False
         if chunk.error is not _UNSAID and bytes(chunk.error) != b"null":
-            self._fail(name, payload, events, "")
+            self._refuse(payload, events)
             return False
         choices = chunk.choices
         if choices:
@@ -170,8 +180,11 @@ class ChatStream:
                 self._begin(payload, events)
             for choice in choices:
                 self._take_choice(choice, events)
+                if choice.finish_reason == ERROR:
+                    self._refuse(payload, events)
+                    return False
         elif chunk.usage is None and (name == b"error" or is_error_body(payload)):
-            self._fail(name, payload, events, "")
+            self._refuse(payload, events)
             return False
         if chunk.usage is None and chunk.timings is None:
             return False
@@ -211,7 +224,7 @@ class ChatStream:
                 events.append(TextDelta(text=content, choice=number))
             if delta is not None:
                 self._take_rare(delta, number, events)
-        if choice.finish_reason:
+        if choice.finish_reason and choice.finish_reason != ERROR:
             self._stop(choice, events)
 
     def _take_rare(self, delta: _Delta, number: int, events: list[Event]) -> None:
@@ -253,9 +266,7 @@ class ChatStream:
         self._done = True
         events.append(End())
 
-    def _fail(self, name: bytes, payload: bytes, events: list[Event], problem: str) -> None:
-        if problem and name != b"error" and not is_error_body(payload):
-            raise UpstreamMalformed(detail=problem)
+    def _refuse(self, payload: bytes, events: list[Event]) -> None:
         self._refused = True
         events.append(Failure(error=stream_refusal(NAME, payload)))
 

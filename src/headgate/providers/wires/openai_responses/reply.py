@@ -10,8 +10,8 @@ from headgate.core.errors import UpstreamMalformed
 from headgate.core.messages import Answer, Choice, Extra, Opaque, Part, StopReason, Text, Thinking, ToolCall
 from headgate.core.usage import Usage
 from headgate.providers.wires.openai_errors import is_error_body, stream_refusal
-from headgate.providers.wires.openai_responses.request import NAME
-from headgate.providers.wires.openai_usage import disjoint
+from headgate.providers.wires.openai_responses.request import MARK, NAME
+from headgate.providers.wires.openai_usage import TokenCount, UnixTime, disjoint
 
 __all__ = [
     "Item",
@@ -43,18 +43,18 @@ _READ_FIELDS = (
 
 
 class _InputDetails(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    cached_tokens: TokenCount | None = None
+    cache_write_tokens: TokenCount | None = None
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: int | None = None
+    reasoning_tokens: TokenCount | None = None
 
 
 class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
+    input_tokens: TokenCount | None = None
+    output_tokens: TokenCount | None = None
+    total_tokens: TokenCount | None = None
     input_tokens_details: _InputDetails | None = None
     output_tokens_details: _OutputDetails | None = None
 
@@ -68,7 +68,7 @@ class Response(msgspec.Struct):
 
     id: str | None = None
     model: str | None = None
-    created_at: int | float | None = None
+    created_at: UnixTime | None = None
     status: str | None = None
     incomplete_details: _Incomplete | None = None
     output: list[msgspec.Raw] | None = None
@@ -192,7 +192,8 @@ def _thinking(item: Item) -> Thinking:
         # Open models say the reasoning itself, not a summary of it.
         texts = [part.text for part in map(_content_part, item.content or ()) if isinstance(part, Text)]
     extra = {"id": msgspec.Raw(msgspec.json.encode(item.id))} if item.id else {}
-    return Thinking(text="\n\n".join(texts), signature=item.encrypted_content or "", extra=extra)
+    signature = MARK + item.encrypted_content if item.encrypted_content else ""
+    return Thinking(text="\n\n".join(texts), signature=signature, extra=extra)
 
 
 class _Content(msgspec.Struct):

@@ -41,9 +41,12 @@ from headgate.providers.wires.openai_values import (
 )
 from headgate.providers.wires.splicing import top_level
 
-__all__ = ["NAME", "response_fields"]
+__all__ = ["MARK", "NAME", "response_fields"]
 
 NAME = "openai.responses"
+
+MARK = "openai:"
+"""Leads the signature of reasoning that this API has sealed, as every vendor refuses what another has."""
 
 _MODES = {"auto": "auto", "none": "none", "any": "required"}
 _CONTENT_KINDS = ("input_", "output_", "refusal", "reasoning_text", "summary_text")
@@ -189,10 +192,10 @@ class _Items:
         elif isinstance(part, ToolResult):
             written = {"type": "function_call_output", "call_id": part.call_id, "output": self._output(part)}
         elif isinstance(part, Thinking):
-            sealed = part.signature or part.redacted
-            if not self._own or not sealed:
+            if not part.signature.startswith(MARK):
                 return None
             summary = [{"type": "summary_text", "text": part.text}] if part.text else []
+            sealed = part.signature.removeprefix(MARK)
             written = {"type": "reasoning", "summary": summary, "encrypted_content": sealed}
         elif isinstance(part, Opaque):
             raw = own_opaque(part, NAME)

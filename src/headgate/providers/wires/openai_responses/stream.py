@@ -119,6 +119,9 @@ class ResponseStream:
         except (ValueError, RecursionError) as error:
             raise UpstreamMalformed(detail=f"an event that is none ({error}): {payload[:120]!r}") from None
         kind = event.type or name.decode("utf-8", "replace")
+        if not self._begun and kind not in _WITH_HEAD:
+            self._begun = True
+            events.append(Begin())
         if kind == "response.output_text.delta":
             if type(event.delta) is str and event.delta:
                 self._item(event).spoke = True
@@ -261,6 +264,21 @@ def _say_message(raw: msgspec.Raw, events: list[Event]) -> None:
         elif isinstance(part, Opaque):
             events.append(OpaqueDelta(wire=NAME, name="", raw=b"", part=part.raw))
 
+
+_WITH_HEAD = frozenset(
+    {
+        "",
+        "error",
+        "response.created",
+        "response.queued",
+        "response.in_progress",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+        "response.cancelled",
+    }
+)
+"""Events that bring the response object or end everything; before any other the answer has to have begun."""
 
 _REPEATS = frozenset(
     {

@@ -1,4 +1,5 @@
 """Everything in memory, gone with the process: for tests, and for a gateway that shall leave nothing behind."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """One SQLite file in WAL mode: the default. Spans come from one writer's thread, keys and reads from another."""
+
 from __future__ import annotations
 
 from headgate.stores.backends.sqlite.connection import Database

@@ -1,4 +1,5 @@
 """The database file: opened, brought to the present schema, and asked questions in a thread of its own."""
+
 from __future__ import annotations
 
 import asyncio
@@ -24,17 +25,30 @@ VERSIONS = ("0001",)
 BUSY_SECONDS = 5.0
 _LONGEST_TEXT = 500
 
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "temp_store=MEMORY",
+    # 16 MB of log between two copies into the file: each copy waits for the disk twice.
+    "wal_autocheckpoint=4000",
+)
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that begins no transactions by itself. Raises StoreUnavailable.
 
     synchronous=NORMAL: a power cut may lose the last transactions but never harms the file; a killed process loses none."""
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA temp_store=MEMORY")
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
     except sqlite3.Error as error:
+        raise unavailable(path, error) from error
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error as error:
+        connection.close()
         raise unavailable(path, error) from error
     return connection
 
@@ -59,7 +73,7 @@ class Database:
         """Create the file, or bring an older one to the present schema. Any thread, any number of times, any number
         of processes at once. Raises StoreTooNew, StoreUnavailable."""
         with self._preparing:
-            if not self._prepared:
+            if not self._prepared or not self.path.exists():
                 try:
                     self.path.parent.mkdir(parents=True, exist_ok=True)
                     # Prompts are in it: nobody else on the machine needs to read them.
@@ -85,7 +99,9 @@ class Database:
             self._connection = self.open()
         try:
             return question(self._connection)
-        except sqlite3.OperationalError as error:
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
             raise unavailable(self.path, error) from error
 
     async def probe(self) -> None:

@@ -3,6 +3,7 @@
 A segment is some 256 kB of contents joined and then compressed: a tenth of the cost of compressing each alone, and they
 share their repetitions. A batch closes its segment, so that what is stored can be read; little traffic makes small segments.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,5 @@
 """Keys, and the installation's secret."""
+
 from __future__ import annotations
 
 import os
@@ -38,11 +39,15 @@ class SqliteKeys:
         try:
             await self._database.run(lambda connection: connection.execute(_ADD, values))
         except sqlite3.IntegrityError:
-            raise KeyExists(f"a key `{record.name}` ({record.id}) is there already: choose another name") from None
+            raise KeyExists(
+                f"a key `{record.name}` ({record.id}) is there already: choose another name"
+            ) from None
 
     async def revoke(self, key_id: str, at_ns: int) -> bool:
         """See `KeyStore`."""
-        changed = await self._database.run(lambda connection: connection.execute(_REVOKE, (at_ns, key_id)).rowcount)
+        changed = await self._database.run(
+            lambda connection: connection.execute(_REVOKE, (at_ns, key_id)).rowcount
+        )
         return changed > 0
 
     async def secret(self) -> bytes:

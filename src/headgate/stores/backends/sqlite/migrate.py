@@ -1,4 +1,5 @@
 """Bring an older file to the present schema, step by step."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 A test fails when the file is not what this would write.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,7 +18,9 @@ __all__ = ["schema_sql"]
 def schema_sql() -> str:
     """All tables and indexes of `headgate.stores.tables`, one statement after the other."""
     dialect = sqlite.dialect()
-    statements = ["-- Written by headgate.stores.backends.sqlite.schema from headgate.stores.tables. Do not edit."]
+    statements = [
+        "-- Written by headgate.stores.backends.sqlite.schema from headgate.stores.tables. Do not edit."
+    ]
     for table in metadata.sorted_tables:
         statements.append(f"{str(CreateTable(table).compile(dialect=dialect)).strip()};")
         statements += [

@@ -1,4 +1,5 @@
 """Spans in: batches from the writer's thread, one transaction each."""
+
 from __future__ import annotations
 
 import sqlite3
@@ -43,8 +44,8 @@ class SqliteSink:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._contents.rolled_back()
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            # Closing rolls back; the next batch finds out afresh what there is, also if the file was replaced.
+            self.close()
             raise unavailable(self._database.path, error) from error
         self._contents.committed()
 

@@ -1,4 +1,5 @@
 """Spans out: short questions, each answered in the database's thread."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -57,7 +58,9 @@ class SqliteSpans:
         return Page(max(position, page.position), page.rows)
 
     async def _page(self, which: str, values: tuple[Any, ...]) -> Page:
-        rows = await self._database.run(lambda connection: connection.execute(_REQUEST + which, values).fetchall())
+        rows = await self._database.run(
+            lambda connection: connection.execute(_REQUEST + which, values).fetchall()
+        )
         # strict=False: SQLite keeps true and false as 1 and 0.
         found = [msgspec.convert(row[1:], RequestRow, strict=False) for row in rows]
         return Page(max((row[0] for row in rows), default=0), found)

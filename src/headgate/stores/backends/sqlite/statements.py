@@ -1,4 +1,5 @@
 """SQL of the span tables, spelt once from the fields of their rows."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -40,4 +41,3 @@ class Insert:
             connection.execute(self._many, list(chain.from_iterable(rows[start : start + _ROWS_AT_ONCE])))
         if full < len(rows):
             connection.executemany(self._one, rows[full:])
-

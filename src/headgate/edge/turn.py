@@ -1,0 +1,170 @@
+"""One request on a connection and the reply to it, as ASGI's `receive` and `send` over our own bytes."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headgate.edge.connection import Connection
+
+__all__ = ["Turn"]
+
+_STATUS_LINES = {
+    status: b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode() if status in set(HTTPStatus) else b"")
+    for status in range(100, 600)
+}
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Turn:
+    """Request in, reply out. ASGI without the parts nobody here uses: no extensions, no trailers."""
+
+    __slots__ = (
+        "_arrived",
+        "_body",
+        "_chunked",
+        "_connection",
+        "_expects_continue",
+        "_head",
+        "_more_body",
+        "_to_come",
+        "disconnected",
+        "done",
+        "keep_alive",
+        "scope",
+        "started",
+        "task",
+    )
+
+    def __init__(
+        self, connection: Connection, scope: MutableMapping[str, Any], *, keep_alive: bool, expects_continue: bool
+    ) -> None:
+        self._connection = connection
+        self.scope = scope
+        self.keep_alive = keep_alive
+        """May another request follow on this connection?"""
+        self.task: asyncio.Task[None] | None = None
+        self.started = False
+        """Has a byte of the reply left?"""
+        self.done = False
+        self.disconnected = False
+        self._expects_continue = expects_continue
+        self._body: list[bytes] = []
+        self._more_body = True
+        self._arrived: asyncio.Future[None] | None = None
+        self._head: bytes | None = None
+        self._chunked = False
+        self._to_come: int | None = 0
+        """Bytes of the body that are missing; None if only the end of the connection tells."""
+
+    # What the connection says
+
+    def body_came(self, data: bytes) -> None:
+        self._body.append(data)
+        self._wake()
+
+    def body_complete(self) -> None:
+        self._more_body = False
+        self._wake()
+
+    @property
+    def request_complete(self) -> bool:
+        """Has the whole request arrived?"""
+        return not self._more_body
+
+    def caller_gone(self) -> None:
+        self.disconnected = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    # What the app calls
+
+    async def receive(self) -> dict[str, Any]:
+        """ASGI's: the next part of the body, or `http.disconnect`."""
+        if self._expects_continue and not self.disconnected:
+            self._expects_continue = False
+            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not self._body and self._more_body and not self.disconnected:
+            self._connection.want_body()
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+        if self.disconnected or self.done:
+            return {"type": "http.disconnect"}
+        pieces, self._body = self._body, []
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return {"type": "http.request", "body": body, "more_body": self._more_body}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """ASGI's. The head waits for the first piece of the body, so that a whole reply is one write. Waits while the
+        caller does not read. Raises RuntimeError for messages out of order or a body that is not as long as it says."""
+        connection = self._connection
+        if connection.write_paused:
+            await connection.writable()
+        if self.disconnected:
+            return
+        if message["type"] == "http.response.start":
+            if self._head is not None or self.started:
+                raise RuntimeError("a reply was begun twice")
+            self._head = self._render_head(message["status"], message.get("headers", ()))
+            return
+        head = self._head
+        if head is None and not self.started or self.done:
+            raise RuntimeError(f"`{message['type']}` out of order")
+        body: bytes = message.get("body", b"")
+        more: bool = message.get("more_body", False)
+        if self.scope["method"] == "HEAD":
+            data = b""
+        elif self._chunked:
+            data = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if not more:
+                data += _LAST_CHUNK
+        else:
+            if self._to_come is not None:
+                self._to_come -= len(body)
+                if self._to_come < 0 or (not more and self._to_come):
+                    raise RuntimeError("the reply's body is not as long as its head says")
+            data = body
+        if head is not None:
+            self._head, self.started = None, True
+            data = head + data
+        if data:
+            connection.write(data)
+        if not more:
+            self.done = True
+            connection.turn_over(self)
+
+    def _render_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        lines = [_STATUS_LINES[status], *self._connection.standing_headers()]
+        self._chunked = True
+        if self._more_body:
+            # The connection is closed after a reply that did not wait for the whole request.
+            self.keep_alive = False
+        for name, value in headers:
+            if name == b"content-length":
+                self._chunked, self._to_come = False, int(value)
+            elif name == b"connection" and value == b"close":
+                self.keep_alive = False
+                continue
+            lines.append(b"%b: %b\r\n" % (name, value))
+        old = self.scope["http_version"] != "1.1"
+        if self._chunked:
+            if old:
+                # A client of 1.0 knows no chunks: the end of the connection is the end of the body.
+                self._chunked, self.keep_alive, self._to_come = False, False, None
+            else:
+                lines.append(b"transfer-encoding: chunked\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        elif old:
+            lines.append(b"connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        # One line break more than lines: somebody put one into a header, and could have put a whole reply there.
+        if head.count(b"\n") != len(lines):
+            raise RuntimeError("a header of the reply holds a line break")
+        return head

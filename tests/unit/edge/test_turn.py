@@ -1,0 +1,137 @@
+"""How a reply is written: framing by the head, nothing out of order, no header that smuggles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.support.aio import aio
+from tests.support.raw_connection import RawConnection
+
+__all__: list[str] = []
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def app(headers: Headers, *pieces: bytes, last: bytes = b"") -> Any:
+    """An app that sends these pieces, then `last`."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": last})
+
+    return answer
+
+
+async def written(answer: Any, *, method: bytes = b"GET", version: bytes = b"1.1", line: bytes = b"") -> RawConnection:
+    raw = RawConnection(answer)
+    await raw.say(b"%b / HTTP/%b\r\n%b\r\n" % (method, version, line))
+    return raw
+
+
+@aio
+async def test_a_stream_is_chunked_and_goes_on_at_once() -> None:
+    """The head goes with the first piece, each further piece by itself, the mark of the end with the last."""
+    raw = await written(app([], b"one", b"", b"three", last=b"end"))
+    head, _, body = raw.transport.written.partition(b"\r\n\r\n")
+    assert b"transfer-encoding: chunked" in head
+    assert body == b"3\r\none\r\n5\r\nthree\r\n3\r\nend\r\n0\r\n\r\n"
+    assert raw.transport.writes == 3 and not raw.transport.closed
+
+
+@aio
+async def test_a_caller_of_http_1_0_gets_a_stream_that_ends_with_the_connection() -> None:
+    """It knows no chunks; and the end is an ordinary one."""
+    raw = await written(app([], b"one", last=b"end"), version=b"1.0", line=b"connection: keep-alive\r\n")
+    head, _, body = raw.transport.written.partition(b"\r\n\r\n")
+    assert b"chunked" not in head and b"connection: close" in head
+    assert body == b"oneend" and raw.transport.closed
+
+
+@aio
+async def test_a_caller_of_http_1_0_keeps_its_connection_if_it_asks() -> None:
+    """With a length in the head, and told so, since 1.0 closes by default."""
+    sized = app([(b"content-length", b"3")], last=b"end")
+    raw = await written(sized, version=b"1.0", line=b"connection: keep-alive\r\n")
+    assert b"connection: keep-alive" in raw.transport.written and not raw.transport.closed
+    raw = await written(sized, version=b"1.0")
+    assert b"connection: close" in raw.transport.written and raw.transport.closed
+
+
+@aio
+async def test_head_has_no_body() -> None:
+    """Neither of a sized nor of a chunked reply."""
+    for headers in ([(b"content-length", b"3")], []):
+        raw = await written(app(headers, last=b"end"), method=b"HEAD")
+        assert raw.transport.written.endswith(b"\r\n\r\n") and b"end" not in raw.transport.written
+        assert not raw.transport.closed
+
+
+@aio
+async def test_connection_close_is_obeyed_both_ways() -> None:
+    """Asked for by the caller or by the app; said once."""
+    sized = (b"content-length", b"3")
+    for raw in (
+        await written(app([sized], last=b"end"), line=b"connection: close\r\n"),
+        await written(app([sized, (b"connection", b"close")], last=b"end")),
+    ):
+        assert raw.transport.written.count(b"connection: close") == 1 and raw.transport.closed
+
+
+@pytest.mark.parametrize("length", [b"2", b"4"])
+@aio
+async def test_a_body_of_another_length_than_promised_never_looks_complete(
+    length: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection ends, and the log says why."""
+    raw = await written(app([(b"content-length", length)], last=b"end"))
+    assert raw.transport.closed and b"end" not in raw.transport.written
+    assert "not as long as its head says" in caplog.text
+
+
+@pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nb", b"a\r\n\r\nHTTP/1.1 200 OK"])
+@aio
+async def test_a_line_break_in_a_header_is_not_sent(value: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """It could be a header or a whole reply of somebody else's making."""
+    raw = await written(app([(b"content-length", b"3"), (b"x-name", value)], last=b"end"))
+    assert raw.transport.written.startswith(b"HTTP/1.1 500 ") and b"x-name" not in raw.transport.written
+    assert "line break" in caplog.text
+
+
+@aio
+async def test_messages_out_of_order_are_bugs(caplog: pytest.LogCaptureFixture) -> None:
+    """Two heads, a body without one, a body after the end."""
+
+    async def twice(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def headless(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await app([], last=b"x")(scope, receive, send)
+        await send({"type": "http.response.body", "body": b"more"})
+
+    for answer in (twice, headless, late):
+        caplog.clear()
+        raw = await written(answer)
+        assert b"more" not in raw.transport.written
+        assert "RuntimeError" in caplog.text
+
+
+@aio
+async def test_after_the_answer_the_app_hears_that_it_is_over() -> None:
+    """`receive` does not wait for a next request."""
+    heard: list[str] = []
+
+    async def asking(scope: Any, receive: Any, send: Any) -> None:
+        await app([], last=b"x")(scope, receive, send)
+        heard.append((await receive())["type"])
+
+    await written(asking)
+    assert heard == ["http.disconnect"]

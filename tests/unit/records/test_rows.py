@@ -1,0 +1,207 @@
+"""Rows are filled by position: each field must find its place."""
+
+from __future__ import annotations
+
+from headgate.core.errors import CallerHungUp, ContextTooLong, ProviderFailed, ShuttingDown, UnknownModel
+from headgate.core.usage import Usage
+from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
+from tests.support.exchanges import BODY, Desk
+
+__all__: list[str] = []
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def told():
+    """An exchange and its attempt in which every word and number is another one."""
+    desk = Desk()
+    exchange = desk.exchange(stream=True)
+    exchange.received_at = 100.0
+    exchange.trace_parent = TRACE
+    exchange.user, exchange.session, exchange.feature = "user", "session", "feature"
+    exchange.routed_model, exchange.queued_seconds = "routed", 0.25
+    exchange.tags, exchange.notes = {"tag": "1"}, {"note": "2"}
+    exchange.peek.model = "requested"
+    attempt = desk.attempt(exchange, desk.endpoint(model="model"))
+    attempt.wire = "wire"
+    attempt.started_at, attempt.connected_at, attempt.sent_at = 101.0, 102.0, 103.0
+    attempt.first_byte_at, attempt.first_content_at, attempt.ended_at = 104.0, 105.0, 106.0
+    attempt.status, attempt.reported_model, attempt.upstream_request_id = 299, "reported", "upstream"
+    attempt.finish_reason = "max_tokens"
+    attempt.error = ProviderFailed("said", detail="detail")
+    attempt.usage = Usage(input=1, cache_read=2, cache_write=3, cache_write_1h=4, output=5, reasoning=6)
+    return exchange, attempt
+
+
+TOKENS = {
+    "input_tokens": 1,
+    "cache_read_tokens": 2,
+    "cache_write_tokens": 3,
+    "cache_write_1h_tokens": 4,
+    "output_tokens": 5,
+    "reasoning_tokens": 6,
+}
+
+
+def as_dict(row) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+def test_every_field_of_an_attempt_is_in_its_place() -> None:
+    """No two values are alike, so none can stand for another."""
+    exchange, attempt = told()
+    row = ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None)
+    assert as_dict(row) == {
+        "id": attempt.id,
+        "request_id": exchange.id,
+        "number": 1,
+        "provider": "openai",
+        "model": "model",
+        "wire": "wire",
+        "reported_model": "reported",
+        "region": "eu",
+        "status": 299,
+        "outcome": "failed",
+        "error_class": "provider_failed",
+        "error_detail": "detail",
+        "finish_reason": "max_tokens",
+        "started_us": 1_000_000,
+        "connected_us": 2_000_000,
+        "sent_us": 3_000_000,
+        "first_byte_us": 4_000_000,
+        "first_content_us": 5_000_000,
+        "ended_us": 6_000_000,
+        **TOKENS,
+        "cost_nanos": None,
+        "cost_label": "exact",
+        "upstream_request_id": "upstream",
+    }
+
+
+def test_every_field_of_a_closed_request_is_in_its_place() -> None:
+    """As for attempts; cost and content hashes are the writer's."""
+    exchange, attempt = told()
+    attempts = (ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None),)
+    row = closed_request(
+        exchange,
+        attempts,
+        config_hash="hash",
+        status=502,
+        outcome="failed",
+        error=ProviderFailed("words"),
+        ended_at=107.0,
+        bytes_out=77,
+    )
+    assert as_dict(row) == {
+        "id": exchange.id,
+        "started_ns": exchange.started_ns,
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "parent_id": "b7ad6b7169203331",
+        "key_id": "key_1",
+        "team": "canal",
+        "tenant": "acme",
+        "user": "user",
+        "session": "session",
+        "feature": "feature",
+        "tags": '{"tag":"1"}',
+        "operation": "chat",
+        "dialect": "openai.chat",
+        "stream": True,
+        "requested_model": "requested",
+        "routed_model": "routed",
+        "reported_model": "reported",
+        "provider": "openai",
+        "region": "eu",
+        "config_hash": "hash",
+        "status": 502,
+        "outcome": "failed",
+        "error_class": "provider_failed",
+        "error_detail": "words",
+        "finish_reason": "max_tokens",
+        "attempts": 1,
+        "queued_us": 250_000,
+        "first_upstream_us": 4_000_000,
+        "first_content_us": 5_000_000,
+        "total_us": 7_000_000,
+        "overhead_us": 1_750_000,
+        **TOKENS,
+        "cost_nanos": None,
+        "cost_label": "",
+        "bytes_in": len(BODY),
+        "bytes_out": 77,
+        "request_content": "",
+        "reply_content": "",
+        "notes": '{"note":"2"}',
+    }
+
+
+def test_an_open_request_says_the_same_as_the_closed_one_will() -> None:
+    """Every field it fills has the value that the end will repeat."""
+    exchange, attempt = told()
+    opened = as_dict(open_request(exchange, "hash"))
+    closed = as_dict(
+        closed_request(
+            exchange,
+            (),
+            config_hash="hash",
+            status=200,
+            outcome="ok",
+            error=None,
+            ended_at=107.0,
+            bytes_out=0,
+        )
+    )
+    filled = {name for name, value in opened.items() if value not in ("", 0, None)}
+    assert {name for name in filled if opened[name] != closed[name]} == set()
+    assert {
+        "key_id",
+        "team",
+        "user",
+        "session",
+        "feature",
+        "tags",
+        "config_hash",
+        "queued_us",
+        "bytes_in",
+    } <= filled
+    leaving = as_dict(leaving_attempt(exchange, attempt))
+    assert (leaving["id"], leaving["model"], leaving["wire"], leaving["region"]) == (
+        attempt.id,
+        "model",
+        "wire",
+        "eu",
+    )
+    assert leaving["started_us"] == 1_000_000
+
+
+def test_what_happened_at_the_very_start_is_not_what_never_happened() -> None:
+    """0 microseconds say "did not happen"; something at the first moment is 1."""
+    exchange, attempt = told()
+    attempt.started_at, attempt.connected_at = exchange.received_at, 0.0
+    row = ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None)
+    assert (row.started_us, row.connected_us) == (1, 0)
+
+
+def test_the_words_of_an_error_are_bounded() -> None:
+    """A provider's page of HTML does not fill the table."""
+    exchange, attempt = told()
+    attempt.error = ProviderFailed("x", detail="y" * 10_000)
+    row = ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None)
+    assert len(row.error_detail) == 2_000
+
+
+def test_an_outcome_names_who_is_to_blame() -> None:
+    """A caller who left is nobody's failure; ours and the provider's are failures; the caller's mistakes are refusals."""
+    assert outcome_of(None, hung_up=False) == "ok"
+    assert outcome_of(None, hung_up=True) == outcome_of(CallerHungUp("left"), hung_up=False) == "hung_up"
+    assert outcome_of(ProviderFailed("x"), hung_up=True) == "hung_up"
+    assert (
+        outcome_of(ProviderFailed("x"), hung_up=False)
+        == outcome_of(ShuttingDown("x"), hung_up=False)
+        == "failed"
+    )
+    assert (
+        outcome_of(UnknownModel("x"), hung_up=False)
+        == outcome_of(ContextTooLong("x"), hung_up=False)
+        == "refused"
+    )

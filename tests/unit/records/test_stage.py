@@ -1,0 +1,550 @@
+"""Record: what is written down of a request, whatever its end."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from headgate.core.errors import (
+    CallerHungUp,
+    NotAuthenticated,
+    ProviderOverloaded,
+    UnknownModel,
+    UpstreamReset,
+)
+from headgate.core.events import Begin, End, Event, Stop, TextDelta, ToolCallBegin, ToolCallDelta, UsageReport
+from headgate.core.frame import Frame
+from headgate.core.messages import Answer, Choice, Text
+from headgate.core.section import Size
+from headgate.core.usage import Usage
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply, whole
+from headgate.providers.catalog.settings import PriceSettings, own_rates
+from headgate.records.entries import Opened
+from headgate.records.reading import JournalReader
+from headgate.records.settings import RecordSettings
+from headgate.stores.sink import Position
+from tests.support.aio import aio
+from tests.support.exchanges import BODY
+from tests.support.recording import Recording
+
+__all__: list[str] = []
+
+REPLY = b'{"choices":[{"message":{"content":"Two metres."}}]}'
+OWN = own_rates(PriceSettings(input=Decimal(1), output=Decimal(2)))
+
+
+TOLD = Usage(input=100, output=20)
+ANSWER = Answer(choices=[Choice(parts=[Text(text="Two metres.")])])
+
+
+def answering(recording: Recording, usage: Usage | None = TOLD):
+    async def proceed(exchange: Exchange) -> Reply:
+        recording.clock.advance(0.001)
+        attempt = recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN))
+        now = recording.clock.monotonic()
+        attempt.sent_at = now + 0.001
+        attempt.first_byte_at = now + 0.1
+        recording.clock.advance(0.2)
+        attempt.ended_at = recording.clock.monotonic()
+        attempt.status, attempt.usage, attempt.finish_reason = 200, usage, "end"
+        attempt.reported_model, attempt.upstream_request_id = "gpt-4o-mini-2024", "req_up"
+        recording.clock.advance(0.003)
+        return Reply(wire="openai.chat", body=REPLY, answer=ANSWER)
+
+    return proceed
+
+
+def streaming(
+    recording: Recording, events: list, *, then: Exception | None = None, usage: Usage | None = None
+):
+    async def frames():
+        for event in events:
+            yield Frame(b"data: x\n\n", [event])
+        if then is not None:
+            raise then
+
+    async def proceed(exchange: Exchange) -> Reply:
+        attempt = recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN))
+        attempt.status, attempt.usage = 200, usage
+        return Reply(wire="openai.chat", frames=frames())
+
+    return proceed
+
+
+def refusing(error: Exception):
+    async def proceed(exchange: Exchange) -> Reply:
+        raise error
+
+    return proceed
+
+
+@aio
+async def test_a_whole_answer_leaves_a_row_an_attempt_and_both_contents(tmp_path_factory) -> None:
+    """The row says who, what, how long, how many tokens and how much; the contents are the bytes themselves."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange()
+    exchange.user, exchange.session, exchange.feature = "u1", "s1", "support"
+    exchange.tags, exchange.notes = {"a": "b"}, {"route": "simple"}
+    exchange.queued_seconds = 0.5
+    exchange.trace_parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await recording.serve(exchange, answering(recording))
+    row, (attempt,) = await recording.stored(exchange)
+    assert (row.key_id, row.team, row.tenant, row.user, row.session, row.feature) == (
+        "key_1",
+        "canal",
+        "acme",
+        "u1",
+        "s1",
+        "support",
+    )
+    assert (row.tags, row.notes) == ('{"a":"b"}', '{"route":"simple"}')
+    assert (row.trace_id, row.parent_id) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+    assert (row.operation, row.dialect, row.stream, row.config_hash) == (
+        "chat",
+        "openai.chat",
+        False,
+        "c0ffee",
+    )
+    assert (row.requested_model, row.routed_model, row.reported_model) == (
+        "small",
+        "small",
+        "gpt-4o-mini-2024",
+    )
+    assert (row.provider, row.region, row.status, row.outcome, row.finish_reason) == (
+        "openai",
+        "eu",
+        200,
+        "ok",
+        "end",
+    )
+    assert (row.attempts, row.queued_us, row.overhead_us) == (
+        1,
+        500_000,
+        0,
+    ) and row.total_us == pytest.approx(204_000, abs=2)
+    assert (row.input_tokens, row.output_tokens, row.cost_nanos, row.cost_label) == (
+        100,
+        20,
+        140_000,
+        "exact",
+    )
+    assert (row.bytes_in, row.bytes_out) == (len(BODY), len(REPLY))
+    prompt, reply = (
+        await recording.store.content(row.request_content),
+        await recording.store.content(row.reply_content),
+    )
+    assert prompt and (prompt.kind, prompt.data, prompt.truncated) == ("openai.chat", BODY, False)
+    assert reply and (reply.kind, reply.data) == ("openai.chat", REPLY)
+    assert (attempt.request_id, attempt.number, attempt.model, attempt.outcome) == (
+        row.id,
+        1,
+        "gpt-4o-mini",
+        "ok",
+    )
+    assert (attempt.cost_nanos, attempt.cost_label, attempt.upstream_request_id) == (
+        140_000,
+        "exact",
+        "req_up",
+    )
+    assert attempt.started_us == pytest.approx(1_000, abs=2)
+    assert attempt.ended_us == pytest.approx(201_000, abs=2)
+    recording.close()
+
+
+@aio
+async def test_overhead_is_what_neither_the_provider_nor_the_queue_took(tmp_path_factory) -> None:
+    """1 ms before the call and 3 ms after it are ours."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, answering(recording))
+    row, _ = await recording.stored(exchange)
+    assert 3_990 <= row.overhead_us <= 4_010
+    assert len(row.trace_id) == 32 and row.trace_id.endswith(f"{exchange.id:016x}")
+    recording.close()
+
+
+@aio
+async def test_an_attempt_is_in_the_file_before_the_transport_can_write(tmp_path_factory) -> None:
+    """What dispatch scheduled after announcing the attempt finds it recorded, with the caller's body."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    seen: list[Opened] = []
+
+    def transport_writes() -> None:
+        reader = JournalReader(recording.journal.directory, recording.journal.name, Position(1, 0))
+        seen.extend(
+            entry for _, _, entry in reader.read(recording.journal.end, 1 << 20) if isinstance(entry, Opened)
+        )
+        reader.close()
+
+    async def proceed(exchange: Exchange) -> Reply:
+        recording.desk.attempt(exchange)
+        asyncio.get_running_loop().call_soon(transport_writes)
+        await asyncio.sleep(0)
+        return whole(Answer())
+
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, proceed)
+    (opened,) = seen
+    assert opened.request.id == exchange.id and opened.body is not None and opened.body.data == BODY
+    recording.close()
+
+
+@aio
+async def test_a_stream_is_folded_and_its_frames_pass_untouched(tmp_path_factory) -> None:
+    """Recording is no edit: the wire and the very frames stay; what is kept is the answer they spell."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    events: list[Event] = [
+        Begin(id="x", model="m"),
+        TextDelta(text="Two "),
+        TextDelta(text="metres."),
+        ToolCallBegin(index=0, id="c", name="measure"),
+        ToolCallDelta(index=0, arguments='{"at":"weir"}'),
+        Stop(reason="tool_use"),
+        UsageReport(usage=Usage(input=7, output=9)),
+        End(),
+    ]
+    passed = [Frame(b"data: %d\n\n" % n, [event]) for n, event in enumerate(events)]
+
+    async def frames():
+        for frame in passed:
+            yield frame
+
+    async def proceed(exchange: Exchange) -> Reply:
+        attempt = recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN))
+        attempt.status, attempt.usage = 200, Usage(input=7, output=9)
+        return Reply(wire="openai.chat", frames=frames(), status=200)
+
+    exchange = recording.desk.exchange(stream=True)
+    reply = await recording.stage(exchange, proceed)
+    assert reply.wire == "openai.chat" and reply.frames is not None
+    assert [frame async for frame in reply.frames] == passed
+    await exchange.aclose()
+    row, _ = await recording.stored(exchange)
+    content = await recording.store.content(row.reply_content)
+    assert content is not None and content.kind == "canonical"
+    answer = msgspec.json.decode(content.data, type=Answer)
+    assert answer.text == "Two metres." and answer.usage == Usage(input=7, output=9)
+    assert row.outcome == "ok" and row.stream and row.bytes_out == sum(len(f.data or b"") for f in passed)
+    recording.close()
+
+
+@aio
+async def test_a_caller_who_leaves_a_stream_is_recorded_as_hung_up(tmp_path_factory) -> None:
+    """What came until then is kept, its tokens are estimated, and the provider's stream is closed."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    closed = []
+
+    async def frames():
+        try:
+            while True:
+                yield Frame(b"data: x\n\n", [TextDelta(text="water ")])
+        finally:
+            closed.append(True)
+
+    async def proceed(exchange: Exchange) -> Reply:
+        recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN)).status = 200
+        return Reply(wire="openai.chat", frames=frames())
+
+    exchange = recording.desk.exchange(stream=True)
+    reply = await recording.stage(exchange, proceed)
+    assert reply.frames is not None
+    for _ in range(3):
+        await anext(aiter(reply.frames))
+    await reply.frames.aclose()  # type: ignore[attr-defined]
+    assert closed == [True]
+    exchange.error = CallerHungUp("gone")
+    await exchange.aclose()
+    row, (attempt,) = await recording.stored(exchange)
+    assert (row.outcome, row.status, row.error_class) == ("hung_up", 499, "caller_hung_up")
+    assert (attempt.outcome, row.cost_label) == ("hung_up", "estimated")
+    assert row.output_tokens > 0 and row.input_tokens > 0 and row.cost_nanos
+    content = await recording.store.content(row.reply_content)
+    assert content is not None and msgspec.json.decode(content.data, type=Answer).text == "water water water "
+    recording.close()
+
+
+@aio
+async def test_a_stream_that_nobody_finished_is_never_recorded_as_ok(tmp_path_factory) -> None:
+    """Even if nobody said why: a row that says ok means a complete answer."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange(stream=True)
+    reply = await recording.stage(exchange, streaming(recording, [TextDelta(text="a"), TextDelta(text="b")]))
+    assert reply.frames is not None
+    await anext(aiter(reply.frames))
+    await reply.frames.aclose()  # type: ignore[attr-defined]
+    await exchange.aclose()
+    row, _ = await recording.stored(exchange)
+    assert row.outcome == "hung_up"
+    recording.close()
+
+
+@aio
+async def test_missing_usage_is_estimated_and_says_so(tmp_path_factory) -> None:
+    """A provider that does not count still costs: tokens are estimated from the bytes, the label is estimated."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, answering(recording, usage=None))
+    row, (attempt,) = await recording.stored(exchange)
+    assert attempt.cost_label == row.cost_label == "estimated"
+    assert 10 < row.input_tokens < 60 and 2 <= row.output_tokens <= 6
+    assert row.cost_nanos == row.input_tokens * 1000 + row.output_tokens * 2000
+    recording.close()
+
+
+@aio
+async def test_an_unknown_price_is_unknown_and_not_zero(tmp_path_factory) -> None:
+    """Nobody should believe that a model without a price is free."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+
+    async def proceed(exchange: Exchange) -> Reply:
+        attempt = recording.desk.attempt(exchange, recording.desk.endpoint(model="homemade"))
+        attempt.status, attempt.usage = 200, Usage(input=1, output=1)
+        return whole(Answer())
+
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, proceed)
+    row, (attempt,) = await recording.stored(exchange)
+    assert (attempt.cost_nanos, attempt.cost_label) == (None, "unknown")
+    assert (row.cost_nanos, row.cost_label) == (None, "unknown")
+    recording.close()
+
+
+@aio
+async def test_attempts_are_billed_by_how_far_they_came(tmp_path_factory) -> None:
+    """Never reached: nothing. Refused with a status: free. Reset after sending: the prompt may be billed. Answered: exact."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    endpoint = recording.desk.endpoint(own_price=OWN)
+
+    async def proceed(exchange: Exchange) -> Reply:
+        unreached = recording.desk.attempt(exchange, endpoint)
+        unreached.reached_provider = False
+        refused = recording.desk.attempt(exchange, endpoint)
+        refused.status, refused.error = 529, ProviderOverloaded("busy", upstream_status=529)
+        reset = recording.desk.attempt(exchange, endpoint)
+        reset.error = UpstreamReset(detail="gone")
+        good = recording.desk.attempt(exchange, endpoint)
+        good.status, good.usage = 200, Usage(input=10, output=10)
+        return whole(Answer())
+
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, proceed)
+    row, attempts = await recording.stored(exchange)
+    assert [a.cost_label for a in attempts] == ["", "exact", "estimated", "exact"]
+    assert [a.outcome for a in attempts] == ["ok", "failed", "failed", "ok"]
+    costs = [a.cost_nanos for a in attempts]
+    assert costs[:2] == [0, 0] and costs[2] and costs[3] == 30_000
+    assert row.cost_nanos == sum(cost or 0 for cost in costs) and row.cost_label == "estimated"
+    assert row.attempts == 4 and row.input_tokens == sum(a.input_tokens for a in attempts)
+    recording.close()
+
+
+@aio
+async def test_counting_tokens_costs_nothing(tmp_path_factory) -> None:
+    """Vendors count for free."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+
+    async def proceed(exchange: Exchange) -> Reply:
+        recording.desk.attempt(exchange).status = 200
+        return Reply(wire="anthropic.messages", body=b'{"input_tokens":4}')
+
+    exchange = recording.desk.exchange(operation="count_tokens")
+    await recording.serve(exchange, proceed)
+    row, _ = await recording.stored(exchange)
+    assert (row.cost_nanos, row.cost_label, row.input_tokens) == (0, "exact", 0)
+    recording.close()
+
+
+@aio
+async def test_a_refusal_is_recorded_with_its_reason_and_without_a_cost(tmp_path_factory) -> None:
+    """No provider was asked, so nothing was spent and the label is empty."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange()
+    with pytest.raises(UnknownModel):
+        await recording.serve(exchange, refusing(UnknownModel("no model `smal`; near: small")))
+    row, attempts = await recording.stored(exchange)
+    assert (row.outcome, row.status, row.error_class) == ("refused", 404, "model_not_found")
+    assert (row.cost_nanos, row.cost_label, attempts) == (None, "", [])
+    assert row.error_detail.startswith("no model")
+    content = await recording.store.content(row.request_content)
+    assert content is not None and content.data == BODY
+    recording.close()
+
+
+@aio
+async def test_a_strangers_body_is_not_kept(tmp_path_factory) -> None:
+    """Whoever has no key must not be able to fill the disk."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange(known=False)
+    with pytest.raises(NotAuthenticated):
+        await recording.serve(exchange, refusing(NotAuthenticated("no key")))
+    row, _ = await recording.stored(exchange)
+    assert (row.status, row.request_content, row.bytes_in) == (401, "", len(BODY))
+    recording.close()
+
+
+@aio
+async def test_content_off_leaves_no_trace_of_it_anywhere(tmp_path_factory) -> None:
+    """Not in the store and not in the journal's bytes; tokens and costs are recorded all the same."""
+    directory = tmp_path_factory.mktemp("j")
+    recording = Recording(directory, settings=RecordSettings(content=False))
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, answering(recording, usage=None))
+    stream = recording.desk.exchange(stream=True)
+    await recording.serve(
+        stream, streaming(recording, [TextDelta(text="metres secret")], usage=Usage(output=1))
+    )
+    refused = recording.desk.exchange()
+    with pytest.raises(UnknownModel):
+        await recording.serve(refused, refusing(UnknownModel("no")))
+    recording.journal.flush()
+    raw = b"".join(path.read_bytes() for path in directory.iterdir())
+    assert b"water" not in raw and b"metres" not in raw and len(raw) > 300
+    for one in (exchange, stream, refused):
+        row, _ = await recording.stored(one)
+        assert (row.request_content, row.reply_content) == ("", "")
+        assert row.bytes_in == len(BODY)
+    recording.close()
+
+
+@aio
+async def test_a_content_over_the_limit_is_cut_and_marked(tmp_path_factory) -> None:
+    """The first bytes are kept, the true size is told."""
+    recording = Recording(tmp_path_factory.mktemp("j"), settings=RecordSettings(content_limit=Size(40)))
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, answering(recording))
+    row, _ = await recording.stored(exchange)
+    for content_hash, full in ((row.request_content, BODY), (row.reply_content, REPLY)):
+        content = await recording.store.content(content_hash)
+        assert content is not None and content.data == full[:40]
+        assert content.truncated and content.size == len(full)
+    recording.close()
+
+
+@aio
+async def test_a_request_cancelled_under_way_is_recorded(tmp_path_factory) -> None:
+    """Cancelled is an end like any other."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange()
+
+    async def proceed(exchange: Exchange) -> Reply:
+        recording.desk.attempt(exchange)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    task = asyncio.ensure_future(recording.serve(exchange, proceed))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    exchange.hung_up = True
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    row, (attempt,) = await recording.stored(exchange)
+    assert (row.outcome, row.status, attempt.outcome, attempt.cost_label) == (
+        "hung_up",
+        499,
+        "hung_up",
+        "unknown",
+    )
+    recording.close()
+
+
+@aio
+async def test_an_end_that_nobody_explained_is_recorded_as_our_fault(tmp_path_factory) -> None:
+    """A bug in a stage is not a success."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange()
+    with pytest.raises(ZeroDivisionError):
+        await recording.serve(exchange, refusing(ZeroDivisionError()))
+    row, _ = await recording.stored(exchange)
+    assert (row.outcome, row.error_class, row.status) == ("failed", "internal_error", 500)
+    recording.close()
+
+
+@aio
+async def test_an_error_inside_a_stream_keeps_the_status_that_was_sent(tmp_path_factory) -> None:
+    """200 had gone out; the outcome says that it failed."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange(stream=True)
+    error = UpstreamReset(detail="cut")
+    with pytest.raises(UpstreamReset):
+        await recording.serve(exchange, streaming(recording, [TextDelta(text="a")], then=error))
+    exchange_error_row, _ = await recording.stored(exchange)
+    assert exchange_error_row.status == 200
+    assert exchange_error_row.outcome != "ok"
+    recording.close()
+
+
+@aio
+async def test_a_stream_that_was_never_begun_is_closed_all_the_same(tmp_path_factory) -> None:
+    """The caller may be gone before the first frame is asked for; the provider's stream must not stay open."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+
+    class Frames:
+        closed = False
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self) -> Frame:
+            raise AssertionError("nobody asked")
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    frames = Frames()
+
+    async def proceed(exchange: Exchange) -> Reply:
+        return Reply(wire="openai.chat", frames=frames)
+
+    exchange = recording.desk.exchange(stream=True)
+    reply = await recording.stage(exchange, proceed)
+    await reply.frames.aclose()  # type: ignore[union-attr]
+    assert frames.closed
+    await exchange.aclose()
+    row, _ = await recording.stored(exchange)
+    assert row.outcome == "hung_up"
+    recording.close()
+
+
+@aio
+async def test_a_caller_who_left_is_no_failure_even_if_draining_breaks(tmp_path_factory) -> None:
+    """The request is hung up; the attempt says what broke."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+
+    async def proceed(exchange: Exchange) -> Reply:
+        attempt = recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN))
+        attempt.error = exchange.error = UpstreamReset(detail="broke while draining")
+        exchange.hung_up = True
+        return whole(ANSWER)
+
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, proceed)
+    row, (attempt,) = await recording.stored(exchange)
+    assert (row.outcome, row.status, attempt.outcome, attempt.error_class) == (
+        "hung_up",
+        499,
+        "failed",
+        "upstream_reset",
+    )
+    recording.close()
+
+
+@aio
+async def test_what_was_drained_after_the_caller_left_is_billed_exactly(tmp_path_factory) -> None:
+    """The provider finished and told its usage: the attempt is fine, only nobody heard it."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+
+    async def proceed(exchange: Exchange) -> Reply:
+        reply = await answering(recording)(exchange)
+        exchange.hung_up = True
+        return reply
+
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, proceed)
+    row, (attempt,) = await recording.stored(exchange)
+    assert (row.outcome, row.cost_label, attempt.outcome) == ("hung_up", "exact", "ok")
+    recording.close()
