@@ -1,4 +1,5 @@
 """Settings in, a running gateway out: the one place that knows every concrete class."""
+
 from __future__ import annotations
 
 import asyncio
@@ -19,6 +20,7 @@ from headgate.core.ids import IdSource, request_id_text
 from headgate.dashboard.page import Page
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.dispatch.stage import Dispatch
+from headgate.edge.accept import accept
 from headgate.edge.front import Front
 from headgate.edge.gate import Gate
 from headgate.edge.paths import Paths
@@ -48,7 +50,17 @@ from headgate.routing.stage import Router
 from headgate.stores.backends.sqlite import Database, SqliteKeys, SqliteSink, SqliteSpans
 from headgate.stores.keys import KeyRecord
 
-__all__ = ["Gateway", "ProbeResult", "Stores", "build_provider", "database_path", "open_stores", "own_rates_of", "probe", "simulated_server"]
+__all__ = [
+    "Gateway",
+    "ProbeResult",
+    "Stores",
+    "build_provider",
+    "database_path",
+    "open_stores",
+    "own_rates_of",
+    "probe",
+    "simulated_server",
+]
 
 log = logging.getLogger("headgate")
 
@@ -144,17 +156,20 @@ class Gateway:
         self._ring = KeyRing((), b"")
         self._overviews = Overviews(self)
         self._key_refresh: asyncio.Task[None] | None = None
-        record = Record(self.journal, settings.records, lambda: self.configuration.hash, self._clock)
+        record = Record(
+            self.journal, self._pricer, settings.records, lambda: self.configuration.hash, self._clock
+        )
         stages: dict[str, Stage] = {
             "record": record,
             "identify": Identify(self._ring, keys_required=settings.server.auth == "keys"),
+            "accept": accept,
             "route": self._router,
             "dispatch": Dispatch(ids=self._ids, timeouts=self._timeouts),
         }
-        self.gate = Gate(
-            proceed=journey(stages), paths=Paths(), settings=settings.server, ids=self._ids
+        self.gate = Gate(proceed=journey(stages), paths=Paths(), settings=settings.server, ids=self._ids)
+        self.app = Front(
+            self.gate, ready=self._not_ready, pages=Page(self._overviews.now, may_see=self._may_see)
         )
-        self.app = Front(self.gate, ready=self._not_ready, pages=Page(self._overviews.now, may_see=self._may_see))
 
     async def start(self) -> None:
         """Open the database, know the keys, start the writer. Raises StoreUnavailable, StoreTooNew."""
@@ -201,7 +216,9 @@ class Gateway:
         }
         kinds = {name: provider.adapter.kind for name, provider in self._providers.items()}
         directory = Directory(
-            features={name: [feature.route, *feature.fallback] for name, feature in settings.features.items()},
+            features={
+                name: [feature.route, *feature.fallback] for name, feature in settings.features.items()
+            },
             models=models,
             providers=kinds,
             make=self._endpoint,
@@ -237,7 +254,10 @@ class Gateway:
         await provider.upstream.aclose()
 
     def _totals(self) -> list[float]:
-        return [0.0, *(float(feature.timeouts.total) for feature in self.configuration.settings.features.values())]
+        return [
+            0.0,
+            *(float(feature.timeouts.total) for feature in self.configuration.settings.features.values()),
+        ]
 
     def _endpoint(
         self, provider: str, model: str, *, region: str = "", price: PriceSettings | None = None
@@ -328,7 +348,8 @@ async def probe(name: str, provider: Provider, *, seconds: float = 10.0) -> Prob
     ok, message = False, ""
     try:
         reply = await provider.upstream.send(
-            provider.adapter.probe(), Timeouts(connect=seconds, headers=seconds, between=seconds, total=seconds)
+            provider.adapter.probe(),
+            Timeouts(connect=seconds, headers=seconds, between=seconds, total=seconds),
         )
         try:
             body = await reply.read(4_000_000)

@@ -2,6 +2,7 @@
 
     record     open the span                                       settle the money, close the span
     identify   key -> caller; may this key ask for this
+    accept     refuse what the edge could not read
     limit      requests, tokens, concurrency; queue or refuse      release after the last byte
     compose    feature -> prompt version; variables; history
     screen     injection, secrets, personal data                   put data back; moderate; validate; disclose
@@ -13,6 +14,7 @@
 No road to a provider avoids it: batches, evaluations, replays and cache warming travel it too. A stage whose room is
 not built yet is simply absent: the order is fixed here, what is present is decided in `compose.py`.
 """
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
@@ -23,7 +25,18 @@ from headgate.exchange.stage import Proceed, Stage
 
 __all__ = ["ORDER", "journey"]
 
-ORDER = ("record", "identify", "limit", "compose", "screen", "recall", "retrieve", "route", "dispatch")
+ORDER = (
+    "record",
+    "identify",
+    "accept",
+    "limit",
+    "compose",
+    "screen",
+    "recall",
+    "retrieve",
+    "route",
+    "dispatch",
+)
 
 
 def journey(stages: Mapping[str, Stage]) -> Proceed:
@@ -46,4 +59,6 @@ def _link(stage: Stage, proceed: Proceed) -> Proceed:
 
 
 async def _nobody_answered(exchange: Exchange) -> Reply:
-    raise RuntimeError(f"request {exchange.id} reached the end of the journey unanswered: the last stage must answer")
+    raise RuntimeError(
+        f"request {exchange.id} reached the end of the journey unanswered: the last stage must answer"
+    )

@@ -19,6 +19,9 @@ AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 OTHERS = """
+[server]
+drain_time = "500ms"
+
 [providers.sim]
 kind = "simulated"
 speed = 0
@@ -30,6 +33,10 @@ base_url = "http://127.0.0.1:9/v1"
 
 [models.small]
 endpoints = [{ provider = "house", model = "llama-3-8b" }]
+
+[features.backed]
+route = "house/llama-3-8b"
+fallback = ["nobody/home", "claude/claude-opus-4-7", "gemini/gemini-2.5-flash"]
 
 [features.hurried]
 route = "house/llama-3-8b"
@@ -45,6 +52,7 @@ def _everything(
         config = "\n".join(vendor.section(upstream.url) for vendor in VENDORS) + OTHERS
         with running_gateway(tmp_path_factory.mktemp("gateway"), config, environment=AWS) as gateway:
             yield upstream, gateway
+            assert "Traceback" not in gateway.log, gateway.log
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anthropic
 import pytest
 from pydantic import BaseModel
 
@@ -84,6 +85,7 @@ def test_a_message_is_streamed(vendor: Vendor, sdk: Speaker, upstream: Recording
     _, folded = sdk.fold(sdk.anthropic.messages.stream(**ask), "get_final_message")
     assert [block.text for block in folded.content] == [TEXT]
     assert folded.stop_reason == "end_turn"
+    assert folded.model, "also where the provider names no model"
     assert usage_of(folded.usage) == (15, 10, 7)
     for received in upstream.take():
         assert received.target == (vendor.stream_path or vendor.chat_path)
@@ -203,6 +205,14 @@ def test_models_are_listed(sdk: Speaker) -> None:
     """Features and models of the configuration, in Anthropic's pages."""
     names = [model.id for model in sdk.events(sdk.anthropic.models.list())]
     assert {"small", "hurried"} <= set(names)
+
+
+def test_one_model_is_looked_up(sdk: Speaker) -> None:
+    """By the name a caller may use."""
+    found = sdk.get(sdk.anthropic.models.retrieve("small"))
+    assert (found.id, found.type, found.display_name) == ("small", "model", "small")
+    with pytest.raises(anthropic.NotFoundError, match="small"):
+        sdk.get(sdk.anthropic.models.retrieve("smal"))
 
 
 def test_the_simulated_provider_answers_everything(sdk: Speaker, upstream: RecordingUpstream) -> None:

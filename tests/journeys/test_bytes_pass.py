@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.gateway import RunningGateway
-from tests.support.recording_upstream import RecordingUpstream
+from tests.support.recording_upstream import Answered, RecordingUpstream
 from tests.support.vendors import VENDORS, Said, Vendor
 
 __all__: list[str] = []
@@ -135,3 +136,19 @@ def test_a_refusal_of_the_callers_request_passes_untouched(
     upstream.answer = vendor.refuses(400, "no such färbe")
     status, body = ask(gateway, path, template % (vendor.name.encode(), b""))
     assert (status, body) == (400, vendor.error(400, "no such färbe"))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_compressed_reply_is_unpacked(
+    stream: bool, gateway: RunningGateway, upstream: RecordingUpstream
+) -> None:
+    """What the provider squeezed for its way to us arrives as it was before."""
+    vendor = BY_NAME["house"]
+    said = vendor.pieces(ANSWER) if stream else [vendor.whole(ANSWER)]
+    squeezed = gzip.compress(b"".join(said))
+    headers = [("content-type", "text/event-stream"), ("content-encoding", "gzip")]
+    upstream.answer = lambda received: Answered([squeezed[:40], squeezed[40:]], headers=headers)
+    more = b',"stream":true,"stream_options":{"include_usage":true}' if stream else b""
+    status, body = ask(gateway, "/v1/chat/completions", CHAT % (vendor.name.encode(), more))
+    assert status == 200
+    assert events(body) == events(b"".join(said))

@@ -59,6 +59,7 @@ def test_a_chat_is_answered_whole(vendor: Vendor, sdk: Speaker, upstream: Record
     reply = sdk.get(raw.parse())
     assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == (TEXT, "stop")
     assert usage_of(reply.usage) == (25, 10, 7)
+    assert reply.model, "also where the provider names no model"
     assert raw.headers["x-headgate-provider"] == vendor.provider
     assert raw.headers["x-headgate-model"] == vendor.model
     assert raw.headers["x-headgate-attempts"] == "1"
@@ -82,6 +83,7 @@ def test_a_chat_is_streamed(vendor: Vendor, sdk: Speaker, upstream: RecordingUps
     )
     pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
     assert "".join(piece or "" for piece in pieces) == TEXT
+    assert all(chunk.model for chunk in chunks)
     assert len([piece for piece in pieces if piece]) > 3, "the stream came in pieces"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
     assert usage_of(chunks[-1].usage) == (25, 10, 7)
@@ -231,6 +233,7 @@ def test_texts_become_vectors(
         assert upstream.take() == []
         return
     made = call()
+    assert made.model
     if encoding == "base64":
         assert all(isinstance(one.embedding, str) for one in made.data)
     else:
@@ -244,7 +247,18 @@ def test_models_are_listed(sdk: Speaker) -> None:
     assert {"small", "hurried"} <= set(names)
 
 
-@pytest.mark.parametrize("name", ["small", "hurried"])
+@pytest.mark.parametrize(
+    ("name", "owner"), [("small", "headgate"), ("hurried", "headgate"), ("house/llama-3-8b", "house")]
+)
+def test_one_model_is_looked_up(name: str, owner: str, sdk: Speaker) -> None:
+    """By the name a caller may use, slashes included; other names are not found, with near ones."""
+    found = sdk.get(sdk.openai.models.retrieve(name))
+    assert (found.id, found.owned_by, found.object) == (name, owner, "model")
+    with pytest.raises(openai.NotFoundError, match="small"):
+        sdk.get(sdk.openai.models.retrieve("smal"))
+
+
+@pytest.mark.parametrize("name", ["small", "backed"])
 def test_names_of_the_configuration_are_models(
     name: str, blocking: Speaker, upstream: RecordingUpstream
 ) -> None:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.core.errors import InvalidRequest, UpstreamCut
+from headgate.core.errors import GatewayError, InvalidRequest, UpstreamCut
 from headgate.core.events import Event, TextDelta
 from headgate.core.ids import IdSource
 from headgate.core.messages import Answer, ChatRequest, Choice, Text
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.dispatch.stage import Dispatch
+from headgate.edge.accept import accept
 from headgate.edge.gate import Gate
 from headgate.edge.paths import Paths
 from headgate.edge.settings import ServerSettings
@@ -41,11 +44,19 @@ def gate_over(upstream: ScriptedUpstream, **stages: Stage) -> Gate:
     adapter = OpenAIAdapter(OpenAISettings(api_key="k", base_url="http://upstream.test/v1"))
     endpoint = Endpoint(provider="house", model="llama", adapter=adapter, upstream=upstream)
     directory = Directory(
-        features={}, models={"small": [endpoint]}, providers={"house": "openai"}, make=lambda provider, model: endpoint
+        features={},
+        models={"small": [endpoint]},
+        providers={"house": "openai"},
+        make=lambda provider, model: endpoint,
     )
     ids = IdSource()
     proceed = journey(
-        {**stages, "route": Router(directory), "dispatch": Dispatch(ids=ids, timeouts=lambda feature: TimeoutSettings())}
+        {
+            **stages,
+            "accept": accept,
+            "route": Router(directory),
+            "dispatch": Dispatch(ids=ids, timeouts=lambda feature: TimeoutSettings()),
+        }
     )
     return Gate(
         proceed=proceed,
@@ -69,9 +80,20 @@ def completion(text: str) -> Script:
 
 def chunk(delta: dict[str, object], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return b"data: " + json.dumps(
-        {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "llama", "choices": [choice]}, ensure_ascii=False
-    ).encode() + b"\n\n"
+    return (
+        b"data: "
+        + json.dumps(
+            {
+                "id": "c1",
+                "object": "chat.completion.chunk",
+                "created": 1,
+                "model": "llama",
+                "choices": [choice],
+            },
+            ensure_ascii=False,
+        ).encode()
+        + b"\n\n"
+    )
 
 
 def streamed(*texts: str) -> bytes:
@@ -80,7 +102,19 @@ def streamed(*texts: str) -> bytes:
     return body + chunk({}, "stop") + b"data: [DONE]\n\n"
 
 
-def sse(pieces: list[bytes]) -> Script:
+class Silence(asyncio.Event):
+    """Never set; `reached` says that somebody has begun to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.reached.set()
+        return await super().wait()
+
+
+def sse(pieces: Sequence[bytes | GatewayError | asyncio.Event]) -> Script:
     return Script(pieces=pieces, headers=[(b"content-type", b"text/event-stream")])
 
 
@@ -94,7 +128,9 @@ def text_of(answered: Answered) -> str:
     return text
 
 
-async def ask(gate: Gate, *, path: str = "/v1/chat/completions", hang_up_after: int | None = None, **extra: object) -> Answered:
+async def ask(
+    gate: Gate, *, path: str = "/v1/chat/completions", hang_up_after: int | None = None, **extra: object
+) -> Answered:
     return await Caller(gate).ask(path, json.dumps(ASK | extra).encode(), hang_up_after=hang_up_after)
 
 
@@ -141,7 +177,11 @@ async def test_without_an_edit_the_callers_bytes_pass_but_for_the_models_name() 
 
 
 async def know_it_already(exchange: Exchange, proceed: Proceed) -> Reply:
-    return whole(Answer(id="kept", model="memory", choices=[Choice(parts=[Text(text="from memory")], stop_reason="end")]))
+    return whole(
+        Answer(
+            id="kept", model="memory", choices=[Choice(parts=[Text(text="from memory")], stop_reason="end")]
+        )
+    )
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
@@ -207,7 +247,7 @@ def test_a_stage_changes_streamed_text_whatever_the_chunk_borders(cuts: list[int
     """The pattern is replaced wherever token, packet and character borders fall, and nothing else changes."""
     body = streamed(*words)
     borders = sorted({cut % (len(body) + 1) for cut in cuts} | {0, len(body)})
-    pieces = [body[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    pieces = [body[a:b] for a, b in pairwise(borders)]
 
     @aio
     async def run() -> None:
@@ -267,7 +307,7 @@ async def test_the_end_is_seen_when_a_later_stage_refuses_or_stumbles() -> None:
 async def test_the_end_is_seen_when_the_caller_hangs_up_in_the_middle_of_a_stream() -> None:
     """The provider's connection is let go of, too."""
     end, never = AtTheEnd(), asyncio.Event()
-    upstream = ScriptedUpstream([sse([chunk({"content": "a"}), chunk({"content": "b"}), never])])  # type: ignore[list-item]
+    upstream = ScriptedUpstream([sse([chunk({"content": "a"}), chunk({"content": "b"}), never])])
     await ask(gate_over(upstream, record=end), stream=True, hang_up_after=1)
     assert end.seen == ["hung up"]
     assert upstream.replies[0].closed
@@ -277,7 +317,9 @@ async def test_the_end_is_seen_when_the_caller_hangs_up_in_the_middle_of_a_strea
 async def test_a_caller_who_hangs_up_is_drained_for_its_usage() -> None:
     """If the provider finishes soon after, the answer is read to its end: it is billed as it was."""
     end = AtTheEnd()
-    upstream = ScriptedUpstream([sse([chunk({"content": "a"}), chunk({"content": "b"}), chunk({}, "stop"), b"data: [DONE]\n\n"])])
+    upstream = ScriptedUpstream(
+        [sse([chunk({"content": "a"}), chunk({"content": "b"}), chunk({}, "stop"), b"data: [DONE]\n\n"])]
+    )
     await ask(gate_over(upstream, record=end), stream=True, hang_up_after=1)
     assert end.seen == ["hung up"]
     assert upstream.replies[0].read_to_end
@@ -285,12 +327,10 @@ async def test_a_caller_who_hangs_up_is_drained_for_its_usage() -> None:
 
 @aio
 async def test_the_end_is_seen_when_the_server_cancels_the_request() -> None:
-    end, never = AtTheEnd(), asyncio.Event()
-    upstream = ScriptedUpstream([sse([chunk({"content": "a"}), never])])  # type: ignore[list-item]
+    end, silence = AtTheEnd(), Silence()
+    upstream = ScriptedUpstream([sse([chunk({"content": "a"}), silence])])
     task = asyncio.ensure_future(ask(gate_over(upstream, record=end), stream=True))
-    while not upstream.replies:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
+    await silence.reached.wait()
 
     task.cancel()
 
@@ -303,7 +343,7 @@ async def test_the_end_is_seen_when_the_server_cancels_the_request() -> None:
 @aio
 async def test_a_stream_cut_in_the_middle_ends_with_an_error_event_and_never_as_success() -> None:
     end = AtTheEnd()
-    upstream = ScriptedUpstream([sse([chunk({"content": "a"}), UpstreamCut(detail="house")])])  # type: ignore[list-item]
+    upstream = ScriptedUpstream([sse([chunk({"content": "a"}), UpstreamCut(detail="house")])])
     answered = await ask(gate_over(upstream, record=end), stream=True)
     assert b"[DONE]" not in answered.body
     last = json.loads(answered.body.strip().split(b"\n")[-1].removeprefix(b"data: "))
@@ -314,7 +354,8 @@ async def test_a_stream_cut_in_the_middle_ends_with_an_error_event_and_never_as_
 @aio
 async def test_before_the_first_content_a_cut_stream_is_a_plain_error_with_a_status() -> None:
     """Status and first byte are not committed before there is content, so the caller gets a real refusal."""
-    upstream = ScriptedUpstream([sse([chunk({"role": "assistant", "content": ""}), UpstreamCut(detail="house")])])  # type: ignore[list-item]
+    role = chunk({"role": "assistant", "content": ""})
+    upstream = ScriptedUpstream([sse([role, UpstreamCut(detail="house")])])
     answered = await ask(gate_over(upstream), stream=True)
     assert answered.status == 502
     assert json.loads(answered.body)["error"]["code"] == "upstream_cut"

@@ -13,7 +13,7 @@ from headgate.exchange.exchange import Exchange
 from headgate.providers.port import Endpoint
 from headgate.testing.clock import FakeClock
 
-__all__ = ["BODY", "Desk", "FakeDialect"]
+__all__ = ["BODY", "Desk", "FakeDialect", "closed"]
 
 BODY = b'{"model":"small","messages":[{"role":"user","content":"How high is the water?"}]}'
 
@@ -73,3 +73,10 @@ class Desk:
         if exchange.observer is not None:
             exchange.observer.attempt_opened(exchange, attempt)
         return attempt
+
+
+async def closed(exchange: Exchange) -> None:
+    """End an exchange as the edge does."""
+    pending = exchange.close()
+    if pending is not None:
+        await pending

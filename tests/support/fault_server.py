@@ -114,9 +114,9 @@ class FaultServer:
 
 @asynccontextmanager
 async def fault_server(
-    script: Callable[[Peer], Awaitable[None]], *, tls: ssl.SSLContext | None = None
+    script: Callable[[Peer], Awaitable[None]], *, tls: ssl.SSLContext | None = None, port: int = 0
 ) -> AsyncIterator[FaultServer]:
-    """Serve `script` on a free port of 127.0.0.1; connections still open at the end are aborted."""
+    """Serve `script` on 127.0.0.1 (port: a free one if 0); connections still open at the end are aborted."""
     seen = FaultServer(scheme="https" if tls else "http")
     running: set[asyncio.Task[None]] = set()
 
@@ -143,7 +143,7 @@ async def fault_server(
                 seen.emptied.set()
             writer.close()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls, limit=1 << 20)
+    server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls, limit=1 << 20)
     seen.port = server.sockets[0].getsockname()[1]
     try:
         yield seen

@@ -58,9 +58,20 @@ def running_gateway(
     """Start `headgate serve` on `config` (TOML; without [server].listen and database), wait until it is ready, stop it."""
     port = free_port()
     (directory / "headgate.toml").write_text(config)
-    env = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY") and not k.lower().endswith("_proxy")}
+    env = {
+        k: v for k, v in os.environ.items() if not k.endswith("_API_KEY") and not k.lower().endswith("_proxy")
+    }
     env |= {"HEADGATE_BOOTSTRAP_KEY": KEY, "NO_COLOR": "1", **(environment or {})}
-    command = [sys.executable, "-m", "headgate", "serve", "--config", "headgate.toml", "--listen", f"127.0.0.1:{port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "headgate",
+        "serve",
+        "--config",
+        "headgate.toml",
+        "--listen",
+        f"127.0.0.1:{port}",
+    ]
     with (directory / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=directory, env=env, stdout=log, stderr=subprocess.STDOUT)
     gateway = RunningGateway(f"http://127.0.0.1:{port}", process, directory)

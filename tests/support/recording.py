@@ -16,7 +16,7 @@ from headgate.records.writer import Writer
 from headgate.stores.backends.memory import MemorySpans
 from headgate.stores.sink import SpanSink
 from headgate.stores.spans import AttemptRow, RequestRow
-from tests.support.exchanges import Desk
+from tests.support.exchanges import Desk, closed
 
 __all__ = ["Recording"]
 
@@ -39,7 +39,9 @@ class Recording:
         self.journal = Journal(directory, self.clock)
         self.pricer = Pricer(book or PriceBook())
         self.writer = Writer(self.journal, sink or self.store, self.pricer, self.clock)
-        self.stage = Record(self.journal, settings or RecordSettings(), lambda: "c0ffee", self.clock)
+        self.stage = Record(
+            self.journal, self.pricer, settings or RecordSettings(), lambda: "c0ffee", self.clock
+        )
 
     async def serve(self, exchange: Exchange, proceed: Callable[[Exchange], Awaitable[Reply]]) -> Reply:
         """Take an exchange through the stage, read its reply to the end, and close it."""
@@ -50,7 +52,7 @@ class Recording:
                     self.clock.advance(0.01)
             return reply
         finally:
-            await exchange.aclose()
+            await closed(exchange)
 
     def store_all(self) -> None:
         """Let the writer store what is in the journal."""

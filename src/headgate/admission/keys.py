@@ -1,4 +1,5 @@
 """API keys: made here, shown once, kept only as a keyed hash."""
+
 from __future__ import annotations
 
 import hashlib

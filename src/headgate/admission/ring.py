@@ -1,4 +1,5 @@
 """The keys in memory: a look-up on the hot path asks no database."""
+
 from __future__ import annotations
 
 import time

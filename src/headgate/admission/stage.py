@@ -1,5 +1,8 @@
 """Identify: key -> caller; may this key ask for this?"""
+
 from __future__ import annotations
+
+import re
 
 from headgate.admission.ring import KeyRing
 from headgate.core.errors import NotAllowed, NotAuthenticated
@@ -11,6 +14,8 @@ from headgate.exchange.stage import Proceed
 __all__ = ["Identify"]
 
 _BEARER = b"bearer "
+# W3C trace context, version 00: ids of zeros alone are invalid.
+_TRACE_PARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _NOBODY = Caller(key_id="", key_name="anonymous")
 _MISSING = (
     "no API key came with the request; send `Authorization: Bearer <key>` or `x-api-key: <key>` with a Headgate key "
@@ -33,7 +38,9 @@ class Identify:
         model = exchange.peek.model
         if caller.models and model and model not in caller.models:
             allowed = ", ".join(caller.models)
-            raise NotAllowed(f"key `{caller.key_name}` may not ask for `{model}`; it may ask for {allowed}", param="model")
+            raise NotAllowed(
+                f"key `{caller.key_name}` may not ask for `{model}`; it may ask for {allowed}", param="model"
+            )
         return await proceed(exchange)
 
     def _caller(self, headers: object) -> Caller:
@@ -68,9 +75,11 @@ def _read_labels(exchange: Exchange) -> None:
             elif name == b"x-headgate-feature":
                 exchange.feature = text
             elif name == b"x-headgate-tags":
-                exchange.tags = dict(_tag(piece) for piece in text.split(",") if piece.strip())
-        elif name == b"traceparent" and len(value) == 55 and value[:3] == b"00-":
-            exchange.trace_parent = value.decode("latin-1")
+                exchange.tags = dict(
+                    _tag(piece) for piece in text.split(",") if piece.partition("=")[0].strip()
+                )
+        elif name == b"traceparent" and _TRACE_PARENT.fullmatch(value):
+            exchange.trace_parent = value.decode("ascii")
 
 
 def _tag(piece: str) -> tuple[str, str]:

@@ -51,8 +51,6 @@ class Scenario:
     """Close the connection after so many bytes of the answer; 0: read it all."""
     key: str = ""
     """Another key than the demonstration's."""
-    recorded: bool = True
-    """False: it is turned away at the edge, before there is anything to record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,6 @@ class Sent:
     status: int
     """0: no answer came."""
     expected: bool
-    recorded: bool
     seconds: float
 
 
@@ -161,7 +158,6 @@ SCENARIOS = (
         _CHAT,
         lambda _: b'{"model": "support-chat", "messages": [',
         expected=(400,),
-        recorded=False,
     ),
 )
 
@@ -199,9 +195,7 @@ async def _one(
         status = await _post(f"{url}{scenario.path}", headers, data, scenario.hang_up_after)
     except (OSError, asyncio.IncompleteReadError, ValueError):
         status = 0
-    sent(
-        Sent(scenario.name, status, status in scenario.expected, scenario.recorded, time.monotonic() - began)
-    )
+    sent(Sent(scenario.name, status, status in scenario.expected, time.monotonic() - began))
 
 
 async def _post(url: str, headers: Mapping[str, str], body: bytes, hang_up_after: int) -> int:

@@ -87,6 +87,7 @@ class Listener(uvicorn.Server):
                 app,
                 http=connection,
                 ws="none",
+                interface="asgi3",
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -36,5 +36,5 @@ def set_up_logging(level: str, form: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Libraries say less than we do unless everything is wanted.
-    for name in ("uvicorn", "asyncio", "watchfiles", "sqlalchemy", "alembic", "botocore"):
+    for name in ("uvicorn", "asyncio", "sqlalchemy", "alembic", "botocore"):
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)

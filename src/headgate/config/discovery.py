@@ -12,6 +12,7 @@ from headgate.core.section import Duration
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.edge.settings import ServerSettings
 from headgate.providers.settings import ProviderSettings
+from headgate.providers.simulated.settings import SimulatedSettings
 from headgate.routing.settings import EndpointSettings, ModelSettings
 
 __all__ = ["Discovered", "discover", "rehearsal"]
@@ -123,7 +124,8 @@ def rehearsal() -> Settings:
 
     patient = TimeoutSettings(first_token=Duration(8), between_tokens=Duration(10), total=Duration(60))
     return Settings(
-        providers={"sim": KINDS["simulated"]()},
+        # A retry must be able to succeed, as with a real provider.
+        providers={"sim": SimulatedSettings(vary=True)},
         models={
             "small": model("sim-small"),
             "large": model("sim-large"),
@@ -132,8 +134,8 @@ def rehearsal() -> Settings:
             "flaky": model("sim-flaky"),
         },
         features={
-            "support-chat": FeatureSettings(route="small", fallback=["large"], timeouts=patient),
-            "classify": FeatureSettings(route="small", timeouts=patient),
+            "support-chat": FeatureSettings(route="large", fallback=["small"], timeouts=patient),
+            "classify": FeatureSettings(route="small", fallback=["large"], timeouts=patient),
             "summarise": FeatureSettings(route="large", fallback=["small"]),
             "analyse": FeatureSettings(route="reasoning", fallback=["large"]),
             "search": FeatureSettings(route="embeddings"),

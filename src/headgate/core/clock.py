@@ -1,4 +1,5 @@
 """Time as a thing that is handed in, so that tests can move it."""
+
 from __future__ import annotations
 
 import time

@@ -21,6 +21,7 @@ A class settles status, code, category, fault and retryable together. How a cate
 decided in one table, `headgate.edge.problems`. Messages say what happened and what to do next; a provider's own
 words travel in `detail` to the record, and to the caller only where they explain the caller's mistake.
 """
+
 from __future__ import annotations
 
 from typing import ClassVar, Literal
@@ -103,7 +104,9 @@ class GatewayError(Exception):
     retryable: ClassVar[bool] = False
     """Can the same request succeed later, unchanged?"""
 
-    def __init__(self, message: str, *, detail: str = "", param: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, detail: str = "", param: str | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.detail = detail

@@ -4,6 +4,7 @@ Order within one answer: Begin, then content deltas in the order they came, a St
 after Begin (the last one counts), End. A `Failure` ends everything. Kinds of content may alternate freely; whoever
 needs explicit blocks (Anthropic) opens and closes them where the kind or the tool call changes.
 """
+
 from __future__ import annotations
 
 from typing import Literal
@@ -43,6 +44,8 @@ class Begin(_Event):
     model: str = ""
     created: int = 0
     extra: dict[str, msgspec.Raw] = {}
+    extra_wire: str = ""
+    """The wire whose names `extra` uses."""
 
 
 class TextDelta(_Event):
@@ -109,7 +112,18 @@ class Failure(msgspec.Struct, kw_only=True):
     error: ProviderRefusal
 
 
-Event = Begin | TextDelta | ThinkingDelta | ToolCallBegin | ToolCallDelta | OpaqueDelta | Stop | UsageReport | End | Failure
+Event = (
+    Begin
+    | TextDelta
+    | ThinkingDelta
+    | ToolCallBegin
+    | ToolCallDelta
+    | OpaqueDelta
+    | Stop
+    | UsageReport
+    | End
+    | Failure
+)
 
 _CONTENT = frozenset({TextDelta, ThinkingDelta, ToolCallBegin, ToolCallDelta})
 
@@ -126,22 +140,22 @@ _FOLD_AT = 64
 
 
 class _Pieces:
-    """Text that grows: cheap to add to, compact to keep."""
+    """Text that grows: cheap to add to, compact to keep. What was joined once is not copied again before the end."""
 
-    __slots__ = ("_folded", "_pieces")
+    __slots__ = ("_blocks", "_pieces")
 
     def __init__(self, first: str = "") -> None:
-        self._folded = ""
+        self._blocks: list[str] = []
         self._pieces = [first] if first else []
 
     def add(self, piece: str) -> None:
         self._pieces.append(piece)
         if len(self._pieces) >= _FOLD_AT:
-            self._folded += "".join(self._pieces)
+            self._blocks.append("".join(self._pieces))
             self._pieces.clear()
 
     def __str__(self) -> str:
-        return self._folded + "".join(self._pieces)
+        return "".join([*self._blocks, *self._pieces])
 
 
 class _Words:
@@ -209,19 +223,19 @@ class AnswerBuilder:
         self._stops: dict[int, Stop] = {}
         self._usage: Usage | None = None
         # Text following text of the same choice is by far the most common event and has a shortcut.
-        self._last_text: tuple[int, _Pieces] | None = None
+        self._last_text: dict[int, _Pieces] = {}
         self.failure: ProviderRefusal | None = None
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
         if type(event) is TextDelta:
-            last = self._last_text
-            if last is not None and last[0] == event.choice:
-                last[1].add(event.text)
+            last = self._last_text.get(event.choice)
+            if last is not None:
+                last.add(event.text)
                 return
             words = _Words(event.text)
             self._parts(event.choice).append(words)
-            self._last_text = (event.choice, words.pieces)
+            self._last_text[event.choice] = words.pieces
         elif type(event) is ToolCallDelta:
             pieces = self._calls.get((event.choice, event.index))
             if pieces is not None:
@@ -233,13 +247,13 @@ class AnswerBuilder:
         if isinstance(event, ThinkingDelta):
             self._add_thinking(event)
         elif isinstance(event, ToolCallBegin):
-            self._last_text = None
+            self._last_text.pop(event.choice, None)
             call = _Call(event)
             self._calls[event.choice, event.index] = call.pieces
             self._parts(event.choice).append(call)
         elif isinstance(event, OpaqueDelta):
             if event.part is not None:
-                self._last_text = None
+                self._last_text.pop(0, None)
                 self._parts(0).append(_Whole(Opaque(wire=event.wire, raw=event.part)))
         elif isinstance(event, Begin):
             self._begin = self._begin or event
@@ -251,13 +265,14 @@ class AnswerBuilder:
             self.failure = event.error
 
     def _add_thinking(self, event: ThinkingDelta) -> None:
-        self._last_text = None
+        self._last_text.pop(event.choice, None)
         parts = self._parts(event.choice)
         if event.redacted:
             parts.append(_Thoughts(event.redacted))
             return
         last = parts[-1] if parts else None
-        if not isinstance(last, _Thoughts) or last.redacted:
+        # A signature closes its block: what follows is the next one, and each needs its own to be sent back.
+        if not isinstance(last, _Thoughts) or last.redacted or last.signature:
             last = _Thoughts()
             parts.append(last)
         if event.text:
@@ -295,13 +310,27 @@ class AnswerBuilder:
                 )
             )
         return Answer(
-            id=begin.id, model=begin.model, created=begin.created, extra=begin.extra, choices=choices, usage=self._usage
+            id=begin.id,
+            model=begin.model,
+            created=begin.created,
+            extra=begin.extra,
+            extra_wire=begin.extra_wire,
+            choices=choices,
+            usage=self._usage,
         )
 
 
 def events_of(answer: Answer) -> list[Event]:
     """The stream that spells `answer` in as few events as there can be: whole answers travel as streams of one frame."""
-    events: list[Event] = [Begin(id=answer.id, model=answer.model, created=answer.created, extra=answer.extra)]
+    events: list[Event] = [
+        Begin(
+            id=answer.id,
+            model=answer.model,
+            created=answer.created,
+            extra=answer.extra,
+            extra_wire=answer.extra_wire,
+        )
+    ]
     for number, choice in enumerate(answer.choices):
         calls = 0
         for part in choice.parts:
@@ -309,7 +338,9 @@ def events_of(answer: Answer) -> list[Event]:
                 events.append(TextDelta(text=part.text, choice=number))
             elif isinstance(part, Thinking):
                 events.append(
-                    ThinkingDelta(text=part.text, signature=part.signature, redacted=part.redacted, choice=number)
+                    ThinkingDelta(
+                        text=part.text, signature=part.signature, redacted=part.redacted, choice=number
+                    )
                 )
             elif isinstance(part, ToolCall):
                 events.append(ToolCallBegin(index=calls, id=part.id, name=part.name, choice=number))

@@ -1,4 +1,5 @@
 """A piece of a reply: the provider's own bytes, and what they say."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

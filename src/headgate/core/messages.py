@@ -4,6 +4,7 @@ A canonical middle grows as a sum (dialects + wires), a translator per pair as a
 two vendors can express; whatever only one knows stays in `extra`, keyed by its own field name and byte-exact, so that
 it survives as long as the request stays within that vendor's family (`extra_wire` says which).
 """
+
 from __future__ import annotations
 
 from typing import Any, Literal
@@ -42,7 +43,9 @@ Operation = Literal["chat", "embeddings", "count_tokens", "models"]
 Role = Literal["user", "assistant"]
 """A system prompt is `ChatRequest.system`; a tool's answer is a `ToolResult` in a user message, as a turn of the user's side."""
 
-StopReason = Literal["end", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause", "context_exceeded", "other"]
+StopReason = Literal[
+    "end", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause", "context_exceeded", "other"
+]
 
 Extra = dict[str, msgspec.Raw]
 
@@ -183,6 +186,8 @@ class ChatRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Every other top-level field, byte-exact, under its own name."""
     extra_wire: str = ""
     """The wire family whose names `extra` uses, such as `openai.chat`."""
+    native_only: str = ""
+    """The field in `extra` because of which no other wire can carry the request, such as `previous_response_id`."""
 
 
 class Choice(msgspec.Struct, kw_only=True, omit_defaults=True):

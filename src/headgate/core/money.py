@@ -1,4 +1,5 @@
 """Money as whole nano-dollars: exact in tables and sums, Decimal for people. Never a float."""
+
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal

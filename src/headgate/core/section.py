@@ -1,4 +1,5 @@
 """The base of every settings section, and the kinds of value that configuration files write as text."""
+
 from __future__ import annotations
 
 import re
@@ -10,9 +11,20 @@ import msgspec
 __all__ = ["Duration", "Section", "Size", "decode_value", "is_secret", "schema_of"]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+_BYTES = {
+    "": 1,
+    "b": 1,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+    "kib": 1024,
+    "mib": 1024**2,
+    "gib": 1024**3,
+}
 _SECRET = re.compile(r"key|headers|(.*_)?(api_key|access_key|token|secret|password)")
-_NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+_FOREVER = 1e18
+"""Also keeps out infinity, which TOML can write and timers cannot keep."""
+_NUMBER_AND_UNIT = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +45,7 @@ class Duration(float):
     @classmethod
     def parse(cls, value: object) -> Duration:
         """Raises ValueError with what would be right."""
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _FOREVER:
             return cls(value)
         found = _NUMBER_AND_UNIT.fullmatch(value) if isinstance(value, str) else None
         if not found or found[2].lower() not in (*_UNITS, ""):
@@ -77,9 +89,15 @@ def decode_value(kind: type, value: Any) -> Any:
 def schema_of(kind: type) -> dict[str, Any]:
     """msgspec's `schema_hook`: how editors see the kinds above."""
     if kind is Duration:
-        pattern = r"^\s*\d+(\.\d+)?\s*(ms|s|m|min|h|d)?\s*$"
-        return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number", "minimum": 0}], "examples": ["2s"]}
+        pattern = r"^\s*[0-9]{1,18}(\.[0-9]+)?\s*([mM]?[sS]|[mM]([iI][nN])?|[hH]|[dD])?\s*$"
+        return {
+            "anyOf": [{"type": "string", "pattern": pattern}, {"type": "number", "minimum": 0}],
+            "examples": ["2s"],
+        }
     if kind is Size:
-        pattern = r"^\s*\d+(\.\d+)?\s*([kKmMgG]?[iI]?[bB])?\s*$"
-        return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 0}], "examples": ["32 MB"]}
+        pattern = r"^\s*[0-9]{1,18}(\.[0-9]+)?\s*(([kKmMgG][iI]?)?[bB])?\s*$"
+        return {
+            "anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 0}],
+            "examples": ["32 MB"],
+        }
     raise NotImplementedError(f"no schema for {kind.__name__}")

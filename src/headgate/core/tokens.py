@@ -1,4 +1,5 @@
 """Token counts without a tokenizer: by kind of byte, offline, 12 µs per kB."""
+
 from __future__ import annotations
 
 __all__ = ["estimate_tokens"]

@@ -1,4 +1,5 @@
 """Tokens of one answer, in buckets that never overlap."""
+
 from __future__ import annotations
 
 import msgspec

@@ -1,4 +1,5 @@
 """How long each phase of a call may take."""
+
 from __future__ import annotations
 
 from headgate.core.section import Duration, Section

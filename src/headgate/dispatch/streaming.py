@@ -1,16 +1,24 @@
 """A streamed answer, from the provider's first byte to its last."""
+
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import Callable
 from time import monotonic
 
-from headgate.core.errors import BetweenTimeout, FirstContentTimeout, GatewayError, TransportFault
+from headgate.core.errors import (
+    BetweenTimeout,
+    FirstContentTimeout,
+    GatewayError,
+    TransportFault,
+    UpstreamMalformed,
+)
 from headgate.core.events import Begin, End, Failure, Stop, TextDelta, UsageReport, is_content
 from headgate.core.frame import Frame
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
-from headgate.providers.port import StreamDecoder, Timeouts, UpstreamReply, Wire
+from headgate.exchange.reply import pump_one
+from headgate.providers.port import Relaying, StreamDecoder, Timeouts, UpstreamReply, Wire
 
 __all__ = ["StreamedAnswer"]
 
@@ -19,8 +27,10 @@ FAREWELL_SECONDS = 1.0
 
 
 class StreamedAnswer:
-    """Reads one stream. Until content has come (`until_content`) failing over is possible; after that, `frames` ends well,
-    or raises the error that the edge turns into an explicit error event."""
+    """Reads one stream. Until content has come (`until_content`) failing over is possible; after that, iterating ends
+    well, or raises the error that the edge turns into an explicit error event.
+
+    No generator: one that was never begun would swallow `aclose`, and the provider's stream would stay open."""
 
     def __init__(
         self, exchange: Exchange, attempt: Attempt, reply: UpstreamReply, wire: Wire, timeouts: Timeouts
@@ -35,11 +45,14 @@ class StreamedAnswer:
         self._time = monotonic
         self._over = False
         """The provider has said that this is the end."""
+        self._ended = False
 
     async def until_content(self) -> None:
         """Read up to the first frame with content, or to the end of an answer that has none.
 
-        Raises FirstContentTimeout, any TransportFault, and the provider's own error if one comes first."""
+        Raises UpstreamMalformed for a page of HTML, FirstContentTimeout, any TransportFault, and the provider's own
+        error if one comes first."""
+        _refuse_a_page(self._reply)
         due = (self._attempt.sent_at or self._attempt.started_at) + self._timeouts.first_content
         reply = self._reply
         reply.between = self._timeouts.first_content
@@ -60,26 +73,85 @@ class StreamedAnswer:
         except BetweenTimeout as error:
             raise FirstContentTimeout(detail=error.detail) from None
 
-    async def frames(self) -> AsyncGenerator[Frame, None]:
-        """The held frames, then the rest as it comes. Closing it early hangs up on the provider."""
-        attempt = self._attempt
+    def __aiter__(self) -> StreamedAnswer:
+        return self
+
+    async def __anext__(self) -> Frame:
+        """The held frames, then the rest as it comes."""
+        if self._held:
+            return self._held.pop(0)
         try:
-            held, self._held = self._held, []
-            for frame in held:
-                yield frame
-            while (more := await self._next()) is not None:
-                yield more
+            frame = await self._next()
         except GatewayError as error:
-            attempt.error = error
+            self._end(error)
+            raise
+        except BaseException:
+            self._end()
+            raise
+        if frame is None:
+            self._end()
+            raise StopAsyncIteration
+        return frame
+
+    async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
+        """See `exchange.reply.Pumped`."""
+        while self._held:
+            if not deliver(self._held.pop(0)):
+                return False
+        reply = self._reply
+        if self._over or not isinstance(reply, Relaying):
+            return await pump_one(self, deliver)
+        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def came() -> None:
+            # Called from inside the transport: whatever happens belongs to whoever waits for the outcome.
+            try:
+                while not outcome.done() and (data := reply.take()) is not None:
+                    self._over = not data
+                    frame = self._decoder.feed(data) if data else self._decoder.finish()
+                    if frame is not None:
+                        self._note(frame)
+                        if not deliver(frame) and not self._over:
+                            outcome.set_result(False)
+                    if self._over and not outcome.done():
+                        outcome.set_result(True)
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                outcome.set_exception(error)
+
+        if not reply.relay(came):
+            return await pump_one(self, deliver)
+        try:
+            came()
+            ended = await outcome
+        except GatewayError as error:
+            self._end(error)
+            raise
+        except BaseException:
+            self._end()
             raise
         finally:
-            attempt.ended_at = self._time()
-            if self._over:
-                self._exchange.on_close(self._farewell)
-            else:
-                self._reply.close()
-            if self._exchange.observer is not None:
-                self._exchange.observer.attempt_closed(self._exchange, attempt)
+            reply.relay(None)
+        if ended:
+            self._end()
+        return ended
+
+    async def aclose(self) -> None:
+        """Hang up on the provider, if there is more to come. Idempotent."""
+        self._end()
+
+    def _end(self, error: GatewayError | None = None) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        attempt = self._attempt
+        attempt.error = error
+        attempt.ended_at = self._time()
+        if self._over and error is None:
+            self._exchange.on_close(self._farewell)
+        else:
+            self._reply.close()
+        if self._exchange.observer is not None:
+            self._exchange.observer.attempt_closed(self._exchange, attempt)
 
     async def _next(self) -> Frame | None:
         """The next frame, None at the end. Raises what broke the stream."""
@@ -104,6 +176,8 @@ class StreamedAnswer:
                 attempt.finish_reason = event.reason
             elif isinstance(event, Begin):
                 attempt.reported_model = event.model
+                # Callers expect a name; a vendor that says none (Bedrock) answered as the model it was asked for.
+                event.model = event.model or attempt.endpoint.model
             elif isinstance(event, End):
                 self._over = True
             elif isinstance(event, Failure):
@@ -119,3 +193,11 @@ class StreamedAnswer:
             pass
         finally:
             self._reply.close()
+
+
+def _refuse_a_page(reply: UpstreamReply) -> None:
+    # A proxy's page may be large and slow to end, and no event will come of it. JSON is left to the wire: a server that
+    # does not stream sends its whole answer, or an error.
+    kind = reply.headers.first(b"content-type")
+    if kind is not None and kind[:9].lower() == b"text/html":
+        raise UpstreamMalformed(detail="a page of HTML came where a stream was asked for")

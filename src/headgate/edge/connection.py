@@ -6,6 +6,7 @@ one and bounds neither heads nor slow senders nor slow readers (docs/decisions/0
 All deadlines are kept by one lazy timer per connection, so that a request pays an attribute write for each.
 `Connection.on_hangup` tells the app at once when its caller is gone, without a task that waits for it.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -13,6 +14,7 @@ import logging
 import urllib.parse
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, cast
 
 import httptools
@@ -42,6 +44,8 @@ class Connection(asyncio.Protocol):
 
     settings: ServerSettings
     paths: dict[bytes, tuple[str, bytes]]
+    standing: list[Any]
+    """Standing headers as uvicorn has them, and rendered."""
     look_after: float
     """Seconds between two looks at the clock, at most: the shortest deadline there is."""
 
@@ -49,7 +53,7 @@ class Connection(asyncio.Protocol):
         self,
         config: Config,
         server_state: ServerState,
-        app_state: dict[str, Any],
+        app_state: dict[str, Any],  # noqa: ARG002 - uvicorn gives it
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         """As uvicorn constructs its protocols."""
@@ -97,7 +101,7 @@ class Connection(asyncio.Protocol):
         self._wait(self.settings.request_time)
         self._watch = self._loop.call_later(self.look_after, self._look)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter here
         self._server.connections.discard(self)
         if self._watch is not None:
             self._watch.cancel()
@@ -128,11 +132,19 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._take_no_notice(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(InvalidRequest("the request is not valid HTTP/1.1; check method, path, headers and body framing"))
+            self._refuse(
+                InvalidRequest(
+                    "the request is not valid HTTP/1.1; check method, path, headers and body framing"
+                )
+            )
         else:
             most = self.settings.max_headers
             if (self._head_bytes if self._in_head else self._framing) > most:
-                self._refuse(HeadersTooLarge(f"the request's head, or what is neither head nor body of it, is over {most:,} bytes"))
+                self._refuse(
+                    HeadersTooLarge(
+                        f"the request's head, or what is neither head nor body of it, is over {most:,} bytes"
+                    )
+                )
 
     def _take_no_notice(self, rest: bytes) -> None:
         """Serve a request that asks for another protocol as if it did not: RFC 9110 allows it, and Java's client asks for
@@ -194,17 +206,23 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         headers = self._headers
-        if large and len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers) > self.settings.max_headers:
+        if (
+            large
+            and len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers)
+            > self.settings.max_headers
+        ):
             self._refuse(HeadersTooLarge(f"the request's head is over {self.settings.max_headers:,} bytes"))
             return
         if len(headers) > self.settings.max_header_count:
-            self._refuse(HeadersTooLarge(f"the request has more than {self.settings.max_header_count} headers"))
+            self._refuse(
+                HeadersTooLarge(f"the request has more than {self.settings.max_header_count} headers")
+            )
             return
         parser = self._parser
         if parser.should_upgrade():
             return  # the parser is about to say so to `data_received`
         known = self.paths.get(self._url) or self._take_apart(self._url)
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "asgi": _ASGI,
             "http_version": parser.get_http_version(),
@@ -221,6 +239,7 @@ class Connection(asyncio.Protocol):
         }
         expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
         turn = Turn(self, scope, keep_alive=parser.should_keep_alive(), expects_continue=expects)
+        scope["headgate.push"] = turn.push
         self._arriving = turn
         if expects:
             self._begin(turn)
@@ -271,23 +290,24 @@ class Connection(asyncio.Protocol):
                 self._pause_reading()
             return
         self._current = turn
-        task = turn.task = self._loop.create_task(self._run(turn))
+        # The app is the task itself: a coroutine around it would be walked through again for every streamed token.
+        task = turn.task = self._loop.create_task(self._app(turn.scope, turn.receive, turn.send))
         self._server.tasks.add(task)
-        task.add_done_callback(self._server.tasks.discard)
+        task.add_done_callback(partial(self._app_returned, turn))
 
-    async def _run(self, turn: Turn) -> None:
-        try:
-            await self._app(turn.scope, turn.receive, turn.send)
-        except Exception:
-            log.exception("a request failed outside the journey")
-        finally:
-            if not turn.done:
-                # Nothing more will come, and half a reply cannot be completed.
-                turn.done = True
-                turn.keep_alive = False
-                if not turn.started and not turn.disconnected:
-                    self.write(plain_response(InternalFault("Headgate failed on this request; its log has the details")))
-                self.turn_over(turn)
+    def _app_returned(self, turn: Turn, task: asyncio.Task[None]) -> None:
+        self._server.tasks.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            log.error("a request failed outside the journey", exc_info=bug)
+        if not turn.done:
+            # Nothing more will come, and half a reply cannot be completed.
+            turn.done = True
+            turn.keep_alive = False
+            if not turn.started and not turn.disconnected:
+                self.write(
+                    plain_response(InternalFault("Headgate failed on this request; its log has the details"))
+                )
+            self.turn_over(turn)
 
     def turn_over(self, turn: Turn) -> None:
         """The reply is written."""
@@ -336,8 +356,13 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
 
     def standing_headers(self) -> list[bytes]:
-        """Header lines of every reply: the date, which uvicorn renews each second."""
-        return [b"%b: %b\r\n" % pair for pair in self._server.default_headers]
+        """Header lines of every reply: the date, in a list which uvicorn renews each second."""
+        kept = self.standing
+        if kept[0] is not self._server.default_headers:
+            kept[0] = self._server.default_headers
+            kept[1] = [b"%b: %b\r\n" % pair for pair in self._server.default_headers]
+        lines: list[bytes] = kept[1]
+        return lines
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self._transport.is_closing():
@@ -369,7 +394,9 @@ class Connection(asyncio.Protocol):
             self._close()
         else:
             seconds = f"{float(self.settings.request_time):g} s"
-            self._refuse(RequestTooSlow(f"the request did not arrive complete within {seconds}; send it faster"))
+            self._refuse(
+                RequestTooSlow(f"the request did not arrive complete within {seconds}; send it faster")
+            )
             if not self._closing:
                 # Requests that came before it are still being answered.
                 self._due = _NEVER
@@ -422,4 +449,8 @@ _ASGI = {"version": "3.0", "spec_version": "2.3"}
 def connection_class(settings: ServerSettings) -> type[Connection]:
     """The class uvicorn is to make connections of. uvicorn constructs it itself, so settings travel on the class."""
     shortest = min(float(settings.request_time), float(settings.keep_alive), float(settings.write_stall))
-    return type("Connection", (Connection,), {"settings": settings, "paths": {}, "look_after": shortest})
+    return type(
+        "Connection",
+        (Connection,),
+        {"settings": settings, "paths": {}, "look_after": shortest, "standing": [None, []]},
+    )

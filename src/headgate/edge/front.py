@@ -1,8 +1,10 @@
 """The whole of Headgate as one ASGI callable: /v1 for applications, probes for orchestrators, pages for people."""
+
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from headgate.edge.gate import Gate, Receive, Scope, Send
 
@@ -22,13 +24,17 @@ class Front:
         self._ready = ready
         self._pages = pages
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """ASGI's. Hands the gate's own coroutine on: one around it would be walked through for every streamed token."""
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            return self._gate(scope, receive, send)
+        return self._others(scope, receive, send)
+
+    async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        if path.startswith("/v1/"):
-            await self._gate(scope, receive, send)
-        elif path == "/healthz":
+        if path == "/healthz":
             await _say(send, 200, "alive")
         elif path == "/readyz":
             wrong = "draining" if self._gate.draining else await self._ready()
@@ -39,6 +45,10 @@ class Front:
 
 async def _say(send: Send, status: int, text: str) -> None:
     body = text.encode() + b"\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -3,11 +3,12 @@
 A request becomes an exchange, the exchange takes the journey, and the reply is written: bytes as they came where the
 caller's dialect is the provider's wire and nobody edited, encoded from canonical events otherwise.
 """
+
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from time import monotonic, time_ns
 from typing import Any
 
@@ -24,11 +25,12 @@ from headgate.core.errors import (
 from headgate.core.ids import IdSource, request_id_text
 from headgate.core.messages import EmbeddingsReply, EmbeddingsRequest
 from headgate.edge.hangup import Hangups
-from headgate.edge.paths import Paths
-from headgate.edge.reply_headers import reply_headers
+from headgate.edge.paths import ONE_MODEL, Paths
+from headgate.edge.reply_headers import ReplyHeaders
 from headgate.edge.settings import ServerSettings
+from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.reply import Reply
+from headgate.exchange.reply import Frame, Pumped, Reply
 from headgate.exchange.stage import Proceed
 
 __all__ = ["Gate", "Receive", "Scope", "Send"]
@@ -36,6 +38,8 @@ __all__ = ["Gate", "Receive", "Scope", "Send"]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Any]
 Send = Callable[[Any], Any]
+Push = Callable[[bytes], bool]
+"""`edge.turn.Turn.push`, where the server is ours."""
 
 _JSON = (b"content-type", b"application/json")
 _SSE = [
@@ -66,6 +70,7 @@ class Gate:
         self.in_flight = 0
         self._paths = paths
         self._ids = ids
+        self._reply_headers = ReplyHeaders()
         self._hangups = Hangups(seconds=settings.drain_time, most=settings.max_drains)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,43 +90,62 @@ class Gate:
         self.in_flight += 1
         watch = self._hangups.watch(scope, exchange)
         try:
-            self._admit(scope["method"], path)
-            exchange.body = await self._body(headers, receive)
-            if scope["method"] == "POST":
-                exchange.peek = dialect.peek(exchange.body)
+            try:
+                await self._read(scope, exchange, receive)
+            except GatewayError as error:
+                # Refused by stage Accept, when it is known who asked: so it is recorded, and strangers learn nothing.
+                exchange.unreadable = error
             reply = exchange.reply = await self.proceed(exchange)
-            await self._write(exchange, reply, send)
+            if reply.frames is not None:
+                await self._stream(exchange, reply, send, scope.get("headgate.push"))
+            else:
+                await self._write(exchange, reply, send)
         except GatewayError as error:
             await self._refuse(exchange, error, send)
         except asyncio.CancelledError:
             if not exchange.hung_up:
                 raise
-            exchange.error = exchange.error or CallerHungUp("the caller closed the connection before the answer was complete")
-        except Exception as bug:
-            log.exception("request %s failed inside Headgate", request_id_text(exchange.id))
-            text = f"Headgate failed on this request; its log has the details under {request_id_text(exchange.id)}"
-            await self._refuse(exchange, InternalFault(text, detail=repr(bug)[:500]), send)
+            exchange.error = exchange.error or CallerHungUp(
+                "the caller closed the connection before the answer was complete"
+            )
+        except Exception as bug:  # noqa: BLE001 - logged
+            await self._refuse(exchange, _told(exchange, bug), send)
         finally:
             watch.over()
             self.in_flight -= 1
-            await self._close(exchange)
+            await _close(exchange)
+
+    async def _read(self, scope: Scope, exchange: Exchange, receive: Receive) -> None:
+        method, path = scope["method"], exchange.path
+        self._admit(method, path)
+        exchange.body = await self._body(exchange.headers, receive)
+        if method == "POST":
+            exchange.peek = exchange.dialect.peek(exchange.body)
+        elif path.startswith(ONE_MODEL):
+            exchange.peek = Peek(model=path.removeprefix(ONE_MODEL))
 
     def _admit(self, method: str, path: str) -> None:
         if self.draining:
             raise ShuttingDown("Headgate is stopping; send the request again in a moment", retry_after=1.0)
-        if (method, path) in self._paths.known:
+        if self._paths.takes(method, path):
             return
-        if path in self._paths.paths:
+        if self._paths.serves(path):
             raise MethodNotAllowed(f"{path} does not take {method}")
-        raise UnknownPath(f"nothing is served at {path[:200]}; the paths are {', '.join(sorted(self._paths.paths))}")
+        raise UnknownPath(
+            f"nothing is served at {path[:200]}; the paths are {', '.join(sorted(self._paths.paths))}"
+        )
 
-    async def _body(self, headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
+    async def _body(self, headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes:
         limit = self.settings.max_body
         for name, value in headers:
             if name == b"content-length" and int(value) > limit:
-                raise BodyTooLarge(f"the body has {int(value):,} bytes; at most {limit:,} are taken (`server.max_body`)")
+                raise BodyTooLarge(
+                    f"the body has {int(value):,} bytes; at most {limit:,} are taken (`server.max_body`)"
+                )
             if name == b"content-encoding" and value != b"identity":
-                raise InvalidRequest("send the body without content-encoding: compressed requests are not taken")
+                raise InvalidRequest(
+                    "send the body without content-encoding: compressed requests are not taken"
+                )
         message = await receive()
         body: bytes = message.get("body", b"")
         if not message.get("more_body"):
@@ -136,44 +160,74 @@ class Gate:
         return b"".join(pieces)
 
     async def _write(self, exchange: Exchange, reply: Reply, send: Send) -> None:
-        if reply.frames is not None:
-            await self._stream(exchange, reply, send)
-            return
-        answer = reply.answer
-        body = reply.body if reply.body is not None and reply.wire == exchange.dialect.name else None
+        body = reply.body if reply.wire == exchange.dialect.name else None
         if body is None:
+            answer = reply.answer
             if answer is None:
                 raise RuntimeError("a reply has neither frames nor an answer")
             if isinstance(answer, EmbeddingsReply) and isinstance(exchange.request, EmbeddingsRequest):
                 # Another vendor's vectors come as numbers; the caller may have asked for base64.
                 answer.encoding = exchange.request.encoding
             body = exchange.dialect.whole(answer)
-        headers = reply_headers(exchange)
+        headers = self._reply_headers.of(exchange)
         headers.append(_JSON)
         headers.append((b"content-length", b"%d" % len(body)))
         exchange.bytes_out = len(body)
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _stream(self, exchange: Exchange, reply: Reply, send: Send) -> None:
+    async def _stream(self, exchange: Exchange, reply: Reply, send: Send, push: Push | None) -> None:
         frames = reply.frames
         assert frames is not None
-        await send({"type": "http.response.start", "status": reply.status, "headers": reply_headers(exchange) + _SSE})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": self._reply_headers.of(exchange) + _SSE,
+            }
+        )
         passes = reply.wire == exchange.dialect.name
         encoder = None if passes else exchange.dialect.encoder(exchange.peek)
         sent = 0
+        pumped = frames if isinstance(frames, Pumped) else None
+
+        def said(frame: Frame) -> bytes:
+            nonlocal encoder
+            data = frame.data if encoder is None else encoder.feed(frame.events)
+            if data is None:
+                # No bytes to pass: edited, or from a server that answers whole where a stream was asked for.
+                encoder = exchange.dialect.encoder(exchange.peek)
+                data = encoder.feed(frame.events)
+            return data
+
+        def deliver(frame: Frame) -> bool:
+            nonlocal sent
+            data = said(frame)
+            if not data or exchange.hung_up or push is None:
+                return True
+            sent += len(data)
+            return push(data)
+
         try:
             async for frame in frames:
-                data = frame.data if encoder is None else encoder.feed(frame.events)
+                data = said(frame)
                 if data and not exchange.hung_up:
                     sent += len(data)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
+                    if push is not None and pumped is not None:
+                        # The head is out: from here on bytes go from socket to socket without waking this task.
+                        while not await pumped.pump(deliver):
+                            await send({"type": "http.response.body", "body": b"", "more_body": True})
+                        break
             last = exchange.trailer() if exchange.trailer is not None else b""
         except GatewayError as error:
             # Status and content are out: the only honest end left is an explicit error event.
             exchange.error = exchange.error or error
             encoder = encoder or exchange.dialect.encoder(exchange.peek)
             last = encoder.fail(error, request_id_text(exchange.id))
+        except Exception as bug:  # noqa: BLE001 - logged
+            exchange.error = fault = _told(exchange, bug)
+            last = exchange.dialect.encoder(exchange.peek).fail(fault, request_id_text(exchange.id))
         finally:
             await frames.aclose()  # type: ignore[attr-defined]
         exchange.bytes_out = sent + len(last)
@@ -185,7 +239,11 @@ class Gate:
         if exchange.hung_up:
             return
         status, headers, body = exchange.dialect.problem(error, request_id_text(exchange.id))
-        headers = [*headers, *reply_headers(exchange, refused=True), (b"content-length", b"%d" % len(body))]
+        headers = [
+            *headers,
+            *self._reply_headers.of(exchange, refused=True),
+            (b"content-length", b"%d" % len(body)),
+        ]
         if isinstance(error, BodyTooLarge):
             # The rest of the body is not worth reading.
             headers.append((b"connection", b"close"))
@@ -194,10 +252,20 @@ class Gate:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _close(self, exchange: Exchange) -> None:
-        try:
+
+def _told(exchange: Exchange, bug: Exception) -> InternalFault:
+    """The log learns what broke, the caller only where to look."""
+    request_id = request_id_text(exchange.id)
+    log.error("request %s failed inside Headgate", request_id, exc_info=bug)
+    text = f"Headgate failed on this request; its log has the details under {request_id}"
+    return InternalFault(text, detail=repr(bug)[:500])
+
+
+async def _close(exchange: Exchange) -> None:
+    try:
+        pending = exchange.close()
+        if pending is not None:
             # The task may be cancelled already; what must be closed is closed all the same.
-            if exchange.closers:
-                await asyncio.shield(exchange.aclose())
-        except Exception:
-            log.exception("closing request %s", request_id_text(exchange.id))
+            await asyncio.shield(pending)
+    except Exception:
+        log.exception("closing request %s", request_id_text(exchange.id))

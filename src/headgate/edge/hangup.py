@@ -1,4 +1,5 @@
 """When the caller leaves in the middle: drain for usage within bounds, then cancel."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,5 @@
 """Which dialect speaks at which path."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,10 @@ from headgate.edge.dialects.openai_embeddings import OpenAIEmbeddings
 from headgate.edge.dialects.openai_responses import OpenAIResponses
 from headgate.exchange.dialect import Dialect
 
-__all__ = ["Paths"]
+__all__ = ["ONE_MODEL", "Paths"]
+
+ONE_MODEL = "/v1/models/"
+"""Followed by a model's name, slashes and all."""
 
 
 class Paths:
@@ -27,12 +31,27 @@ class Paths:
         }
         self.paths = frozenset(path for _, path in self.known)
         self._anthropic_models = AnthropicModels()
+        self._one_model = OpenAIModels(one=True)
+        self._anthropic_one_model = AnthropicModels(one=True)
+
+    def serves(self, path: str) -> bool:
+        """Is there something at `path`, for whatever method?"""
+        return path in self.paths or _names_a_model(path)
+
+    def takes(self, method: str, path: str) -> bool:
+        """May it be asked with `method`?"""
+        return (method, path) in self.known or (method == "GET" and _names_a_model(path))
 
     def dialect(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> Dialect:
         """The dialect of a request. For an unknown path, one that can at least say so."""
         found = self.known.get((method, path))
         if found is not None and found.operation != "models":
             return found
+        one = _names_a_model(path)
         if any(name == b"anthropic-version" for name, _ in headers):
-            return self._anthropic_models
-        return self.known["GET", "/v1/models"]
+            return self._anthropic_one_model if one else self._anthropic_models
+        return self._one_model if one else self.known["GET", "/v1/models"]
+
+
+def _names_a_model(path: str) -> bool:
+    return len(path) > len(ONE_MODEL) and path.startswith(ONE_MODEL)

@@ -1,35 +1,53 @@
 """The headers that tell a caller what Headgate did. Named in one place; documented in docs/reference/headers.md."""
+
 from __future__ import annotations
 
 from time import monotonic
 
 from headgate.core.ids import request_id_text
 from headgate.exchange.exchange import Exchange
+from headgate.providers.port import Endpoint
 
-__all__ = ["reply_headers"]
+__all__ = ["ReplyHeaders"]
+
+Headers = list[tuple[bytes, bytes]]
+_KEPT = 1000
 
 
-def reply_headers(exchange: Exchange, *, refused: bool = False) -> list[tuple[bytes, bytes]]:
-    """refused: the dialect's own problem headers, request id included, are already there."""
-    headers = list(exchange.reply_headers)
-    if not refused:
-        request_id = request_id_text(exchange.id).encode()
-        headers.append((b"x-request-id", request_id))
-        if exchange.dialect.name.startswith("anthropic."):
-            headers.append((b"request-id", request_id))
-    attempts = exchange.attempts
-    if attempts:
-        last = attempts[-1]
-        endpoint = last.endpoint
-        headers.append((b"x-headgate-model", endpoint.model.encode()))
-        headers.append((b"x-headgate-provider", endpoint.provider.encode()))
-        if endpoint.region:
-            headers.append((b"x-headgate-region", endpoint.region.encode()))
-        headers.append((b"x-headgate-attempts", b"%d" % len(attempts)))
-        if len(attempts) > 1:
-            headers.append((b"x-headgate-fallback", b"true"))
-        ms = 1000 * (monotonic() - exchange.received_at - exchange.waited_seconds())
-        headers.append((b"x-headgate-overhead-ms", b"%.2f" % max(ms, 0.0)))
-    if exchange.queued_seconds:
-        headers.append((b"x-headgate-queue-ms", b"%.2f" % (1000 * exchange.queued_seconds)))
-    return headers
+class ReplyHeaders:
+    """Writes them, and remembers those that say the same at every reply of an endpoint."""
+
+    def __init__(self) -> None:
+        self._of_endpoint: dict[tuple[str, str, str], Headers] = {}
+
+    def of(self, exchange: Exchange, *, refused: bool = False) -> Headers:
+        """refused: the dialect's own problem headers, request id included, are already there."""
+        headers = list(exchange.reply_headers)
+        if not refused:
+            request_id = request_id_text(exchange.id).encode()
+            headers.append((b"x-request-id", request_id))
+            if exchange.dialect.name.startswith("anthropic."):
+                headers.append((b"request-id", request_id))
+        attempts = exchange.attempts
+        if attempts:
+            headers += self._endpoint(attempts[-1].endpoint)
+            if len(attempts) == 1:
+                headers.append((b"x-headgate-attempts", b"1"))
+            else:
+                headers.append((b"x-headgate-attempts", b"%d" % len(attempts)))
+                headers.append((b"x-headgate-fallback", b"true"))
+            ms = 1000 * (monotonic() - exchange.received_at - exchange.waited_seconds())
+            headers.append((b"x-headgate-overhead-ms", b"%.2f" % max(ms, 0.0)))
+        if exchange.queued_seconds:
+            headers.append((b"x-headgate-queue-ms", b"%.2f" % (1000 * exchange.queued_seconds)))
+        return headers
+
+    def _endpoint(self, endpoint: Endpoint) -> Headers:
+        key = (endpoint.provider, endpoint.model, endpoint.region)
+        known = self._of_endpoint.get(key)
+        if known is None:
+            names = (b"x-headgate-provider", b"x-headgate-model", b"x-headgate-region")
+            known = [(name, text.encode()) for name, text in zip(names, key, strict=True) if text]
+            if len(self._of_endpoint) < _KEPT:
+                self._of_endpoint[key] = known
+        return known

@@ -1,4 +1,5 @@
 """How Headgate listens, and how much it takes from strangers."""
+
 from __future__ import annotations
 
 from typing import Literal

@@ -1,4 +1,5 @@
 """One request on a connection and the reply to it, as ASGI's `receive` and `send` over our own bytes."""
+
 from __future__ import annotations
 
 import asyncio
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["Turn"]
 
 _STATUS_LINES = {
-    status: b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode() if status in set(HTTPStatus) else b"")
+    status: b"HTTP/1.1 %d %s\r\n"
+    % (status, HTTPStatus(status).phrase.encode() if status in set(HTTPStatus) else b"")
     for status in range(100, 600)
 }
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -39,7 +41,12 @@ class Turn:
     )
 
     def __init__(
-        self, connection: Connection, scope: MutableMapping[str, Any], *, keep_alive: bool, expects_continue: bool
+        self,
+        connection: Connection,
+        scope: MutableMapping[str, Any],
+        *,
+        keep_alive: bool,
+        expects_continue: bool,
     ) -> None:
         self._connection = connection
         self.scope = scope
@@ -113,7 +120,7 @@ class Turn:
             self._head = self._render_head(message["status"], message.get("headers", ()))
             return
         head = self._head
-        if head is None and not self.started or self.done:
+        if (head is None and not self.started) or self.done:
             raise RuntimeError(f"`{message['type']}` out of order")
         body: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
@@ -138,6 +145,18 @@ class Turn:
             self.done = True
             connection.turn_over(self)
 
+    def push(self, body: bytes) -> bool:
+        """A piece of a reply without a length that `send` has begun, without waiting. False: the caller does not read fast
+        enough; go on with `send`, which waits."""
+        connection = self._connection
+        if self.disconnected:
+            return True
+        if self._head is not None or self.done or not (self._chunked or self._to_come is None):
+            raise RuntimeError("only a reply under way, of unknown length, can be pushed to")
+        if body:  # an empty chunk is the mark of the end
+            connection.write(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
+        return not connection.write_paused
+
     def _render_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
         lines = [_STATUS_LINES[status], *self._connection.standing_headers()]
         self._chunked = True
@@ -150,7 +169,7 @@ class Turn:
             elif name == b"connection" and value == b"close":
                 self.keep_alive = False
                 continue
-            lines.append(b"%b: %b\r\n" % (name, value))
+            lines.append(name + b": " + value + b"\r\n")
         old = self.scope["http_version"] != "1.1"
         if self._chunked:
             if old:

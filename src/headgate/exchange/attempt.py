@@ -1,4 +1,5 @@
 """One call to one endpoint, as it goes on."""
+
 from __future__ import annotations
 
 from headgate.core.errors import GatewayError

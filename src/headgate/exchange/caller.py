@@ -1,4 +1,5 @@
 """Who is asking."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

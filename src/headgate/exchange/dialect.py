@@ -1,4 +1,5 @@
 """What an exchange needs to know of the dialect its caller speaks. The dialects themselves live in `edge/dialects`."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +9,15 @@ import msgspec
 
 from headgate.core.errors import GatewayError
 from headgate.core.events import Event
-from headgate.core.messages import Answer, ChatRequest, EmbeddingsReply, EmbeddingsRequest, ModelList, Operation, TokenCount
+from headgate.core.messages import (
+    Answer,
+    ChatRequest,
+    EmbeddingsReply,
+    EmbeddingsRequest,
+    ModelList,
+    Operation,
+    TokenCount,
+)
 
 __all__ = ["Dialect", "LocalReply", "Peek", "ReplyEncoder"]
 

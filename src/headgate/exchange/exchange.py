@@ -1,4 +1,5 @@
 """All that is known of one request so far."""
+
 from __future__ import annotations
 
 import asyncio
@@ -42,6 +43,7 @@ class Exchange:
 
     __slots__ = (
         "_closers",
+        "_failures",
         "_request",
         "attempts",
         "body",
@@ -70,6 +72,7 @@ class Exchange:
         "tags",
         "trace_parent",
         "trailer",
+        "unreadable",
         "user",
     )
 
@@ -105,6 +108,8 @@ class Exchange:
         """Where the request may go, best first."""
         self.routed_model = ""
         """The model of our configuration that was chosen; the provider's name of it is on the attempt."""
+        self.unreadable: GatewayError | None = None
+        """Why the edge could not make sense of the request; stage Accept refuses it."""
         self.attempts: list[Attempt] = []
         self.observer: Observer | None = None
         self.queued_seconds = 0.0
@@ -127,6 +132,7 @@ class Exchange:
         """How it ended, if not well; set by whoever saw the end last (dispatch, edge)."""
         self._request: ChatRequest | EmbeddingsRequest | None = None
         self._closers: list[Callable[[], Awaitable[None] | None]] = []
+        self._failures: list[Exception] = []
 
     @property
     def request(self) -> ChatRequest | EmbeddingsRequest:
@@ -153,27 +159,38 @@ class Exchange:
         """Call `closer` when the exchange is over: after the last byte or the hang-up. Last registered runs first."""
         self._closers.append(closer)
 
-    @property
-    def closers(self) -> int:
-        """How many things wait to be closed."""
-        return len(self._closers)
-
     def waited_seconds(self) -> float:
         """Time spent waiting for providers so far, all attempts together: not our own doing."""
-        return sum((attempt.ended_at or attempt.first_content_at) - (attempt.sent_at or attempt.started_at) for attempt in self.attempts)
+        waited = 0.0
+        for attempt in self.attempts:
+            ended = attempt.ended_at or attempt.first_content_at
+            waited += ended - (attempt.sent_at or attempt.started_at)
+        return waited
 
-    async def aclose(self) -> None:
-        """Run what `on_close` collected, each once, each within bounds, also when one of them fails.
+    def close(self) -> Awaitable[None] | None:
+        """Run what `on_close` collected, each once, also when one of them fails.
 
-        Raises an ExceptionGroup afterwards if any did. Call it shielded from cancellation."""
-        failures: list[Exception] = []
-        while self._closers:
+        None: all is done. Otherwise something must be waited for: await the result, shielded from cancellation; each
+        wait is bounded. Raises, or the awaitable does, an ExceptionGroup of what failed, after the rest has run."""
+        closers, failures = self._closers, self._failures
+        while closers:
             try:
-                pending = self._closers.pop()()
-                if pending is not None:
-                    async with asyncio.timeout(CLOSE_SECONDS):
-                        await pending
+                pending = closers.pop()()
             except Exception as failure:  # noqa: BLE001 - collected, and raised together below
                 failures.append(failure)
+            else:
+                if pending is not None:
+                    return self._close_waiting(pending)
         if failures:
             raise ExceptionGroup("closing an exchange", failures)
+        return None
+
+    async def _close_waiting(self, pending: Awaitable[None]) -> None:
+        following: Awaitable[None] | None = pending
+        while following is not None:
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await following
+            except Exception as failure:  # noqa: BLE001 - as above
+                self._failures.append(failure)
+            following = self.close()

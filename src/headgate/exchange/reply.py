@@ -1,12 +1,33 @@
 """What comes back up the journey: a head and a stream of frames; a whole answer is one frame."""
+
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from headgate.core.frame import Frame
 from headgate.exchange.dialect import LocalReply
 
-__all__ = ["Frame", "Reply", "whole"]
+__all__ = ["Frame", "Pumped", "Reply", "pump_one", "whole"]
+
+
+@runtime_checkable
+class Pumped(Protocol):
+    """Frames that can also be delivered by calls, as they arrive, without waking a task for each: half the cost of a
+    streamed token. For readers that need no await between two frames."""
+
+    async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
+        """Call `deliver` with every frame to come. True: that was all. False: `deliver` returned False, the reader cannot
+        take more now; call again when it can. Raises as iterating does."""
+        ...
+
+
+async def pump_one(frames: AsyncIterator[Frame], deliver: Callable[[Frame], bool]) -> bool:
+    """`pump` for frames that can only be asked for: delivers the next ones until `deliver` says stop."""
+    async for frame in frames:
+        if not deliver(frame):
+            return False
+    return True
 
 
 class Reply:
@@ -14,12 +35,12 @@ class Reply:
 
     wire:   the wire `frames`' data is in; "" once somebody edited, so that everything is encoded afresh. Raw and
             encoded events never mix within one reply: block numbers and ids would not fit.
-    answer: a whole answer in canonical form; None for a stream.
+    answer: a whole answer in canonical form, decoded when first asked for; None for a stream.
     body:   the provider's bytes of that whole answer, if it came from one.
     frames: the stream; None for a whole answer. Whoever iterates it closes it (`aclose`) when leaving early.
     """
 
-    __slots__ = ("answer", "body", "frames", "headers", "status", "wire")
+    __slots__ = ("_answer", "_decode", "body", "frames", "headers", "status", "wire")
 
     def __init__(
         self,
@@ -27,16 +48,25 @@ class Reply:
         wire: str = "",
         answer: LocalReply | None = None,
         body: bytes | None = None,
+        decode: Callable[[bytes], LocalReply] | None = None,
         frames: AsyncIterator[Frame] | None = None,
         status: int = 200,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         self.wire = wire
-        self.answer = answer
+        self._answer = answer
+        self._decode = decode
         self.body = body
         self.frames = frames
         self.status = status
         self.headers = headers
+
+    @property
+    def answer(self) -> LocalReply | None:
+        """The whole answer; None for a stream. Raises UpstreamMalformed if the provider's bytes are none."""
+        if self._answer is None and self._decode is not None and self.body is not None:
+            self._answer = self._decode(self.body)
+        return self._answer
 
     @property
     def streaming(self) -> bool:

@@ -1,4 +1,5 @@
 """A step of the journey."""
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable

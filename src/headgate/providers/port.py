@@ -3,11 +3,12 @@
 A wire is pure (bytes in, canonical out, and back). An adapter knows one vendor: paths, credentials, which wires.
 An upstream moves bytes and knows neither. `Endpoint` ties them to one model in one region.
 """
+
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from headgate.core.errors import GatewayError
@@ -26,6 +27,7 @@ __all__ = [
     "Call",
     "Endpoint",
     "Headers",
+    "Relaying",
     "Reply",
     "StreamDecoder",
     "Timeouts",
@@ -67,7 +69,12 @@ class Url:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"`{text}` is not an absolute http:// or https:// URL")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return cls(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), target.encode())
+        return cls(
+            parts.scheme,
+            parts.hostname,
+            parts.port or (443 if parts.scheme == "https" else 80),
+            target.encode(),
+        )
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -113,7 +120,9 @@ class UpstreamReply(Protocol):
     between: float
     """Seconds of silence allowed before the next piece; starts as `Timeouts.between`, may be set before each `chunk`."""
     whole: bytes | None
-    """The entire decoded body, if it came together with the head; nothing is left to read then."""
+    """The entire decoded body, if it came together with the head: looking here saves a wait. None: read it.
+
+    Looking takes nothing: `chunk` and `read` still hand the same bytes out, once, to a reader who does not look."""
 
     async def chunk(self) -> bytes:
         """All decoded bytes that came since the last call, waiting for some; b"" at the end. Raises TransportFault."""
@@ -125,6 +134,21 @@ class UpstreamReply(Protocol):
 
     def close(self) -> None:
         """Let go. An unfinished reply costs its connection; a finished one has returned it already. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Relaying(Protocol):
+    """A reply that can call when bytes have come, instead of waking whoever waits in `chunk`."""
+
+    def relay(self, sink: Callable[[], None] | None) -> bool:
+        """From now on call `sink`, from the event loop, whenever there may be something to `take`; None: no longer.
+
+        False, and no call will come: this reply cannot (it has to be decoded first). `between` counts as in `chunk`."""
+        ...
+
+    def take(self) -> bytes | None:
+        """What has come: b"" at the end of the body, None if there is nothing yet. Raises TransportFault."""
         ...
 
 
@@ -180,6 +204,11 @@ class Wire(Protocol):
         """A whole answer. Raises UpstreamMalformed."""
         ...
 
+    def glance(self, body: bytes) -> Reply:
+        """As `decode`, for a body that will pass untouched: only the model, the usage and why each choice stopped need be
+        filled in. Raises as `decode` does."""
+        ...
+
     def decoder(self, *, hide_usage: bool = False) -> StreamDecoder:
         """A decoder for one stream. hide_usage: drop the event that carries usage from the passed bytes, because
         `splice` asked for it and the caller did not."""
@@ -202,7 +231,7 @@ class Call:
     body: bytes
     stream: bool
     headers: Sequence[tuple[bytes, bytes]] = ()
-    """The caller's headers; an adapter passes on those it has on its list and no others."""
+    """The caller's headers, names in lower case; an adapter passes on those it has on its list and no others."""
 
 
 class Adapter(Protocol):

@@ -1,4 +1,5 @@
 """What every kind of provider can be told."""
+
 from __future__ import annotations
 
 from headgate.core.section import Section

@@ -10,7 +10,7 @@ import msgspec
 from headgate.providers.catalog.rates import Rates
 from headgate.stores.spans import AttemptRow, RequestRow
 
-__all__ = ["Bill", "Body", "Closed", "Entry", "Opened"]
+__all__ = ["Bill", "Body", "Closed", "Entry", "Opened", "OpenedMark", "PassingEntry"]
 
 
 class Body(msgspec.Struct, array_like=True, frozen=True):
@@ -45,6 +45,22 @@ class Opened(msgspec.Struct, array_like=True, tag=1, frozen=True):
     earlier_bills: tuple[Bill, ...] = ()
 
 
+class _OnlyId(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A row of which only the key is read."""
+
+    id: int
+
+
+class OpenedMark(msgspec.Struct, array_like=True, tag=1, frozen=True):
+    """An `Opened` as it is read in passing: nearly always its `Closed` follows and the rest is of no use."""
+
+    request: _OnlyId
+    attempt: msgspec.Raw
+    bill: msgspec.Raw
+    body_size: int = 0
+    body: Body | None = None
+
+
 class Closed(msgspec.Struct, array_like=True, tag=2, frozen=True):
     """A request is over. Costs are still missing: `cost_label` says how the tokens were got, the writer prices them."""
 
@@ -58,3 +74,4 @@ class Closed(msgspec.Struct, array_like=True, tag=2, frozen=True):
 
 
 Entry = Opened | Closed
+PassingEntry = OpenedMark | Closed

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 
-from headgate.records.entries import Entry
+from headgate.records.entries import Entry, PassingEntry
 from headgate.records.journal import HEADER, segment_path
 from headgate.stores.sink import Position
 
@@ -20,7 +20,7 @@ _CHUNK = 262_144
 _LARGEST_ENTRY = 1 << 30
 
 
-Read = tuple[int, int, Entry]
+Read = tuple[int, int, PassingEntry]
 """Segment, offset, and the entry that stands there."""
 
 
@@ -34,7 +34,8 @@ class JournalReader:
         """Bytes that were no entries and were passed over."""
         self._directory = directory
         self._name = name
-        self._decode = msgspec.msgpack.Decoder(Entry).decode
+        self._decode = msgspec.msgpack.Decoder(PassingEntry).decode
+        self._decode_whole = msgspec.msgpack.Decoder(Entry).decode
         self._fd = -1
         self._fd_segment = 0
 
@@ -83,9 +84,9 @@ class JournalReader:
         else:
             self._give_up(segment, offset, last)
 
-    def _entry(self, payload: bytes) -> Entry | None:
+    def _entry(self, payload: bytes) -> PassingEntry | None:
         try:
-            entry: Entry = self._decode(payload)
+            entry: PassingEntry = self._decode(payload)
         except (msgspec.ValidationError, msgspec.DecodeError):
             # Whole, but not an entry as we know them: written by a Headgate much older or newer.
             self.damaged_bytes += len(payload)
@@ -104,7 +105,13 @@ class JournalReader:
             return None
         length, checksum = HEADER.unpack(head)
         payload = self._pread(at.segment, at.offset + HEADER.size, length)
-        return self._entry(payload) if crc32(payload) == checksum else None
+        if crc32(payload) != checksum:
+            return None
+        try:
+            entry: Entry = self._decode_whole(payload)
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            return None
+        return entry
 
     def _pread(self, segment: int, offset: int, want: int) -> bytes:
         if self._fd_segment != segment:

@@ -16,6 +16,9 @@ class RecordSettings(Section, frozen=True):
     """Keep prompts and answers. Off: they are written nowhere, not into the journal either."""
     content_limit: Size = Size(1_000_000)
     """Bytes kept of one prompt or answer; what is over is cut off and marked."""
+    vectors: bool = False
+    """Keep the vectors of embeddings, too: some 20 kB each, which nobody reads and the same text gives again. The texts
+    are kept as `content` says."""
     fsync: bool = False
     """Wait for the disk at every write to the journal. Off, a killed process loses nothing; a power cut may lose the
     last second. On, each turn of the event loop waits for the disk."""

@@ -9,7 +9,7 @@ from hashlib import blake2b
 import msgspec
 
 from headgate.core.ids import request_id_text, trace_id
-from headgate.records.entries import Bill, Body, Closed, Opened
+from headgate.records.entries import Bill, Body, Closed, Opened, OpenedMark
 from headgate.records.estimate import TOKENS_PER_BYTE, tokens_of_body
 from headgate.records.pricing import Pricer
 from headgate.records.reading import JournalReader, Read
@@ -63,7 +63,7 @@ class Settling:
                     "request %s cannot be settled; its record is lost", request_id_text(entry.request.id)
                 )
 
-    def _take_opened(self, at: Position, entry: Opened) -> None:
+    def _take_opened(self, at: Position, entry: OpenedMark) -> None:
         known = self._open.get(entry.request.id)
         if known is None:
             self._open[entry.request.id] = _Open(at, at, self._keep(entry.body))

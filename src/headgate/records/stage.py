@@ -14,14 +14,15 @@ from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, InternalFault
 from headgate.core.events import AnswerBuilder
 from headgate.core.frame import Frame
+from headgate.core.money import NANOS_PER_USD
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.reply import Reply
+from headgate.exchange.reply import Pumped, Reply, pump_one
 from headgate.exchange.stage import Proceed
 from headgate.records.entries import Bill, Body, Closed, Opened
 from headgate.records.estimate import tokens_of_answer
 from headgate.records.journal import Journal
-from headgate.records.pricing import bill_of
+from headgate.records.pricing import Pricer, bill_of
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
 from headgate.records.settings import RecordSettings
 from headgate.stores.spans import AttemptRow
@@ -39,10 +40,16 @@ class Record:
     """See `Stage` and `Observer`."""
 
     def __init__(
-        self, journal: Journal, settings: RecordSettings, config_hash: Callable[[], str], clock: Clock
+        self,
+        journal: Journal,
+        pricer: Pricer,
+        settings: RecordSettings,
+        config_hash: Callable[[], str],
+        clock: Clock,
     ) -> None:
         """config_hash: names the configuration that serves now. clock: the one the exchange's times are from."""
         self.journal = journal
+        self.pricer = pricer
         self.settings = settings
         self.config_hash = config_hash
         self.now = clock.monotonic
@@ -118,9 +125,33 @@ class _Span:
             self.finished = False
             # Not `with_frames`: nothing is edited, so bytes may go on passing untouched.
             reply.frames = _Listening(self, reply.frames, self._answer)
-        elif reply.body is not None:
-            self.bytes_out = len(reply.body)
+            self._exchange.trailer = self._trailer
+        else:
+            if reply.body is not None:
+                self.bytes_out = len(reply.body)
+            cost = self._cost()
+            if cost is not None:
+                self._exchange.reply_headers.append((b"x-headgate-cost-usd", cost.encode()))
         return reply
+
+    def _cost(self) -> str | None:
+        """USD of the attempt that answered, as far as it is known now; what the record says later is final."""
+        attempts = self._exchange.attempts
+        if not attempts or attempts[-1].usage is None:
+            return None
+        last = attempts[-1]
+        nanos = self._record.pricer.cost(
+            last.endpoint, last.usage, when_ns=self._exchange.started_ns, reported_model=last.reported_model
+        )
+        return None if nanos is None else f"{nanos // NANOS_PER_USD}.{nanos % NANOS_PER_USD:09d}"
+
+    def _trailer(self) -> bytes:
+        """Headers are gone when a stream knows its cost: an SSE comment says it, which every client passes over."""
+        attempts = self._exchange.attempts
+        usage = attempts[-1].usage if attempts else None
+        if usage is None:
+            return b""
+        return b": headgate %b\n\n" % _json({"cost_usd": self._cost(), "usage": usage})
 
     def close(self) -> None:
         """The request is over."""
@@ -183,7 +214,10 @@ class _Span:
 
     def _content(self) -> Body | None:
         reply = self._reply
-        if reply is None or not self._record.settings.content:
+        settings = self._record.settings
+        if reply is None or not settings.content:
+            return None
+        if self._exchange.dialect.operation == "embeddings" and not settings.vectors:
             return None
         if self._answer is not None:
             return self._record.body(_CANONICAL, _json(self._answer.answer()))
@@ -217,11 +251,31 @@ class _Listening:
         except GatewayError as error:
             self._span.refused = error
             raise
+        self._take(frame)
+        return frame
+
+    def _take(self, frame: Frame) -> None:
         for event in frame.events:
             self._add(event)
         if frame.data is not None:
             self._span.bytes_out += len(frame.data)
-        return frame
+
+    async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
+        """See `Pumped`."""
+        frames = self._frames
+        if not isinstance(frames, Pumped):
+            return await pump_one(self, deliver)
+
+        def listen(frame: Frame) -> bool:
+            self._take(frame)
+            return deliver(frame)
+
+        try:
+            self._span.finished = await frames.pump(listen)
+        except GatewayError as error:
+            self._span.refused = error
+            raise
+        return self._span.finished
 
     async def aclose(self) -> None:
         """Hang up on the provider, if there is more to come."""

@@ -1,4 +1,5 @@
 """Every name a caller may ask for, and what it stands for."""
+
 from __future__ import annotations
 
 import difflib
@@ -19,6 +20,15 @@ _VENDOR_PREFIXES = {
     "anthropic": ("claude-",),
     "gemini": ("gemini-",),
 }
+_MODEL_PREFIXES = (
+    *(prefix for prefixes in _VENDOR_PREFIXES.values() for prefix in prefixes),
+    "sim-",
+    "llama",
+    "mistral",
+    "qwen",
+    "deepseek",
+)
+"""How names of models begin. Any other name was meant for a feature, so a mistyped one is told and not answered."""
 _REMEMBERED = 1000
 
 
@@ -47,12 +57,14 @@ class Directory:
         catch_all: str = "",
     ) -> None:
         """features: name -> models in order of preference. providers: name -> kind.
-        catch_all: a provider that takes every name nobody else knows (the simulated one, when nothing is configured)."""
+        catch_all: a provider that takes every vendor's models (the simulated one, when there is no other)."""
         self._routes: dict[str, Route] = {}
         for name, endpoints in models.items():
             self._routes[name] = Route("", name, tuple(endpoints))
         for name, chosen in features.items():
-            candidates = tuple(endpoint for model in chosen for endpoint in self._model(model, models, providers, make))
+            candidates = tuple(
+                endpoint for model in chosen for endpoint in self._model(model, models, providers, make)
+            )
             self._routes[name] = Route(name, chosen[0], candidates)
         self._configured = tuple(self._routes)
         self._features = frozenset(features)
@@ -73,13 +85,25 @@ class Directory:
     def cards(self) -> list[ModelCard]:
         """What can be asked for by a name of our configuration."""
         return [
-            ModelCard(id=name, owned_by="headgate", display_name=f"{name} (feature)" if name in self._features else name)
+            ModelCard(
+                id=name,
+                owned_by="headgate",
+                display_name=f"{name} (feature)" if name in self._features else name,
+            )
             for name in self._configured
         ]
 
+    def card(self, name: str) -> ModelCard:
+        """One of them, or a provider's own model by its full name. Raises UnknownModel."""
+        route = self.resolve(name)
+        found = next((card for card in self.cards() if card.id == name), None)
+        return found or ModelCard(id=name, owned_by=route.candidates[0].provider)
+
     def endpoints(self) -> list[Endpoint]:
         """Every endpoint of the configuration, each once, in order."""
-        return list(dict.fromkeys(endpoint for name in self._configured for endpoint in self._routes[name].candidates))
+        return list(
+            dict.fromkeys(endpoint for name in self._configured for endpoint in self._routes[name].candidates)
+        )
 
     @staticmethod
     def _model(
@@ -93,7 +117,7 @@ class Directory:
         raise UnknownModel(f"no model `{name}`{_near(name, [*models, *providers])}")
 
     def _resolve_direct(self, name: str) -> Route:
-        printable = name.isprintable() and len(name) <= 200  # noqa: PLR2004 - no vendor's name is near that long
+        printable = name.isprintable() and len(name) <= 200  # no vendor's name is near that long
         if printable:
             provider, _, model = name.partition("/")
             if model and provider in self._providers:
@@ -103,14 +127,15 @@ class Directory:
                 return Route("", f"{vendor}/{name}", (self._make(vendor, name),))
         known = [*self._configured, *(f"{provider}/…" for provider in self._providers)]
         raise UnknownModel(
-            f"no feature or model `{name[:200]}`{_near(name[:200], known)}; GET /v1/models lists what there is", param="model"
+            f"no feature or model `{name[:200]}`{_near(name[:200], known)}; GET /v1/models lists what there is",
+            param="model",
         )
 
     def _vendor(self, name: str) -> str:
         for provider, kind in self._providers.items():
             if name.startswith(_VENDOR_PREFIXES.get(kind, ("\0",))):
                 return provider
-        return self._catch_all if name else ""
+        return self._catch_all if name.lower().startswith(_MODEL_PREFIXES) else ""
 
 
 def _near(name: str, known: Sequence[str]) -> str:

@@ -1,4 +1,5 @@
 """Models and where they are reached."""
+
 from __future__ import annotations
 
 from headgate.core.section import Section

@@ -1,4 +1,5 @@
 """An ASGI client in the same process: requests go straight into the app, hang-ups included."""
+
 from __future__ import annotations
 
 import asyncio

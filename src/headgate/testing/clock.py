@@ -1,4 +1,5 @@
 """A clock that stands still until it is moved."""
+
 from __future__ import annotations
 
 __all__ = ["FakeClock"]

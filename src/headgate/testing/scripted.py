@@ -1,4 +1,5 @@
 """An upstream that answers as it was told to, and keeps what it was asked."""
+
 from __future__ import annotations
 
 import asyncio

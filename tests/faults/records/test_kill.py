@@ -48,7 +48,7 @@ database = Database(directory / "headgate.db")
 writer = Writer(journal, SqliteSink(database), Pricer(PriceBook()), clock)
 if with_writer:
     writer.start()
-record = Record(journal, RecordSettings(), lambda: "hash", clock)
+record = Record(journal, Pricer(PriceBook()), RecordSettings(), lambda: "hash", clock)
 endpoint = desk.endpoint(own_price=own_rates(PriceSettings(input=Decimal(1), output=Decimal(1))))
 
 def tell(word, exchange):
@@ -69,7 +69,8 @@ async def serve(number):
         return Reply(wire="openai.chat", body=b'{"answer":"%d"}' % number)
 
     await record(exchange, proceed)
-    await exchange.aclose()
+    if (pending := exchange.close()) is not None:
+        await pending
     asyncio.get_running_loop().call_soon(tell, "done", exchange)
 
 async def main():

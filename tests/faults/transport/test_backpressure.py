@@ -40,7 +40,7 @@ async def test_a_slow_reader_stops_the_provider() -> None:
     async with fault_server(script) as server, transport() as http:
         reply = await http.send(post(server.url()), PATIENT)
         connection = busy_connection(http)
-        while not connection._reading_paused:  # noqa: ASYNC110 - nothing is told when it happens
+        while not connection._reading_paused:
             await asyncio.sleep(0)
         before = -1
         while before != sent:  # the kernel's own buffers fill up too

@@ -141,7 +141,7 @@ async def test_a_slow_reader_is_no_silent_provider() -> None:
         assert await reply.chunk() == b"hello"
         await asyncio.sleep(SOON * 3)
         go_on.set()
-        while not http.counts()[server.url().origin].idle:  # noqa: ASYNC110 - nothing is told when it is complete
+        while not http.counts()[server.url().origin].idle:
             await asyncio.sleep(0)
         assert await reply.chunk() == b"world"
 

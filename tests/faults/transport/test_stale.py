@@ -20,7 +20,7 @@ POISON = ok(b"somebody else's answer")
 
 async def left(http: Transport) -> None:
     """Until the pool is empty."""
-    while any(counts.open for counts in http.counts().values()):  # noqa: ASYNC110 - the pool tells nobody
+    while any(counts.open for counts in http.counts().values()):
         await asyncio.sleep(0)
 
 

@@ -104,7 +104,7 @@ async def test_a_file_that_is_gone_changes_nothing(path, caplog):
     path.unlink()
     looking.ask()
     task = asyncio.create_task(looking.run())
-    while "cannot be read" not in caplog.text:  # noqa: ASYNC110 - the log is what is promised
+    while "cannot be read" not in caplog.text:
         await asyncio.sleep(0.005)
     replace(path, SECOND)
     assert "chat" in (await gateway.taken.get()).settings.features

@@ -186,7 +186,7 @@ async def test_the_overview_shows_the_newest_request_first():
     rows = [RequestRow(id=n, started_ns=n, trace_id="") for n in range(60)]
     seen = await Overviews(Running(rows)).now()
     assert [row.id for row in seen.requests][:2] == [59, 58] and len(seen.requests) == 50
-    assert seen.features[0] == ("support-chat", "small, then large")
+    assert seen.features[0] == ("support-chat", "large, then small")
     assert (seen.drops, seen.in_flight, seen.config_source) == (1, 2, "environment")
 
 

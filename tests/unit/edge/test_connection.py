@@ -233,7 +233,9 @@ async def test_a_head_over_the_bound_is_refused_however_it_comes(kind: str, by: 
     """Also one that is complete in the very packet in which it becomes too long."""
     raw = RawConnection()
     if kind == "many":
-        head = b"GET / HTTP/1.1\r\n" + b"".join(b"x-%d: %b\r\n" % (n, b"v" * 600) for n in range(150)) + b"\r\n"
+        head = (
+            b"GET / HTTP/1.1\r\n" + b"".join(b"x-%d: %b\r\n" % (n, b"v" * 600) for n in range(150)) + b"\r\n"
+        )
     elif kind == "one line":
         head = b"GET / HTTP/1.1\r\nx: " + b"v" * 90_000 + b"\r\n\r\n"
     else:
@@ -462,7 +464,9 @@ async def test_a_wish_for_another_protocol_is_not_granted_and_does_no_harm(by: i
     assert bodies(written) == [b"POST /b hello"]
     assert len(raw.scopes) == 1 and raw.transport.closed
     raw = RawConnection()
-    websocket = b"GET /a HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n"
+    websocket = (
+        b"GET /a HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n"
+    )
     assert bodies(await raw.say(websocket + b"\x81\x05hello")) == [b"GET /a "]
 
 

@@ -27,7 +27,9 @@ def app(headers: Headers, *pieces: bytes, last: bytes = b"") -> Any:
     return answer
 
 
-async def written(answer: Any, *, method: bytes = b"GET", version: bytes = b"1.1", line: bytes = b"") -> RawConnection:
+async def written(
+    answer: Any, *, method: bytes = b"GET", version: bytes = b"1.1", line: bytes = b""
+) -> RawConnection:
     raw = RawConnection(answer)
     await raw.say(b"%b / HTTP/%b\r\n%b\r\n" % (method, version, line))
     return raw
@@ -135,3 +137,83 @@ async def test_after_the_answer_the_app_hears_that_it_is_over() -> None:
 
     await written(asking)
     assert heard == ["http.disconnect"]
+
+
+def pushing(*pieces: bytes, headers: Headers = ()) -> Any:
+    """An app that sends a first piece and pushes the rest."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        for piece in pieces:
+            scope["said"] = scope["headgate.push"](piece)
+        await send({"type": "http.response.body", "body": b"end"})
+
+    return answer
+
+
+@aio
+async def test_pushed_pieces_are_chunks_like_all_others() -> None:
+    """An empty one is none: it would be the mark of the end."""
+    raw = await written(pushing(b"two", b"", b"three"))
+    body = raw.transport.written.partition(b"\r\n\r\n")[2]
+    assert body == b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n3\r\nend\r\n0\r\n\r\n"
+    assert raw.scopes[0]["said"] is True
+    raw = await written(pushing(b"two", b"", b"three"), version=b"1.0")
+    assert raw.transport.written.endswith(b"\r\n\r\nonetwothreeend") and raw.transport.closed
+
+
+@aio
+async def test_pushing_says_when_the_caller_does_not_read() -> None:
+    """What was pushed is not lost; whoever pushed goes on by waiting."""
+    told: list[bool] = []
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        scope["headgate.connection"].pause_writing()
+        told.append(scope["headgate.push"](b"two"))
+        scope["headgate.connection"].resume_writing()
+        told.append(scope["headgate.push"](b"three"))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    raw = await written(answer)
+    assert told == [False, True]
+    assert raw.transport.written.endswith(b"3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n")
+
+
+@aio
+async def test_nothing_is_pushed_out_of_order(caplog: pytest.LogCaptureFixture) -> None:
+    """Before the head is out, after the end, or into a body whose length was promised."""
+
+    async def early(scope: Any, receive: Any, send: Any) -> None:
+        scope["headgate.push"](b"x")
+
+    async def unsent(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        scope["headgate.push"](b"x")
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await pushing()(scope, receive, send)
+        scope["headgate.push"](b"x")
+
+    for answer in (early, unsent, late, pushing(b"x", headers=[(b"content-length", b"7")])):
+        caplog.clear()
+        raw = await written(answer)
+        assert not raw.transport.written.endswith(b"x")
+        assert "RuntimeError" in caplog.text
+
+
+@aio
+async def test_pushing_to_a_caller_who_has_left_goes_nowhere() -> None:
+    """And does not hold up whoever drains the provider."""
+    told: list[bool] = []
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        scope["headgate.connection"].connection_lost(None)
+        told.append(scope["headgate.push"](b"two"))
+
+    raw = await written(answer)
+    assert told == [True] and not raw.transport.written.endswith(b"two\r\n")

@@ -28,7 +28,7 @@ from headgate.records.reading import JournalReader
 from headgate.records.settings import RecordSettings
 from headgate.stores.sink import Position
 from tests.support.aio import aio
-from tests.support.exchanges import BODY
+from tests.support.exchanges import BODY, closed
 from tests.support.recording import Recording
 
 __all__: list[str] = []
@@ -163,7 +163,7 @@ async def test_overhead_is_what_neither_the_provider_nor_the_queue_took(tmp_path
     await recording.serve(exchange, answering(recording))
     row, _ = await recording.stored(exchange)
     assert 3_990 <= row.overhead_us <= 4_010
-    assert len(row.trace_id) == 32 and row.trace_id.endswith(f"{exchange.id:016x}")
+    assert len(row.trace_id) == 32 and row.trace_id.startswith(f"{exchange.id:016x}")
     recording.close()
 
 
@@ -175,9 +175,10 @@ async def test_an_attempt_is_in_the_file_before_the_transport_can_write(tmp_path
 
     def transport_writes() -> None:
         reader = JournalReader(recording.journal.directory, recording.journal.name, Position(1, 0))
-        seen.extend(
-            entry for _, _, entry in reader.read(recording.journal.end, 1 << 20) if isinstance(entry, Opened)
-        )
+        for segment, offset, _ in reader.read(recording.journal.end, 1 << 20):
+            entry = reader.entry_at(Position(segment, offset))
+            assert isinstance(entry, Opened)
+            seen.append(entry)
         reader.close()
 
     async def proceed(exchange: Exchange) -> Reply:
@@ -222,7 +223,7 @@ async def test_a_stream_is_folded_and_its_frames_pass_untouched(tmp_path_factory
     reply = await recording.stage(exchange, proceed)
     assert reply.wire == "openai.chat" and reply.frames is not None
     assert [frame async for frame in reply.frames] == passed
-    await exchange.aclose()
+    await closed(exchange)
     row, _ = await recording.stored(exchange)
     content = await recording.store.content(row.reply_content)
     assert content is not None and content.kind == "canonical"
@@ -236,14 +237,14 @@ async def test_a_stream_is_folded_and_its_frames_pass_untouched(tmp_path_factory
 async def test_a_caller_who_leaves_a_stream_is_recorded_as_hung_up(tmp_path_factory) -> None:
     """What came until then is kept, its tokens are estimated, and the provider's stream is closed."""
     recording = Recording(tmp_path_factory.mktemp("j"))
-    closed = []
+    let_go = []
 
     async def frames():
         try:
             while True:
                 yield Frame(b"data: x\n\n", [TextDelta(text="water ")])
         finally:
-            closed.append(True)
+            let_go.append(True)
 
     async def proceed(exchange: Exchange) -> Reply:
         recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN)).status = 200
@@ -255,9 +256,9 @@ async def test_a_caller_who_leaves_a_stream_is_recorded_as_hung_up(tmp_path_fact
     for _ in range(3):
         await anext(aiter(reply.frames))
     await reply.frames.aclose()  # type: ignore[attr-defined]
-    assert closed == [True]
+    assert let_go == [True]
     exchange.error = CallerHungUp("gone")
-    await exchange.aclose()
+    await closed(exchange)
     row, (attempt,) = await recording.stored(exchange)
     assert (row.outcome, row.status, row.error_class) == ("hung_up", 499, "caller_hung_up")
     assert (attempt.outcome, row.cost_label) == ("hung_up", "estimated")
@@ -276,7 +277,7 @@ async def test_a_stream_that_nobody_finished_is_never_recorded_as_ok(tmp_path_fa
     assert reply.frames is not None
     await anext(aiter(reply.frames))
     await reply.frames.aclose()  # type: ignore[attr-defined]
-    await exchange.aclose()
+    await closed(exchange)
     row, _ = await recording.stored(exchange)
     assert row.outcome == "hung_up"
     recording.close()
@@ -410,6 +411,19 @@ async def test_content_off_leaves_no_trace_of_it_anywhere(tmp_path_factory) -> N
     recording.close()
 
 
+@pytest.mark.parametrize("kept", [False, True])
+@aio
+async def test_vectors_are_kept_only_if_asked_for(tmp_path_factory, kept) -> None:
+    """An embedding is 20 kB that nobody reads; the text it was made of is kept as any prompt."""
+    recording = Recording(tmp_path_factory.mktemp("j"), settings=RecordSettings(vectors=kept))
+    exchange = recording.desk.exchange(operation="embeddings")
+    await recording.serve(exchange, answering(recording))
+    row, _ = await recording.stored(exchange)
+    assert row.request_content and bool(row.reply_content) is kept
+    assert row.input_tokens == 100
+    recording.close()
+
+
 @aio
 async def test_a_content_over_the_limit_is_cut_and_marked(tmp_path_factory) -> None:
     """The first bytes are kept, the true size is told."""
@@ -504,7 +518,7 @@ async def test_a_stream_that_was_never_begun_is_closed_all_the_same(tmp_path_fac
     reply = await recording.stage(exchange, proceed)
     await reply.frames.aclose()  # type: ignore[union-attr]
     assert frames.closed
-    await exchange.aclose()
+    await closed(exchange)
     row, _ = await recording.stored(exchange)
     assert row.outcome == "hung_up"
     recording.close()

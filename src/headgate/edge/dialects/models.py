@@ -1,4 +1,4 @@
-"""The models a caller may ask for (`GET /v1/models`), in the shape of either family."""
+"""The models a caller may ask for (`GET /v1/models`, `GET /v1/models/NAME`), in the shape of either family."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ def _cards(reply: LocalReply) -> list[ModelCard]:
 
 
 class _Listing:
-    """What both shapes share: a request without a body."""
+    """What both shapes share: a request without a body. one: a single model was asked for, not the list."""
 
     operation: Operation = "models"
+
+    def __init__(self, *, one: bool = False) -> None:
+        self._one = one
 
     def peek(self, body: bytes) -> Peek:  # noqa: ARG002 - a GET has none
         """Nothing is asked."""
@@ -44,12 +47,12 @@ class OpenAIModels(_Listing):
     name = "openai.models"
 
     def whole(self, reply: LocalReply) -> bytes:
-        """All models, in one page."""
-        data = [
+        """The one model, or all models in one page."""
+        data: list[dict[str, object]] = [
             {"id": card.id, "object": "model", "created": card.created, "owned_by": card.owned_by}
             for card in _cards(reply)
         ]
-        return json_bytes({"object": "list", "data": data})
+        return json_bytes(data[0] if self._one else {"object": "list", "data": data})
 
     def problem(self, error: GatewayError, request_id: str) -> Problem:
         """A refusal, as OpenAI writes it."""
@@ -62,8 +65,8 @@ class AnthropicModels(_Listing):
     name = "anthropic.models"
 
     def whole(self, reply: LocalReply) -> bytes:
-        """All models, in one page."""
-        data = [
+        """The one model, or all models in one page."""
+        data: list[dict[str, object]] = [
             {
                 "type": "model",
                 "id": card.id,
@@ -74,6 +77,8 @@ class AnthropicModels(_Listing):
             }
             for card in _cards(reply)
         ]
+        if self._one:
+            return json_bytes(data[0])
         first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
         return json_bytes({"data": data, "has_more": False, "first_id": first, "last_id": last})
 

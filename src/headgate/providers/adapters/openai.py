@@ -101,8 +101,8 @@ class OpenAIAdapter:
             raise UnsupportedRequest(f"An `openai` provider does not speak `{call.wire}`")
         headers = self._authorized()
         for name, value in call.headers:
-            if name.lower() in _PASSED_ON:
-                headers.append((name.lower(), value))
+            if name in _PASSED_ON:
+                headers.append((name, value))
         return UpstreamRequest("POST", url, headers, call.body)
 
     def probe(self) -> UpstreamRequest:

@@ -55,7 +55,7 @@ _SMALL = Profile(
     price=_price("0.15", "0.60"),
     error_rate=0.02,
     faults=_faults("rate_limit:1", "error_500", "overloaded_503", "reset"),
-    quality=0.85,
+    quality=0.97,
     context_window=16_384,
 )
 _LARGE = replace(

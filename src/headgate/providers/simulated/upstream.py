@@ -108,6 +108,7 @@ class SimulatedReply:
         "_over",
         "_pauses",
         "_script",
+        "_unread",
         "connected_at",
         "first_byte_at",
         "headers",
@@ -131,6 +132,7 @@ class SimulatedReply:
         self._deadline = deadline
         self._due = self.first_byte_at  # when the piece that is held arrives, or the last one arrived
         self._held: bytes | None = None
+        self._unread = script.whole or b""
         self._over: TransportFault | bool = script.whole is not None
 
     async def chunk(self) -> bytes:
@@ -138,6 +140,9 @@ class SimulatedReply:
 
         What came before a fault is handed out first; then the fault is raised, every time. Raises TransportFault.
         A cancelled call has taken nothing."""
+        if self._unread:
+            data, self._unread = self._unread, b""
+            return data
         if self._over:
             return self._ended()
         arrived: list[bytes] = []
@@ -161,9 +166,8 @@ class SimulatedReply:
 
     async def read(self, limit: int) -> bytes:
         """The rest. Raises UpstreamMalformed over `limit` bytes, TransportFault if it breaks off."""
-        body, self.whole = self.whole, None
-        pieces = [body] if body else []
-        size = len(body or b"")
+        pieces: list[bytes] = []
+        size = 0
         while data := await self.chunk():
             pieces.append(data)
             size += len(data)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+from collections.abc import Callable
 from enum import IntEnum
 from time import monotonic
 from typing import Protocol, cast
@@ -97,6 +98,7 @@ class Connection(asyncio.Protocol):
         "_reply",
         "_reused",
         "_sent_at",
+        "_sink",
         "_stage",
         "_total_at",
         "_transport",
@@ -118,6 +120,7 @@ class Connection(asyncio.Protocol):
         self._connected_at = 0.0
         self._answer: asyncio.Future[HttpReply] | None = None
         self._arrived: asyncio.Future[None] | None = None
+        self._sink: Callable[[], None] | None = None
         self._reply: HttpReply | None = None
         self._head = self._body = b""
         self._unsent: memoryview | None = None
@@ -190,6 +193,12 @@ class Connection(asyncio.Protocol):
         arrived = self._arrived = self._loop.create_future()
         self._deadline.set(min(self._loop.time() + within, self._total_at))
         return arrived
+
+    def relay(self, sink: Callable[[], None] | None, within: float) -> None:
+        """Call `sink` instead, whenever there may be something to take; silence longer than `within` ends the reply."""
+        self._sink, self._between = sink, within
+        if sink is not None:
+            self._deadline.set(min(self._loop.time() + within, self._total_at))
 
     def abandon(self) -> None:
         """Nobody wants the rest."""
@@ -336,6 +345,7 @@ class Connection(asyncio.Protocol):
         assert reply is not None
         reply.finished(self._parser.take())
         self._wake()
+        self._sink = None
         self._finish_exchange()
 
     def _finish_exchange(self) -> None:
@@ -356,6 +366,12 @@ class Connection(asyncio.Protocol):
         self._owner.ready(self)
 
     def _wake(self) -> None:
+        sink = self._sink
+        if sink is not None:
+            if self._stage is _BODY:
+                self._deadline.set(min(self._loop.time() + self._between, self._total_at))
+            sink()
+            return
         arrived = self._arrived
         if arrived is not None:
             self._arrived = None
@@ -379,7 +395,7 @@ class Connection(asyncio.Protocol):
             self._deadline.set(self._total_at)
         elif self._stage is _HEAD:
             self._fail(HeadersTimeout(detail=self.peer))
-        elif self._arrived is not None and not self._arrived.done():
+        elif self._sink is not None or (self._arrived is not None and not self._arrived.done()):
             self._fail(BetweenTimeout(detail=self.peer))
         else:
             self._deadline.set(self._total_at)  # nobody is waiting: a slow reader is no silent provider
@@ -422,3 +438,4 @@ class Connection(asyncio.Protocol):
         elif answer is not None and not answer.done():
             answer.set_exception(error or StaleConnection())
         self._wake()
+        self._sink = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from headgate.core.errors import TransportFault, UpstreamMalformed
@@ -25,6 +26,10 @@ class BodySource(Protocol):
 
     def arrival(self, within: float) -> asyncio.Future[None]:
         """Done when there is something to take or the reply is over; silence longer than `within` seconds ends it."""
+        ...
+
+    def relay(self, sink: Callable[[], None] | None, within: float) -> None:
+        """Call `sink` instead, whenever there may be something to take; silence longer than `within` ends the reply."""
         ...
 
     def abandon(self) -> None:
@@ -77,6 +82,11 @@ class HttpReply:
         What came before a fault is handed out first; then the fault is raised, every time. A cancelled call has
         taken nothing. Raises TransportFault."""
         if self._decoder is None:
+            # As `_raw` begins, without a coroutine more for every piece of a stream.
+            while (source := self._source) is not None:
+                if data := source.take():
+                    return data
+                await source.arrival(self.between)
             return await self._raw()
         if self._ready:
             data, self._ready = self._ready, b""
@@ -86,6 +96,27 @@ class HttpReply:
         except UpstreamMalformed as error:
             self._end(error)
             raise
+
+    def relay(self, sink: Callable[[], None] | None) -> bool:
+        """See `headgate.providers.port.Relaying`."""
+        if sink is not None and self._decoder is not None:
+            return False
+        source = self._source
+        if source is not None:
+            source.relay(sink, self.between)
+        return True
+
+    def take(self) -> bytes | None:
+        """See `headgate.providers.port.Relaying`. Not for replies that are compressed."""
+        source = self._source
+        if source is not None:
+            return source.take() or None
+        if self._rest:
+            data, self._rest = self._rest, b""
+            return data
+        if self._error is not None:
+            raise self._error
+        return b""
 
     async def read(self, limit: int) -> bytes:
         """The rest of the body, at most `limit` decoded bytes. Raises UpstreamMalformed over it, TransportFault.

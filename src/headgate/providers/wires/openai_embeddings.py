@@ -85,6 +85,8 @@ class OpenAIEmbeddings:
             usage=_usage(reply.usage),
         )
 
+    glance = decode
+
     def decoder(self, *, hide_usage: bool = False) -> StreamDecoder:
         """Raises UnsupportedRequest: embeddings are never streamed."""
         del hide_usage

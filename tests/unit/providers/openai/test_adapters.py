@@ -86,7 +86,7 @@ def test_a_vendor_is_not_called_without_credentials(adapter, ask):
 def test_of_the_callers_headers_only_the_listed_pass():
     """Never the caller's own key, account or cookies."""
     sent = (
-        (b"OpenAI-Beta", b"assistants=v2"),
+        (b"openai-beta", b"assistants=v2"),
         (b"authorization", b"Bearer caller"),
         (b"openai-organization", b"theirs"),
         (b"cookie", b"a=b"),

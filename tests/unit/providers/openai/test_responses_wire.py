@@ -181,7 +181,7 @@ CREATED = event("response.created", response={"id": "r", "model": "m", "status":
 COMPLETED = event(
     "response.completed", response={"id": "r", "model": "m", "status": "completed", "output": []}
 )
-BEGIN = ["Begin", {"id": "r", "model": "m"}]
+BEGIN = ["Begin", {"id": "r", "model": "m", "extra_wire": "openai.responses"}]
 END = [["Stop", {"reason": "end"}], ["End", {}]]
 
 

@@ -68,7 +68,9 @@ class OpenAIResponses:
     def read(self, body: bytes) -> ChatRequest:
         """All of it. Raises MalformedBody, InvalidRequest."""
         check_text(body)
-        return read_responses(body)
+        request = read_responses(body)
+        request.native_only = needs_native(request) or ""
+        return request
 
     def needs_native(self, request: ChatRequest) -> str | None:
         """The field because of which no other wire can carry the request; None if any can."""

@@ -42,6 +42,8 @@ class AnthropicCountTokens:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise UpstreamMalformed(detail=f"no Anthropic token count: {error}") from None
 
+    glance = decode
+
     def decoder(self, *, hide_usage: bool = False) -> StreamDecoder:  # noqa: ARG002, the port asks for it
         """Raises UnsupportedRequest: a count does not stream."""
         raise UnsupportedRequest("Token counts are not streamed; ask without `stream`", param="stream")

@@ -48,6 +48,8 @@ class AnthropicMessages:
     def decode(self, body: bytes) -> Answer:
         return answer_of(body)
 
+    glance = decode
+
     def decoder(self, *, hide_usage: bool = False) -> MessagesDecoder:  # noqa: ARG002, usage is always in this stream
         return MessagesDecoder()
 

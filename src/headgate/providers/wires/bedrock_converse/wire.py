@@ -37,6 +37,8 @@ class BedrockConverse:
     def decode(self, body: bytes) -> Answer:
         return answer_of(body)
 
+    glance = decode
+
     def decoder(self, *, hide_usage: bool = False) -> ConverseDecoder:  # noqa: ARG002, usage is always in this stream
         return ConverseDecoder()
 

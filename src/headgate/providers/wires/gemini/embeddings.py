@@ -57,6 +57,8 @@ class GeminiEmbeddings:
             usage=None if usage is None else usage_of(usage),
         )
 
+    glance = decode
+
     def decoder(self, *, hide_usage: bool = False) -> StreamDecoder:  # noqa: ARG002, the port asks for it
         """Raises UnsupportedRequest: embeddings do not stream."""
         raise UnsupportedRequest("Embeddings are not streamed; ask without `stream`", param="stream")

@@ -45,6 +45,8 @@ class GeminiGenerate:
             builder.add(event)
         return builder.answer()
 
+    glance = decode
+
     def decoder(self, *, hide_usage: bool = False) -> GenerateDecoder:  # noqa: ARG002, usage is in every chunk
         return GenerateDecoder()
 

@@ -20,6 +20,7 @@ __all__ = [
     "UsageReply",
     "arguments_text",
     "extra_of",
+    "glance_at_answer",
     "pieces_of",
     "read_answer",
     "stop_of",
@@ -115,6 +116,25 @@ class _Reply(msgspec.Struct):
     timings: Timings | None = None
 
 
+class _GlimpsedMessage(msgspec.Struct, gc=False):
+    tool_calls: list[msgspec.Raw] | None = None
+    function_call: msgspec.Raw = msgspec.Raw()
+
+
+class _GlimpsedChoice(msgspec.Struct, gc=False):
+    message: _GlimpsedMessage | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+
+
+class _Glimpsed(msgspec.Struct, gc=False):
+    model: str | None = None
+    choices: list[_GlimpsedChoice] | None = None
+    usage: UsageReply | None = None
+    timings: Timings | None = None
+
+
+_GLIMPSED = msgspec.json.Decoder(_Glimpsed)
 _REPLY = msgspec.json.Decoder(_Reply)
 _CALL = msgspec.json.Decoder(_Call)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -146,6 +166,31 @@ def read_answer(body: bytes) -> Answer:
         extra=extra,
         extra_wire=NAME,
     )
+
+
+def glance_at_answer(body: bytes) -> Answer:
+    """As `read_answer`, but of the choices only why they stopped: a third of the work, for bodies that pass untouched."""
+    try:
+        seen = _GLIMPSED.decode(body)
+    except (ValueError, RecursionError):
+        return read_answer(body)
+    if not seen.choices:
+        return read_answer(body)
+    choices = []
+    for choice in seen.choices:
+        finish = choice.finish_reason
+        if finish == ERROR:
+            return read_answer(body)
+        if finish:
+            message = choice.message
+            called = message is not None and bool(
+                message.tool_calls or bytes(message.function_call) not in _NOTHING
+            )
+            reason, sequence = stop_of(finish, choice.stop_reason, called=called)
+            choices.append(Choice(stop_reason=reason, stop_sequence=sequence))
+        else:
+            choices.append(Choice())
+    return Answer(model=seen.model or "", choices=choices, usage=usage_of(seen.usage, seen.timings))
 
 
 def extra_of(data: bytes) -> Extra:

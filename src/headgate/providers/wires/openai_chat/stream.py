@@ -204,7 +204,13 @@ class ChatStream:
             raise UpstreamMalformed(detail=f"a chunk of another shape ({error})") from None
         self._begun = True
         events.append(
-            Begin(id=head.id or "", model=head.model or "", created=int(head.created or 0), extra=extra)
+            Begin(
+                id=head.id or "",
+                model=head.model or "",
+                created=int(head.created or 0),
+                extra=extra,
+                extra_wire=NAME,
+            )
         )
 
     def _take_choice(self, choice: _ChunkChoice, events: list[Event]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from headgate.core.errors import GatewayError, UnsupportedRequest
 from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
 from headgate.providers.port import Headers
-from headgate.providers.wires.openai_chat.reply import read_answer
+from headgate.providers.wires.openai_chat.reply import glance_at_answer, read_answer
 from headgate.providers.wires.openai_chat.request import NAME, ChatBody, splice_chat
 from headgate.providers.wires.openai_chat.stream import ChatStream
 from headgate.providers.wires.openai_errors import http_refusal
@@ -65,6 +65,10 @@ class OpenAIChat:
     def decode(self, body: bytes) -> Answer:
         """A whole answer. Raises UpstreamMalformed."""
         return read_answer(body)
+
+    def glance(self, body: bytes) -> Answer:
+        """Model, usage and why each choice stopped, without the content. Raises as `decode`."""
+        return glance_at_answer(body)
 
     def decoder(self, *, hide_usage: bool = False) -> ChatStream:
         """A decoder for one stream."""

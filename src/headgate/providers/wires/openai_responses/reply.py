@@ -40,6 +40,8 @@ _READ_FIELDS = (
     "output",
     "usage",
 )
+_ECHOED_FIELDS = ("instructions", "prompt", "tools")
+"""The request said once more, words of the prompt included: part of no answer, and of no record of one."""
 
 
 class _InputDetails(msgspec.Struct, gc=False):
@@ -128,7 +130,7 @@ def read_head(data: bytes | msgspec.Raw) -> tuple[Response, Extra]:
         extra = _FIELDS.decode(data)
     except (ValueError, RecursionError) as error:
         raise UpstreamMalformed(detail=f"no response object ({error}): {bytes(data)[:120]!r}") from None
-    for name in _READ_FIELDS:
+    for name in (*_READ_FIELDS, *_ECHOED_FIELDS):
         extra.pop(name, None)
     return response, extra
 

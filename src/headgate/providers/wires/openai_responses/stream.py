@@ -155,6 +155,7 @@ class ResponseStream:
                 model=response.model or "",
                 created=int(response.created_at or 0),
                 extra=extra,
+                extra_wire=NAME,
             )
         )
 

@@ -35,6 +35,8 @@ class OpenAIResponses:
         """A whole answer. Raises UpstreamMalformed, ProviderRefusal for a response that failed."""
         return read_response(body)
 
+    glance = decode
+
     def decoder(self, *, hide_usage: bool = False) -> ResponseStream:
         """A decoder for one stream. Usage comes with the last event, which the caller needs: nothing is hidden."""
         del hide_usage

@@ -1,0 +1,340 @@
+"""The road under /v1, in this process: errors, hang-ups and bugs all end it cleanly, with nothing left in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.core.errors import ProviderOverloaded, UpstreamCut
+from headgate.edge.gate import Gate
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.stage import Proceed
+from headgate.testing.asgi import Answered, Caller
+from headgate.testing.scripted import Script, ScriptedUpstream
+from tests.support.aio import aio
+from tests.support.chat_wire import DONE, content, finish, usage
+from tests.support.small_gateway import ASK, answer, endpoint, small_gateway, stream
+
+__all__: list[str] = []
+
+CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
+EMBEDDINGS, COUNT = "/v1/embeddings", "/v1/messages/count_tokens"
+STREAM = json.dumps({**json.loads(ASK), "stream": True}).encode()
+
+
+class Keeping:
+    """A stage that remembers the exchanges that passed."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Any:
+        self.exchanges.append(exchange)
+        return await proceed(exchange)
+
+
+class Lost(Caller):
+    """A caller whose connection breaks when the reply begins."""
+
+    async def ask(self, path: str, body: bytes = b"", **_: Any) -> Answered:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            raise RuntimeError("a bug while writing")
+
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
+        await self._app(scope, receive, send)
+        return Answered()
+
+
+@aio
+async def test_a_whole_answer_says_what_was_done() -> None:
+    """Its headers name provider, model and attempts."""
+    gate = small_gateway(endpoint(ScriptedUpstream([answer()])))
+    said = await Caller(gate).ask(CHAT, ASK)
+    assert (said.status, said.complete) == (200, True)
+    assert said.headers["x-headgate-provider"] == "house" and said.headers["x-headgate-model"] == "llama"
+    assert said.headers["x-headgate-attempts"] == "1" and "x-headgate-fallback" not in said.headers
+    assert float(said.headers["x-headgate-overhead-ms"]) < 1000
+    assert gate.in_flight == 0
+
+
+@pytest.mark.parametrize("body", [ASK, STREAM], ids=["whole", "stream"])
+@pytest.mark.parametrize("when", ["at once", "later"])
+@aio
+async def test_a_caller_who_leaves_is_let_go(body: bytes, when: str) -> None:
+    """The upstream reply is closed, nothing is sent any more, nothing stays in flight or draining."""
+    silence = asyncio.Event()
+    upstream = ScriptedUpstream([stream(content("one "), silence)])
+    gate = small_gateway(endpoint(upstream), drain_time=0.05)
+    leave = 1 if when == "later" and body == STREAM else 0
+    said = await Caller(gate).ask(CHAT, body, hang_up_after=leave)
+    assert not said.complete and len(said.pieces) <= 1
+    assert all(reply.closed for reply in upstream.replies) and len(upstream.requests) == 1
+    assert gate.in_flight == 0 and gate._hangups.draining == 0
+
+
+@aio
+async def test_with_enough_draining_the_next_hang_up_ends_its_call() -> None:
+    """`max_drains = 0`: no answer is read for its usage alone."""
+    go = asyncio.Event()
+    upstream = ScriptedUpstream([stream(content("one "), go, finish() + usage() + DONE)])
+    gate = small_gateway(endpoint(upstream), drain_time=1000.0, max_drains=0)
+    said = await Caller(gate).ask(CHAT, STREAM, hang_up_after=1)
+    assert not said.complete and upstream.replies[0].closed and not upstream.replies[0].read_to_end
+
+
+@aio
+async def test_a_drain_ends_when_the_provider_has_said_all() -> None:
+    """Then the usage is the provider's."""
+    go, keeping = asyncio.Event(), Keeping()
+    upstream = ScriptedUpstream([stream(content("one "), go, finish() + usage(11, 7) + DONE)])
+    gate = small_gateway(endpoint(upstream), stages={"record": keeping}, drain_time=1000.0)
+    asking = asyncio.ensure_future(Caller(gate).ask(CHAT, STREAM, hang_up_after=1))
+    while not gate._hangups.draining:
+        await asyncio.sleep(0)
+    go.set()
+    said = await asking
+    found = keeping.exchanges[0].attempts[0].usage
+    assert found is not None and (found.prompt, found.completion) == (11, 7)
+    assert len(said.pieces) == 1 and gate._hangups.draining == 0
+
+
+@aio
+async def test_after_a_hang_up_there_is_no_second_attempt() -> None:
+    """A failure then is nobody's business but the record's."""
+    go = asyncio.Event()
+    first = ScriptedUpstream([Script(pieces=[go, UpstreamCut(detail="cut")])])
+    second = ScriptedUpstream([answer()])
+    gate = small_gateway(endpoint(first), endpoint(second, "other"), drain_time=1000.0)
+    asking = asyncio.ensure_future(Caller(gate).ask(CHAT, ASK, hang_up_after=0))
+    while not gate._hangups.draining:
+        await asyncio.sleep(0.005)
+    go.set()
+    said = await asking
+    assert said.status == 0 and second.requests == []
+
+
+@pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES])
+@aio
+async def test_a_bug_is_a_500_that_tells_nothing_but_where_to_look(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The request's id is in the answer and in the log; what broke is in the log alone."""
+
+    async def broken(exchange: Exchange, proceed: Proceed, /) -> Any:
+        raise LookupError("the secret inside")
+
+    gate = small_gateway(endpoint(ScriptedUpstream([answer()])), stages={"limit": broken})
+    said = await Caller(gate).ask(path, ASK[:-1] + b',"input":"?","max_tokens":9}')
+    assert said.status == 500 and b"secret" not in said.body
+    request_id = said.headers["x-request-id"]
+    assert request_id.encode() in said.body and request_id in caplog.text
+    assert "the secret inside" in caplog.text and gate.in_flight == 0
+
+
+@pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES])
+@aio
+async def test_a_bug_in_the_middle_of_a_stream_ends_it_with_an_error_event(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Never with half an answer that looks whole; the log has the stack."""
+
+    async def broken(exchange: Exchange, proceed: Proceed, /) -> Any:
+        reply = await proceed(exchange)
+        frames: Any = reply.frames
+
+        async def some() -> Any:
+            yield await anext(frames)
+            raise LookupError("the secret inside")
+
+        return reply.with_frames(some())
+
+    upstream = ScriptedUpstream([stream(content("one "), asyncio.Event())])
+    gate = small_gateway(endpoint(upstream), stages={"screen": broken})
+    said = await Caller(gate).ask(path, STREAM[:-1] + b',"input":"?","max_tokens":9}')
+    assert said.status == 200 and said.complete and b"one " in said.body
+    assert said.headers["x-request-id"].encode() in said.body and b"secret" not in said.body
+    assert not any(mark in said.body for mark in (b"[DONE]", b"response.completed", b"message_stop"))
+    assert "the secret inside" in caplog.text
+    assert upstream.replies[0].closed and gate.in_flight == 0
+
+
+@aio
+async def test_what_breaks_before_the_first_frame_leaves_no_upstream_open() -> None:
+    """The provider's stream has begun; a bug keeps anybody from reading it."""
+    upstream = ScriptedUpstream([stream(content("one "), asyncio.Event())])
+    gate = small_gateway(endpoint(upstream))
+    with pytest.raises(RuntimeError, match="while writing"):
+        await Lost(gate).ask(CHAT, STREAM)
+    assert upstream.replies[0].closed and gate.in_flight == 0
+
+
+@aio
+async def test_a_stopping_gateway_asks_to_come_again() -> None:
+    """503, soon, and SDKs may."""
+    gate = small_gateway(endpoint(ScriptedUpstream([answer()])))
+    gate.draining = True
+    said = await Caller(gate).ask(CHAT, ASK)
+    assert (said.status, said.headers["retry-after"], said.headers["x-should-retry"]) == (503, "1", "true")
+
+
+@aio
+async def test_the_second_provider_answers_for_the_first() -> None:
+    """And the headers say so."""
+    first = ScriptedUpstream([Script(refuse=ProviderOverloaded("busy"))])
+    gate = small_gateway(endpoint(first), endpoint(ScriptedUpstream([answer()]), "other"))
+    said = await Caller(gate).ask(CHAT, ASK)
+    assert (said.status, said.headers["x-headgate-attempts"], said.headers["x-headgate-fallback"]) == (
+        200,
+        "2",
+        "true",
+    )
+    assert said.headers["x-headgate-provider"] == "other"
+
+
+@aio
+async def test_a_stream_that_breaks_ends_with_an_error_event() -> None:
+    """Never with the mark of a good end."""
+    gate = small_gateway(endpoint(ScriptedUpstream([stream(content("one "), UpstreamCut(detail="cut"))])))
+    said = await Caller(gate).ask(CHAT, STREAM)
+    assert said.status == 200 and said.complete
+    assert b"upstream_cut" in said.body and b"[DONE]" not in said.body
+
+
+@pytest.mark.parametrize("more", [False, True])
+@aio
+async def test_a_growing_body_has_a_bound(more: bool) -> None:
+    """Also one that is small by its head."""
+    gate = small_gateway(endpoint(ScriptedUpstream([answer()])), max_body=1000)
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x" * 600, "more_body": True}
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    headers = [(b"content-length", b"2000")] if more else []
+    await gate(
+        {"type": "http", "method": "POST", "path": CHAT, "query_string": b"", "headers": headers},
+        receive,
+        send,
+    )
+    assert said[0]["status"] == 413 and (b"connection", b"close") in said[0]["headers"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+names = st.sampled_from(
+    [
+        "messages",
+        "input",
+        "tools",
+        "tool_choice",
+        "stream",
+        "max_tokens",
+        "system",
+        "content",
+        "role",
+        "thinking",
+        "response_format",
+        "stream_options",
+        "instructions",
+        "text",
+        "reasoning",
+        "metadata",
+        "user",
+        "stop",
+        "dimensions",
+        "encoding_format",
+    ]
+)
+blocks = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(
+            [
+                "text",
+                "image_url",
+                "input_text",
+                "tool_use",
+                "tool_result",
+                "image",
+                "thinking",
+                "function",
+                "document",
+                "message",
+                "function_call",
+            ]
+        )
+        | json_values,
+        "role": st.sampled_from(["user", "assistant", "system", "tool", "developer"]) | json_values,
+        "content": json_values,
+        "text": json_values,
+        "source": json_values,
+        "image_url": json_values,
+        "input": json_values,
+        "tool_calls": json_values,
+        "function": json_values,
+    },
+)
+bodies = st.dictionaries(names, json_values | blocks | st.lists(blocks, max_size=3), max_size=5)
+
+
+@given(
+    path=st.sampled_from([CHAT, RESPONSES, MESSAGES, EMBEDDINGS, COUNT]), fields=bodies, kind=st.booleans()
+)
+@settings(max_examples=400, deadline=None)
+def test_no_json_makes_the_gateway_fail(path: str, fields: dict[str, Any], kind: bool) -> None:
+    """Any fields, to a provider of either family: answered or refused in words, never 500."""
+
+    @aio
+    async def check() -> None:
+        gate = _random_gate(kind)
+        said = await Caller(gate).ask(path, json.dumps({**fields, "model": "small"}).encode())
+        assert said.status != 500, (fields, said.body)
+        if said.status >= 400:
+            assert json.loads(said.body)["error"]["message"]
+        assert gate.in_flight == 0
+
+    check()
+
+
+@given(data=st.binary(max_size=80), path=st.sampled_from([CHAT, RESPONSES, MESSAGES, EMBEDDINGS, COUNT]))
+@settings(max_examples=100, deadline=None)
+def test_no_bytes_make_the_gateway_fail(data: bytes, path: str) -> None:
+    """Whatever is sent as a body."""
+
+    @aio
+    async def check() -> None:
+        said = await Caller(_random_gate(True)).ask(path, data)
+        assert 400 <= said.status < 500 or said.status == 200
+
+    check()
+
+
+def _random_gate(openai: bool) -> Gate:
+    if openai:
+        return small_gateway(endpoint(ScriptedUpstream([answer()])))
+    said = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "llama",
+        "content": [{"type": "text", "text": "hello"}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    whole = Script(pieces=[json.dumps(said).encode()], headers=[(b"content-type", b"application/json")])
+    return small_gateway(endpoint(ScriptedUpstream([whole]), kind="anthropic"))
