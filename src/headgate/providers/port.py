@@ -66,7 +66,9 @@ class Url:
     def parse(cls, text: str) -> Url:
         """Raises ValueError for anything but an absolute http or https URL with a host."""
         parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        # A space or a control character would end up in the request line.
+        plain = text.isprintable() and " " not in text
+        if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"`{text}` is not an absolute http:// or https:// URL")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(

@@ -137,9 +137,9 @@ class _Span:
     def _cost(self) -> str | None:
         """USD of the attempt that answered, as far as it is known now; what the record says later is final."""
         attempts = self._exchange.attempts
-        if not attempts or attempts[-1].usage is None:
+        last = attempts[-1] if attempts else None
+        if last is None or last.usage is None:
             return None
-        last = attempts[-1]
         nanos = self._record.pricer.cost(
             last.endpoint, last.usage, when_ns=self._exchange.started_ns, reported_model=last.reported_model
         )

@@ -104,10 +104,14 @@ fallback = ["other"]
 route = "small"
 timeouts = {{ connect = "2s", first_token = "400ms", between_tokens = "400ms", total = "900ms" }}
 
+[features.stalling]
+route = "small"
+timeouts = {{ between_tokens = "400ms" }}
+
 [features.hasty-pair]
 route = "small"
 fallback = ["other"]
-timeouts = {{ connect = "2s", first_token = "400ms", between_tokens = "400ms", total = "900ms" }}
+timeouts = {{ first_token = "1500ms", total = "2s" }}
 """
 
 

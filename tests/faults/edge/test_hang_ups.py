@@ -14,7 +14,7 @@ from tests.faults.edge.conftest import Behind
 from tests.support.aio import aio
 from tests.support.chat_wire import DONE, STREAM_HEAD, WHOLE, content, finish, framed, usage
 from tests.support.fault_server import Peer, fault_server, ok
-from tests.support.raw_client import RawCaller, attempts_of, record_of, request_bytes
+from tests.support.raw_client import RawCaller, attempts_of, record_of, request_bytes, sockets_of, until
 
 __all__: list[str] = []
 
@@ -37,6 +37,13 @@ async def recorded(behind: Behind, user: str) -> tuple[dict[str, Any], list[dict
     """The record of this user's request, and its attempts."""
     record = await asyncio.to_thread(record_of, behind.gateway, user=user)
     return record, attempts_of(behind.gateway, record)
+
+
+async def gone_for_good(behind: Behind, caller: RawCaller, leave: Any = LEAVING["closes"]) -> None:
+    """Leave, and wait until the gateway has seen it: an answer at the same moment would be a race about nothing."""
+    before = sockets_of(behind.gateway)
+    leave(caller)
+    assert await asyncio.to_thread(until, lambda: sockets_of(behind.gateway) < before), "nobody saw it"
 
 
 @asynccontextmanager
@@ -64,9 +71,7 @@ async def test_leaving_before_the_answer_is_billed_as_the_provider_says(
     async with stage(behind, script) as server:
         caller = asked(behind, user)
         await server.asked.wait()
-        leave(caller)
-        # The gateway shall have seen it: an answer at the same moment would be a race about nothing.
-        await asyncio.sleep(0.2)
+        await gone_for_good(behind, caller, leave)
         gone.set()
         record, attempts = await recorded(behind, user)
     assert (record["outcome"], record["status"], record["cost_label"]) == ("hung_up", 499, "exact")
@@ -93,8 +98,7 @@ async def test_leaving_a_stream_is_billed_as_the_provider_says(
     async with stage(behind, script) as server:
         caller = asked(behind, user, stream=True)
         await asyncio.to_thread(caller.until, b"one ")
-        leave(caller)
-        await asyncio.sleep(0.2)
+        await gone_for_good(behind, caller, leave)
         gone.set()
         record, attempts = await recorded(behind, user)
     assert (record["outcome"], record["cost_label"], record["output_tokens"]) == ("hung_up", "exact", 7)
@@ -149,9 +153,8 @@ async def test_only_so_many_are_drained_at_once(behind: Behind, request: pytest.
         for number in range(3):
             caller = asked(behind, f"{user} {number}", stream=True)
             await asyncio.to_thread(caller.until, b"one ")
-            caller.socket.close()
-            # In this order, so that it is the third that is one too many.
-            await asyncio.sleep(0.1)
+            # One after the other, so that it is the third that is one too many.
+            await gone_for_good(behind, caller)
         first, *_ = [await gone.get() for _ in range(3)]
         assert first == 2
         for number in range(3):
@@ -184,8 +187,7 @@ async def test_after_a_hang_up_nobody_else_is_asked(
     async with stage(behind, script) as server, fault_server(never, port=behind.second) as second:
         caller = asked(behind, user, model="pair")
         await server.asked.wait()
-        caller.socket.close()
-        await asyncio.sleep(0.2)
+        await gone_for_good(behind, caller)
         gone.set()
         record, attempts = await recorded(behind, user)
     assert record["outcome"] == "hung_up" and record["status"] == 499

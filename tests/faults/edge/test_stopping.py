@@ -50,8 +50,9 @@ async def test_streams_under_way_end_well_and_late_requests_are_told_to_come_aga
             assert all(head.startswith(b"HTTP/1.1 200 ") for head in heads)
             idle, late = RawCaller(gateway.url), RawCaller(gateway.url)
             data = request_bytes("/v1/chat/completions", BODY, key=gateway.key)
-            late.send(data[:-10])
-            await asyncio.sleep(0.1)
+            late.send(request_bytes("/healthz", method="GET") + data[:-10])
+            # Its answer says that the gateway has read this far.
+            assert (await asyncio.to_thread(late.reply)).status == 200
             gateway.process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(idle.closed)
             with pytest.raises(ConnectionRefusedError):

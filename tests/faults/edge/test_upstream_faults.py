@@ -132,11 +132,11 @@ class Expected(NamedTuple):
 
 FAULTS = {
     "reset": Expected(reset, (502, "upstream_reset"), (502, "upstream_reset")),
-    "silence": Expected(silence, (504, ""), (504, "")),
-    "slow first token": Expected(slow_first_token, (504, ""), (504, "first_content_timeout")),
+    "silence": Expected(silence, (504, "timeout"), (504, "timeout")),
+    "slow first token": Expected(slow_first_token, (504, "timeout"), (504, "timeout")),
     "cut": Expected(cut, (502, "upstream_cut"), "upstream_cut"),
     "closed early": Expected(closed_early, (502, "upstream_cut"), "upstream_cut"),
-    "stall": Expected(stall, (504, ""), "between_timeout"),
+    "stall": Expected(stall, (504, "timeout"), "between_timeout"),
     "malformed": Expected(malformed, (502, "upstream_malformed"), "upstream_malformed"),
     "no terminator": Expected(no_terminator, (502, "upstream_cut"), "upstream_cut"),
     "error in stream": Expected(error_in_stream, (502, "provider_failed"), "provider_failed"),
@@ -154,6 +154,8 @@ FAULTS = {
     "500": Expected(says(b"500 Broken"), (502, "provider_failed"), (502, "provider_failed")),
     "503": Expected(says(b"503 Busy"), (503, "provider_overloaded"), (503, "provider_overloaded")),
 }
+IMPATIENT = {"silence": "hurried", "slow first token": "hurried", "stall": "stalling"}
+"""What is about time is asked of a feature with little of it; all else has as much as a busy machine takes."""
 CONTENT_FIRST = {"cut", "closed early", "stall", "malformed", "no terminator", "error in stream", "bad chunk"}
 
 
@@ -166,15 +168,13 @@ class Seen(NamedTuple):
     text: str
 
 
-async def by_chat(behind: Behind, stream: bool, came: asyncio.Event) -> Seen:
+async def by_chat(behind: Behind, model: str, stream: bool, came: asyncio.Event) -> Seen:
     async with openai.AsyncOpenAI(
         api_key=behind.gateway.key, base_url=f"{behind.gateway.url}/v1", max_retries=0
     ) as client:
         text = ""
         try:
-            reply: Any = await client.chat.completions.create(
-                model="hurried", messages=MESSAGES, stream=stream
-            )
+            reply: Any = await client.chat.completions.create(model=model, messages=MESSAGES, stream=stream)
             if stream:
                 async for event in reply:
                     text += event.choices[0].delta.content or ""
@@ -186,13 +186,13 @@ async def by_chat(behind: Behind, stream: bool, came: asyncio.Event) -> Seen:
     raise AssertionError(f"a fault was shown as success: {reply!r} {text}")
 
 
-async def by_responses(behind: Behind, stream: bool, came: asyncio.Event) -> Seen:
+async def by_responses(behind: Behind, model: str, stream: bool, came: asyncio.Event) -> Seen:
     async with openai.AsyncOpenAI(
         api_key=behind.gateway.key, base_url=f"{behind.gateway.url}/v1", max_retries=0
     ) as client:
         text, last = "", None
         try:
-            reply: Any = await client.responses.create(model="hurried", input="How high?", stream=stream)
+            reply: Any = await client.responses.create(model=model, input="How high?", stream=stream)
             if stream:
                 async for last in reply:
                     if last.type == "response.output_text.delta":
@@ -208,22 +208,20 @@ async def by_responses(behind: Behind, stream: bool, came: asyncio.Event) -> See
     return Seen(0, "response.failed", "", text)
 
 
-async def by_messages(behind: Behind, stream: bool, came: asyncio.Event) -> Seen:
+async def by_messages(behind: Behind, model: str, stream: bool, came: asyncio.Event) -> Seen:
     async with anthropic.AsyncAnthropic(
         api_key=behind.gateway.key, base_url=behind.gateway.url, max_retries=0
     ) as client:
         text = ""
         try:
             if stream:
-                async with client.messages.stream(
-                    model="hurried", max_tokens=50, messages=MESSAGES
-                ) as events:
+                async with client.messages.stream(model=model, max_tokens=50, messages=MESSAGES) as events:
                     async for piece in events.text_stream:
                         text += piece
                         came.set()
                     reply: Any = await events.get_final_message()
             else:
-                reply = await client.messages.create(model="hurried", max_tokens=50, messages=MESSAGES)
+                reply = await client.messages.create(model=model, max_tokens=50, messages=MESSAGES)
         except anthropic.APIStatusError as error:
             body: Any = error.body
             code = body["error"].get("details", {}).get("error_code", "")
@@ -242,7 +240,10 @@ def _seen(error: Any, code: str | None, text: str) -> Seen:
 @pytest.mark.parametrize("fault", FAULTS)
 @aio
 async def test_a_fault_of_the_provider_is_told_as_what_it_is(
-    fault: str, stream: bool, ask: Callable[[Behind, bool, asyncio.Event], Awaitable[Seen]], behind: Behind
+    fault: str,
+    stream: bool,
+    ask: Callable[[Behind, str, bool, asyncio.Event], Awaitable[Seen]],
+    behind: Behind,
 ) -> None:
     """Status and code before the first content, an explicit error after it; nobody is told to try again."""
     expected, came = FAULTS[fault], asyncio.Event()
@@ -253,7 +254,7 @@ async def test_a_fault_of_the_provider_is_told_as_what_it_is(
         await expected.script(peer, stream, came)
 
     async with fault_server(script, port=behind.first) as server:
-        seen = await ask(behind, stream, came)
+        seen = await ask(behind, IMPATIENT.get(fault, "small"), stream, came)
         assert len(server.requests) == 1
     wanted = expected.stream if stream else expected.whole
     if isinstance(wanted, str):

@@ -86,8 +86,11 @@ async def test_with_enough_draining_the_next_hang_up_ends_its_call() -> None:
     go = asyncio.Event()
     upstream = ScriptedUpstream([stream(content("one "), go, finish() + usage() + DONE)])
     gate = small_gateway(endpoint(upstream), drain_time=1000.0, max_drains=0)
-    said = await Caller(gate).ask(CHAT, STREAM, hang_up_after=1)
-    assert not said.complete and upstream.replies[0].closed and not upstream.replies[0].read_to_end
+    asking = asyncio.ensure_future(Caller(gate).ask(CHAT, STREAM, hang_up_after=1))
+    done, _ = await asyncio.wait({asking}, timeout=10)
+    assert done, "it is being drained"
+    assert not asking.result().complete
+    assert upstream.replies[0].closed and not upstream.replies[0].read_to_end
 
 
 @aio
