@@ -62,7 +62,7 @@ _PROVIDERS = (
     ),
     _Variables(
         "azure",
-        "azure_openai",
+        "azure-openai",
         ("AZURE_OPENAI_ENDPOINT",),
         {"api_key": ("AZURE_OPENAI_API_KEY",), "endpoint": ("AZURE_OPENAI_ENDPOINT",)},
     ),

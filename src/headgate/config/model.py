@@ -38,7 +38,7 @@ KINDS: Mapping[str, type[ProviderSettings]] = MappingProxyType(
         "openai": OpenAISettings,
         "anthropic": AnthropicSettings,
         "gemini": GeminiSettings,
-        "azure_openai": AzureOpenAISettings,
+        "azure-openai": AzureOpenAISettings,
         "bedrock": BedrockSettings,
         "simulated": SimulatedSettings,
     }

@@ -1,6 +1,6 @@
 """The connection with a caller: HTTP/1.1 on httptools, under uvicorn's server, with bounds on all that strangers send.
 
-uvicorn brings sockets, signals and graceful shutdown; its own protocol class costs 20 µs more per request than this
+uvicorn brings sockets, signals and graceful shutdown; its own protocol class costs a little more per request than this
 one and bounds neither heads nor slow senders nor slow readers (docs/decisions/0011-own-server-connection.md).
 
 All deadlines are kept by one lazy timer per connection, so that a request pays an attribute write for each.

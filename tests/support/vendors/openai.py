@@ -252,7 +252,7 @@ class Azure(OpenAI):
 
     def section(self, url: str) -> str:
         return (
-            f'[providers.azure]\nkind = "azure_openai"\nendpoint = "{url}"\napi_key = "az-ours"\n'
+            f'[providers.azure]\nkind = "azure-openai"\nendpoint = "{url}"\napi_key = "az-ours"\n'
             'api_version = "2024-10-21"\n'
         )
 

@@ -125,7 +125,7 @@ kind = "bedrock"
 api_key = "sk-do-not-show-me"
 region = "eu-west-1"
 [providers.d]
-kind = "azure_openai"
+kind = "azure-openai"
 endpoint = "https://d.example"
 token = "sk-do-not-show-me"
 """

@@ -119,7 +119,7 @@ def test_the_example_is_sound():
             "[providers.a]\nbase_url = 'https://a.example'",
             (
                 "headgate.toml:1: providers.a: `kind` is missing: it says which protocol is spoken there; one of `openai`, "
-                "`anthropic`, `gemini`, `azure_openai`, `bedrock`, `simulated`"
+                "`anthropic`, `gemini`, `azure-openai`, `bedrock`, `simulated`"
             ),
         ),
         (
