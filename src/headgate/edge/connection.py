@@ -237,7 +237,10 @@ class Connection(asyncio.Protocol):
             "server": None,
             "headgate.connection": self,
         }
-        expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
+        expects = False
+        for name, value in headers:
+            if name == b"expect":
+                expects = value.lower() == b"100-continue"
         turn = Turn(self, scope, keep_alive=parser.should_keep_alive(), expects_continue=expects)
         scope["headgate.push"] = turn.push
         self._arriving = turn

