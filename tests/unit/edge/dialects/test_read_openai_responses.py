@@ -174,7 +174,7 @@ def test_settings_are_read_and_the_rest_is_kept() -> None:
 )
 def test_what_lies_with_the_vendor_needs_the_vendor(fields: dict, why: str | None) -> None:
     """The field that no other wire can carry is named."""
-    assert OpenAIResponses().needs_native(read(input="x", **fields)) == why
+    assert read(input="x", **fields).native_only == (why or "")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """OpenAI's responses API (`POST /v1/responses`), stateless: Headgate keeps no responses.
 
 What needs the vendor's own storage or runs in its background (`previous_response_id`, `conversation`, `prompt`,
-`background`) passes to a provider that speaks this wire and cannot be carried to another: ask `needs_native`.
+`background`) passes to a provider that speaks this wire and cannot be carried to another: `ChatRequest.native_only` names it.
 
 Reasoning travels between vendors as `encrypted_content` with the owner's name in front (`anthropic:…`), so that a
 signature comes back to nobody but its own vendor; OpenAI's own has no mark here and `openai:` in the conversation.
@@ -71,10 +71,6 @@ class OpenAIResponses:
         request = read_responses(body)
         request.native_only = needs_native(request) or ""
         return request
-
-    def needs_native(self, request: ChatRequest) -> str | None:
-        """The field because of which no other wire can carry the request; None if any can."""
-        return needs_native(request)
 
     def encoder(self, peek: Peek) -> ResponseEncoder:
         """An encoder of `response.created` … `response.completed`."""
