@@ -1,6 +1,6 @@
 # `make` alone explains. Every target sets up what it needs; a second call is instant.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-node demo test check fix bench lock docs-check clean
+.PHONY: help setup setup-run setup-node demo test check fix bench bench-routing embedder lock docs-check clean
 
 BIN := .venv/bin
 # nginx lives where only root's PATH looks.
@@ -17,6 +17,7 @@ help:
 	@echo "  make check        lint, format, types, import arrows, documentation links"
 	@echo "  make fix          let ruff repair and format what it can"
 	@echo "  make bench        measure beside nginx and the peers, ARGS='--quick' in a minute and a half"
+	@echo "  make bench-routing  how well the learned router routes, on rows from HEADGATE_DATA"
 	@echo "  make docs-check   links, change notes and style of the documentation alone"
 	@echo "  make lock         resolve the dependencies again, after a change in pyproject.toml"
 	@echo "  make setup        .venv with everything for working on Headgate (the others call it)"
@@ -36,7 +37,11 @@ setup-node:
 demo: setup-run
 	@$(BIN)/headgate demo $(ARGS)
 
-test: setup setup-node
+# Weights pinned by hash, made into one file in the user's cache; instant once it is there.
+embedder: setup
+	@$(BIN)/python scripts/build_embedder.py
+
+test: setup setup-node embedder
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup
@@ -52,6 +57,9 @@ fix: setup
 
 bench: setup setup-node
 	$(BIN)/python bench/run.py $(ARGS)
+
+bench-routing: setup embedder
+	@PYTHONPATH=. $(BIN)/python -m bench.routing.run $(ARGS)
 
 # requirements.lock is what people who work on Headgate install, requirements-run.lock what serving needs,
 # scripts/setup.lock what installs the two. docs/decisions/0002 says why there is no uv.lock.

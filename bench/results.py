@@ -64,9 +64,13 @@ class Run:
 
         Neighbours on the machine make whole rounds dearer or cheaper for everybody; a ratio within a round
         suffers less from that than a ratio of medians."""
+        return self.ratio(scenario, contestant, "nginx", name)
+
+    def ratio(self, scenario: str, contestant: str, other: str, name: str) -> float | None:
+        """As `to_nginx`, to any other contestant."""
         outcome = self.outcomes.get(scenario)
         ours = outcome.by_contestant.get(contestant) if outcome else None
-        limit = outcome.by_contestant.get("nginx") if outcome else None
+        limit = outcome.by_contestant.get(other) if outcome else None
         if ours is None or limit is None:
             return None
         pairs = zip(ours.rounds, limit.rounds, strict=False)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_QUICK = ("nginx", "headgate")
+_QUICK = ("nginx", "nginx-plain", "headgate")
 _EPILOG = """\b
 Examples
   make bench                                     everything, about 12 minutes, rewrites docs/reference/benchmarks.md
@@ -60,7 +60,7 @@ Examples
 @click.option(
     "--only",
     metavar="NAMES",
-    help="Contestants, comma-separated: direct nginx headgate portkey litellm otari.",
+    help="Contestants, comma-separated: direct nginx nginx-plain headgate portkey litellm otari.",
 )
 @click.option(
     "--scenario",

@@ -54,6 +54,8 @@ def _configuration() -> Iterator[str]:
                 yield from _providers()
             else:
                 yield from _section(f"[{name}.NAME]", inner, meanings(Settings)[name])
+        elif get_origin(kind) is list:
+            yield from _section(f"[[{name}]]", get_args(kind)[0], meanings(Settings)[name])
         else:
             yield from _section(f"[{name}]", kind)
     yield "## What is coming\n"
@@ -61,7 +63,6 @@ def _configuration() -> Iterator[str]:
     yield "| key | belongs to |\n|---|---|"
     for key, subject in COMING.items():
         yield f"| `{'.'.join(key).replace('*', 'NAME')}` | {subject} |"
-    yield "| `features.NAME.route` as a table | a route by difficulty |"
     yield '| `server.database = "postgresql://..."` | PostgreSQL |\n'
     yield "## While it runs\n"
     yield (
@@ -103,7 +104,8 @@ def _nested(section: type[Section], names: list[str], path: str) -> Iterator[str
 def _inner(kind: Any, name: str) -> tuple[type[Section] | None, str]:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return _inner(next(each for each in arguments if each is not type(None)), name)
+        found = [_inner(each, name) for each in arguments if each is not type(None)]
+        return next((each for each in found if each[0] is not None), found[0])
     if origin is list:
         return _inner(arguments[0], f"{name}[]")
     if origin is dict:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.shapes import Lane
     from bench.upstream import Upstream
 
-__all__ = ["Nginx"]
+__all__ = ["Nginx", "NginxAsPackaged"]
 
 _PROXY = """\
 worker_processes 1;
@@ -52,11 +52,20 @@ http {{
 """
 
 
+_KEPT = (
+    "keepalive 512; keepalive_requests 1000000000; ",
+    "  proxy_http_version 1.1;\n",
+    '  proxy_set_header Connection "";\n',
+)
+"""What must be added to nginx before it keeps its connections to an upstream."""
+
+
 class Nginx(Contestant):
-    """The limit every figure is compared with."""
+    """The limit every figure is compared with: nginx tuned for the purpose."""
 
     name = "nginx"
-    title = "nginx (reverse proxy)"
+    title = "nginx (connections kept)"
+    configuration = _PROXY
     does = "forwards bytes over kept connections; no key check, no accounting, no access log"
 
     def version(self) -> str:
@@ -71,7 +80,9 @@ class Nginx(Contestant):
     def launch(self, upstream: Upstream, port: int, work: Path) -> Launch:
         configuration = work / "nginx.conf"
         static, scripted = upstream.static_port, upstream.scripted_port
-        configuration.write_text(_PROXY.format(work=work, port=port, static=static, scripted=scripted))
+        configuration.write_text(
+            self.configuration.format(work=work, port=port, static=static, scripted=scripted)
+        )
         return Launch(nginx_command(configuration, work), clean_environment(), work)
 
     def path(self, lane: Lane) -> str:
@@ -79,3 +90,18 @@ class Nginx(Contestant):
 
     def _program(self) -> str:
         return shutil.which("nginx") or "/usr/sbin/nginx"
+
+
+class NginxAsPackaged(Nginx):
+    """nginx as it is without those three lines: it opens a connection to the upstream for every request, as most
+    reverse proxies in production do."""
+
+    name = "nginx-plain"
+    title = "nginx (as packaged)"
+    does = "forwards bytes over a new upstream connection per request; no key check, no accounting, no access log"
+    configuration = _PROXY
+
+    def __init__(self) -> None:
+        for line in _KEPT:
+            assert line in self.configuration, line
+            self.configuration = self.configuration.replace(line, "")

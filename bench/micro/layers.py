@@ -41,7 +41,7 @@ def serve_layer(layer: str, port: int, upstream: int) -> None:
     import uvicorn
 
     from headgate.core.ids import IdSource
-    from headgate.dispatch.settings import TimeoutSettings
+    from headgate.dispatch.manner import Manner
     from headgate.dispatch.stage import Dispatch
     from headgate.edge.connection import connection_class
     from headgate.edge.gate import Gate
@@ -77,7 +77,7 @@ def serve_layer(layer: str, port: int, upstream: int) -> None:
     async def answered(exchange, proceed):
         return Reply(wire="openai.chat", body=answer)
 
-    settings, ids = ServerSettings(), IdSource()
+    settings, ids, manner = ServerSettings(), IdSource(), Manner()
     app = bare
     if layer in ("gate", "dispatch"):
         adapter = OpenAIAdapter(OpenAISettings(base_url=f"http://127.0.0.1:{upstream}/v1", api_key="k"))
@@ -87,7 +87,7 @@ def serve_layer(layer: str, port: int, upstream: int) -> None:
         )
         stages = {"route": answered}
         if layer == "dispatch":
-            dispatch = Dispatch(ids=ids, timeouts=lambda feature: TimeoutSettings())
+            dispatch = Dispatch(ids=ids, manner=lambda feature: manner)
             stages = {"route": Router(directory), "dispatch": dispatch}
         app = Gate(proceed=journey(stages), paths=Paths(), settings=settings, ids=ids)
     uvicorn.run(

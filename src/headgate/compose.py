@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from headgate.admission.keys import hash_key, new_key
 from headgate.admission.ring import KeyRing
@@ -18,13 +22,23 @@ from headgate.core.clock import SystemClock
 from headgate.core.errors import GatewayError
 from headgate.core.ids import IdSource, request_id_text
 from headgate.dashboard.page import Page
+from headgate.dispatch.ladder.callback import Callbacks
+from headgate.dispatch.ladder.climb import Ask, Ladder
+from headgate.dispatch.ladder.entry_point import Functions
+from headgate.dispatch.ladder.plan import NO_LADDER, LadderPlan, ladders_of
+from headgate.dispatch.ladder.settings import model_names
+from headgate.dispatch.ladder.stale import MemoryStale
+from headgate.dispatch.manner import Manner
 from headgate.dispatch.settings import TimeoutSettings
+from headgate.dispatch.shadow import Shadows, ShadowSettings
 from headgate.dispatch.stage import Dispatch
 from headgate.edge.accept import accept
 from headgate.edge.front import Front
 from headgate.edge.gate import Gate
 from headgate.edge.paths import Paths
-from headgate.exchange.stage import Stage
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
+from headgate.exchange.stage import Proceed, Stage
 from headgate.journey import journey
 from headgate.providers.adapters.anthropic import AnthropicAdapter, AnthropicSettings
 from headgate.providers.adapters.azure_openai import AzureOpenAIAdapter, AzureOpenAISettings
@@ -34,7 +48,13 @@ from headgate.providers.adapters.openai import OpenAIAdapter, OpenAISettings
 from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.rates import Rates
 from headgate.providers.catalog.settings import PriceSettings, own_rates
-from headgate.providers.port import Adapter, Endpoint, Timeouts, Upstream
+from headgate.providers.health.book import HealthBook
+from headgate.providers.health.health import Health
+from headgate.providers.health.rates import Limits
+from headgate.providers.port import ABILITIES, Adapter, Endpoint, Timeouts, Upstream
+from headgate.providers.probing import Prober
+from headgate.providers.rehearsal.orders import Rehearsals
+from headgate.providers.rehearsal.upstream import Rehearsing
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.adapter import SimulatedAdapter
 from headgate.providers.simulated.server import SimulatedServer
@@ -45,17 +65,33 @@ from headgate.records.journal import Journal
 from headgate.records.pricing import Pricer
 from headgate.records.stage import Record
 from headgate.records.writer import Writer
+from headgate.routing.building import GraderOf, build_directory, no_learner, pool_of
 from headgate.routing.directory import Directory
+from headgate.routing.learning import Learning
+from headgate.routing.settings import EndpointSettings, ModelSettings
 from headgate.routing.stage import Router
-from headgate.stores.backends.sqlite import Database, SqliteKeys, SqliteSink, SqliteSpans
+from headgate.routing.strategies import PriceOf
+from headgate.routing.volume import DayVolume
+from headgate.stores.backends.redis.health import RedisHealthShare
+from headgate.stores.backends.sqlite import (
+    Database,
+    SqliteKeys,
+    SqliteRehearsals,
+    SqliteSink,
+    SqliteSpans,
+)
 from headgate.stores.keys import KeyRecord
 
 __all__ = [
     "Gateway",
     "ProbeResult",
     "Stores",
+    "blended_prices",
     "build_provider",
     "database_path",
+    "directory_of",
+    "endpoints_of",
+    "expected_usd",
     "open_stores",
     "own_rates_of",
     "probe",
@@ -63,6 +99,12 @@ __all__ = [
 ]
 
 log = logging.getLogger("headgate")
+
+_PRICE_SECONDS = 600.0
+"""How long a price counts for the order of endpoints before the list is asked again."""
+_MOST_PRICES = 10_000
+_ANSWER_TOKENS = 300
+"""What an answer is taken to have when its cost is guessed beforehand."""
 
 KEY_REFRESH_SECONDS = 1.0
 """How soon a key made or revoked by the command line, or by another process, counts here."""
@@ -85,26 +127,166 @@ class Provider:
     settings: ProviderSettings
     adapter: Adapter
     upstream: Upstream
+    more_keys: tuple[Adapter, ...] = ()
+    """An adapter for each further key; all share the upstream."""
+
+    @property
+    def by_key(self) -> list[tuple[str, Adapter]]:
+        """(name of the key, the adapter that sends it); the only key has no name."""
+        if not self.more_keys:
+            return [("", self.adapter)]
+        return [(f"key {number}", each) for number, each in enumerate((self.adapter, *self.more_keys), 1)]
 
 
 def build_provider(settings: ProviderSettings) -> Provider:
     """The adapter and the upstream for a provider's settings. Raises ValueError for settings that cannot work."""
     if isinstance(settings, SimulatedSettings):
         return Provider(settings, SimulatedAdapter(settings), SimulatedUpstream(settings))
-    adapter: Adapter
+    adapter, *more = [_adapter(each) for each in _for_each_key(settings)]
+    return Provider(settings, adapter, Transport(settings.transport), tuple(more))
+
+
+def _adapter(settings: ProviderSettings) -> Adapter:
     if isinstance(settings, OpenAISettings):
-        adapter = OpenAIAdapter(settings)
-    elif isinstance(settings, AnthropicSettings):
-        adapter = AnthropicAdapter(settings)
-    elif isinstance(settings, GeminiSettings):
-        adapter = GeminiAdapter(settings)
-    elif isinstance(settings, AzureOpenAISettings):
-        adapter = AzureOpenAIAdapter(settings)
-    elif isinstance(settings, BedrockSettings):
-        adapter = BedrockAdapter(settings)
+        return OpenAIAdapter(settings)
+    if isinstance(settings, AnthropicSettings):
+        return AnthropicAdapter(settings)
+    if isinstance(settings, GeminiSettings):
+        return GeminiAdapter(settings)
+    if isinstance(settings, AzureOpenAISettings):
+        return AzureOpenAIAdapter(settings)
+    if isinstance(settings, BedrockSettings):
+        return BedrockAdapter(settings)
+    raise TypeError(f"no adapter for {type(settings).__name__}")
+
+
+def _for_each_key(settings: ProviderSettings) -> list[ProviderSettings]:
+    if not isinstance(settings, OpenAISettings | AnthropicSettings | GeminiSettings | AzureOpenAISettings):
+        return [settings]
+    keys = dict.fromkeys(key for key in (settings.api_key, *settings.api_keys) if key)
+    if len(keys) < 2 and not settings.api_keys:
+        return [settings]
+    return [replace(settings, api_key=key, api_keys=[]) for key in keys] or [settings]
+
+
+_GO_ON = frozenset({"anthropic", "bedrock", "simulated"})
+"""Kinds that go on with an answer somebody else has begun. Others take it for an earlier turn and begin a new one, unless
+the operator says that a server of theirs can."""
+
+
+def _own_health(name: str, limits: Limits) -> Health:
+    return Health(name, limits=limits)
+
+
+def endpoints_of(
+    name: str,
+    provider: Provider,
+    model: str,
+    *,
+    written: EndpointSettings | None = None,
+    price: PriceSettings | None = None,
+    upstream: Upstream | None = None,
+    health_of: Callable[[str, Limits], Health] = _own_health,
+) -> tuple[Endpoint, ...]:
+    """A model at a provider, once for each key. written: what the configuration says of it; price: the model's own.
+    upstream: in place of the provider's. health_of: the endpoint's health by a name that stays the same, and its limits."""
+    settings = provider.settings
+    said = written or EndpointSettings(provider=name, model=model)
+    region = said.region or settings.region
+    if said.abilities is not None:
+        lacks = frozenset(ABILITIES) - frozenset(said.abilities)
     else:
-        raise TypeError(f"no adapter for {type(settings).__name__}")
-    return Provider(settings, adapter, Transport(settings.transport))
+        lacks = frozenset() if provider.adapter.kind in _GO_ON else frozenset({"prefill"})
+    limits = Limits(said.concurrency, said.requests_per_minute, said.tokens_per_minute)
+    return tuple(
+        Endpoint(
+            provider=name,
+            model=model,
+            adapter=adapter,
+            upstream=upstream or provider.upstream,
+            region=region,
+            self_hosted=settings.self_hosted,
+            price_key=settings.priced_as or ("" if settings.self_hosted else adapter.kind),
+            own_price=own_rates_of(provider, model, said.price or price),
+            credential=key,
+            weight=said.weight / len(provider.by_key),
+            priority=said.priority,
+            context=said.context,
+            lacks=lacks,
+            health=health_of(" ".join(filter(None, (f"{name}/{model}", region, key))), limits),
+        )
+        for key, adapter in provider.by_key
+    )
+
+
+def directory_of(
+    settings: Settings,
+    providers: Mapping[str, Provider],
+    *,
+    place: Callable[[str, str, EndpointSettings | None, ModelSettings | None], tuple[Endpoint, ...]],
+    price_of: PriceOf,
+    volume: DayVolume,
+    grader_of: GraderOf = no_learner,
+) -> Directory:
+    """Every name that may be asked for. place: (provider, model, as written, of which model) -> its endpoints."""
+    kinds = {name: provider.adapter.kind for name, provider in providers.items()}
+    pools = {
+        name: pool_of(
+            name,
+            model,
+            [one for each in model.endpoints for one in place(each.provider, each.model, each, model)],
+            price_of,
+        )
+        for name, model in settings.models.items()
+    }
+    return build_directory(
+        models=pools,
+        features=settings.features,
+        providers=kinds,
+        make=lambda provider, model: place(provider, model, None, None),
+        volume=volume.so_far,
+        reserves={
+            name: [model for _, model in model_names(feature.degrade)]
+            for name, feature in settings.features.items()
+        },
+        policies=settings.policies,
+        require=settings.require,
+        catch_all=next(iter(kinds)) if set(kinds.values()) == {"simulated"} else "",
+        grader_of=grader_of,
+    )
+
+
+def expected_usd(directory: Directory, price_of: PriceOf, model: str, tokens: int) -> float:
+    """What a request of so many tokens to a model of the configuration will cost, about; 0.0 where no price is known."""
+    found = directory.reached(model)
+    price = price_of(found[0]) if found else None
+    return (price or 0.0) * (tokens + _ANSWER_TOKENS) / 1e6
+
+
+def blended_prices(book: PriceBook) -> PriceOf:
+    """Three parts prompt to one part answer, as most traffic has it; own prices first, then the price list's of today."""
+    known: dict[int, tuple[Endpoint, float, float]] = {}
+
+    def usd(endpoint: Endpoint) -> float | None:
+        now = time.monotonic()
+        found = known.get(id(endpoint))
+        if found is not None and now < found[2]:
+            return found[1]
+        own = endpoint.own_price
+        rates = (
+            own if isinstance(own, Rates) else book.peek(endpoint.price_key, endpoint.model, time.time_ns())
+        )
+        if rates is None:
+            return None
+        step = rates.steps[0]
+        price = (3 * step.input + step.output) / 4 / 1e9
+        if len(known) > _MOST_PRICES:
+            known.clear()
+        # The endpoint is kept with its price: as long as it is, nothing else can have its identity.
+        known[id(endpoint)] = (endpoint, price, now + _PRICE_SECONDS)
+        return price
+
+    return usd
 
 
 def own_rates_of(provider: Provider, model: str, price: PriceSettings | None = None) -> Rates | None:
@@ -142,6 +324,14 @@ class Gateway:
         self.database = Database(path)
         self.spans = SqliteSpans(self.database)
         self.keys = SqliteKeys(self.database)
+        self._orders = SqliteRehearsals(self.database)
+        self._rehearsals = Rehearsals(self._clock)
+        self._share = RedisHealthShare(settings.server.redis) if settings.server.redis else None
+        self._healths = HealthBook(
+            self._clock, publish=self._share.publish if self._share is not None else None
+        )
+        self._health = self._healths.settings = settings.health
+        self._prober = Prober(self._models, self._clock)
         self._book = PriceBook()
         self._pricer = Pricer(self._book)
         self.journal = Journal(
@@ -152,7 +342,15 @@ class Gateway:
         )
         self.writer = Writer(self.journal, SqliteSink(self.database), self._pricer, self._clock)
         self._ids = IdSource(self._clock)
-        self._router = Router(self._directory(settings))
+        self._volume = DayVolume()
+        self._prices = blended_prices(self._book)
+        self._learning = Learning(settings.routing.learned, os.environ, usd_of=self._usd_of)
+        self._router = Router(self._directory(settings), volume=self._volume)
+        self._shadow_settings = _shadow_settings(settings)
+        self.shadows = Shadows(self._send_copy, self._ids, self._clock, self._shadow)
+        self._ladders = ladders(settings)
+        self._manners = _manners(settings, self._ladders)
+        self._callbacks = Transport()
         self._ring = KeyRing((), b"")
         self._overviews = Overviews(self)
         self._key_refresh: asyncio.Task[None] | None = None
@@ -164,8 +362,12 @@ class Gateway:
             "identify": Identify(self._ring, keys_required=settings.server.auth == "keys"),
             "accept": accept,
             "route": self._router,
-            "dispatch": Dispatch(ids=self._ids, timeouts=self._timeouts),
+            "dispatch": Dispatch(
+                ids=self._ids, manner=self._manner, ladder=self._ladder, shadows=self.shadows
+            ),
         }
+        # A copy has been let in already, with the request it is a copy of.
+        self._copies: Proceed = journey({name: stages[name] for name in ("record", "route", "dispatch")})
         self.gate = Gate(proceed=journey(stages), paths=Paths(), settings=settings.server, ids=self._ids)
         self.app = Front(
             self.gate, ready=self._not_ready, pages=Page(self._overviews.now, may_see=self._may_see)
@@ -177,16 +379,30 @@ class Gateway:
         await self._first_keys()
         await self._refresh_keys()
         self.writer.start()
+        if self._share is not None:
+            self._share.start(self._healths.apply)
+        self._prober.start()
+        self._learning.start()
         self._key_refresh = asyncio.create_task(self._keep_keys_fresh(), name="keys")
 
     async def apply(self, configuration: Configuration) -> None:
         """Serve the next request by this configuration; requests under way keep the one they began with."""
+        planned = ladders(configuration.settings)
         directory = self._directory(configuration.settings)
         self._router.directory = directory
+        self._learning.start()
+        self._manners = _manners(configuration.settings, planned)
+        self._shadow_settings = _shadow_settings(configuration.settings)
+        self._ladders = planned
         self.configuration = configuration
 
     async def stop(self) -> None:
         """Store what is recorded, close what is open. Call it when no request is under way any more."""
+        await self._prober.aclose()
+        if self._share is not None:
+            await self._share.aclose()
+        await self.shadows.aclose()
+        await self._learning.stop()
         if self._key_refresh is not None:
             self._key_refresh.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -195,6 +411,7 @@ class Gateway:
             retired.cancel()
         for provider in self._providers.values():
             await provider.upstream.aclose()
+        await self._callbacks.aclose()
         if not await self.writer.aclose(float(self.configuration.settings.records.drain)):
             log.warning("some records are still in the journal; they are stored at the next start")
         await self.database.close()
@@ -207,22 +424,14 @@ class Gateway:
 
     def _directory(self, settings: Settings) -> Directory:
         self._build_providers(settings)
-        models = {
-            name: [
-                self._endpoint(each.provider, each.model, region=each.region, price=each.price or model.price)
-                for each in model.endpoints
-            ]
-            for name, model in settings.models.items()
-        }
-        kinds = {name: provider.adapter.kind for name, provider in self._providers.items()}
-        directory = Directory(
-            features={
-                name: [feature.route, *feature.fallback] for name, feature in settings.features.items()
-            },
-            models=models,
-            providers=kinds,
-            make=self._endpoint,
-            catch_all=next(iter(kinds)) if set(kinds.values()) == {"simulated"} else "",
+        self._health = self._healths.settings = settings.health
+        directory = directory_of(
+            settings,
+            self._providers,
+            place=self._place,
+            price_of=self._prices,
+            volume=self._volume,
+            grader_of=self._learning.grader_of,
         )
         self._book.prefetch(
             (endpoint.price_key, endpoint.model)
@@ -230,6 +439,9 @@ class Gateway:
             if endpoint.price_key and endpoint.own_price is None
         )
         return directory
+
+    def _usd_of(self, model: str, tokens: int) -> float:
+        return expected_usd(self._router.directory, self._prices, model, tokens)
 
     def _build_providers(self, settings: Settings) -> None:
         """Build what is new or changed, keep what is the same (with its open connections), retire the rest."""
@@ -256,28 +468,48 @@ class Gateway:
     def _totals(self) -> list[float]:
         return [
             0.0,
-            *(float(feature.timeouts.total) for feature in self.configuration.settings.features.values()),
+            *(manner.total for manner in self._manners.values()),
         ]
 
-    def _endpoint(
-        self, provider: str, model: str, *, region: str = "", price: PriceSettings | None = None
-    ) -> Endpoint:
+    def _place(
+        self, provider: str, model: str, written: EndpointSettings | None, of: ModelSettings | None
+    ) -> tuple[Endpoint, ...]:
         built = self._providers[provider]
-        settings = built.settings
-        return Endpoint(
-            provider=provider,
-            model=model,
-            adapter=built.adapter,
-            upstream=built.upstream,
-            region=region or settings.region,
-            self_hosted=settings.self_hosted,
-            price_key=settings.priced_as or ("" if settings.self_hosted else built.adapter.kind),
-            own_price=own_rates_of(built, model, price),
+        health = (of.health if of is not None else None) or self._health
+        return endpoints_of(
+            provider,
+            built,
+            model,
+            written=written,
+            price=of.price if of is not None else None,
+            # A caller's own `provider/model` says nothing of limits: those of the configuration hold for it too.
+            health_of=lambda name, limits: (
+                self._healths.of(name) if written is None else self._healths.of(name, health, limits)
+            ),
+            upstream=Rehearsing(built.upstream, provider, self._rehearsals),
         )
 
-    def _timeouts(self, feature: str) -> TimeoutSettings:
-        found = self.configuration.settings.features.get(feature)
-        return found.timeouts if found is not None else _DEFAULT_TIMEOUTS
+    def _models(self) -> Mapping[str, Sequence[Endpoint]]:
+        return self._router.directory.models()
+
+    def _manner(self, feature: str) -> Manner:
+        return self._manners.get(feature) or self._manners[""]
+
+    def _shadow(self, feature: str) -> ShadowSettings | None:
+        return self._shadow_settings.get(feature)
+
+    def _send_copy(self, copy: Exchange) -> Awaitable[Reply]:
+        return self._copies(copy)
+
+    def _ladder(self, ask: Ask) -> Ladder:
+        return Ladder(
+            lambda feature: self._ladders.get(feature, NO_LADDER),
+            ask,
+            stale=MemoryStale(self._clock),
+            callbacks=Callbacks(self._callbacks),
+            functions=Functions(),
+            clock=self._clock,
+        )
 
     # Keys
 
@@ -296,6 +528,7 @@ class Gateway:
 
     async def _refresh_keys(self) -> None:
         self._ring.know(await self.keys.all(), self._pepper)
+        self._rehearsals.know(await self._orders.active(self._clock.wall_ns()))
 
     async def _keep_keys_fresh(self) -> None:
         while True:
@@ -304,7 +537,7 @@ class Gateway:
                 await self._refresh_keys()
             except Exception:
                 # Known keys go on working while the database does not; the next round tries again.
-                log.exception("cannot read the keys from the database")
+                log.exception("cannot read keys and rehearsals from the database")
 
     def _may_see(self, key: bytes) -> bool:
         return self._ring.caller(key) is not None
@@ -321,7 +554,40 @@ class Gateway:
         return ""
 
 
-_DEFAULT_TIMEOUTS = TimeoutSettings()
+def ladders(settings: Settings) -> dict[str, LadderPlan]:
+    """Feature -> what answers when every model fails. Loads the operator's functions. Raises ValueError."""
+    features = settings.features
+    return ladders_of(
+        {name: feature.degrade for name, feature in features.items()},
+        settings.rules,
+        settings.callbacks,
+        # Whoever wants other models asked after a content filter's refusal wants no refusal after the last of them.
+        filtered=frozenset(name for name, each in features.items() if each.on_content_filter == "failover"),
+    )
+
+
+def _shadow_settings(settings: Settings) -> dict[str, ShadowSettings]:
+    """Of the features that have copies made."""
+    return {name: each.shadow for name, each in settings.features.items() if each.shadow is not None}
+
+
+def _manners(settings: Settings, planned: Mapping[str, LadderPlan]) -> dict[str, Manner]:
+    """How each feature's requests are dispatched. planned: their ladders."""
+    manners = {
+        name: Manner(
+            timeouts=feature.timeouts or settings.defaults.timeouts,
+            retry=feature.retry or settings.defaults.retry,
+            hedge=feature.hedge,
+            resume=feature.resume,
+            on_content_filter=feature.on_content_filter,
+            ladder=planned.get(name, NO_LADDER),
+            shadow=feature.shadow,
+        )
+        for name, feature in settings.features.items()
+    }
+    # Models that callers ask for directly.
+    manners[""] = Manner(timeouts=settings.defaults.timeouts, retry=settings.defaults.retry)
+    return manners
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +596,7 @@ class Stores:
 
     spans: SqliteSpans
     keys: SqliteKeys
+    rehearsals: SqliteRehearsals
     database: Database
 
     async def aclose(self) -> None:
@@ -339,7 +606,7 @@ class Stores:
 def open_stores(settings: Settings) -> Stores:
     """The stores of an installation. Opened at first use, which raises StoreUnavailable, StoreTooNew."""
     database = Database(database_path(settings))
-    return Stores(SqliteSpans(database), SqliteKeys(database), database)
+    return Stores(SqliteSpans(database), SqliteKeys(database), SqliteRehearsals(database), database)
 
 
 async def probe(name: str, provider: Provider, *, seconds: float = 10.0) -> ProbeResult:

@@ -19,7 +19,8 @@ from headgate.config.fingerprint import plain
 from headgate.config.loader import parse
 from headgate.config.toml_text import toml_text
 from tests.support.gateway import RunningGateway, running_gateway
-from tests.support.pages import Reader, blocks, steps
+from tests.support.pages import Block, Reader, blocks, steps
+from tests.support.raw_client import until
 
 __all__: list[str] = []
 
@@ -67,7 +68,23 @@ def test_the_commands_of_the_rehearsal_print_what_is_shown(gateway: RunningGatew
     """Down to the headers."""
     reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
     for block in blocks(OUTAGE, "console"):
-        reader.do(block)
+        if "headgate chaos" not in block.text:
+            reader.do(block)
+
+
+def test_the_commands_that_order_faults_do_as_the_page_says(tmp_path: Path) -> None:
+    """Beside a gateway of their own, where it finds them; a second later it follows."""
+    settings = plain(rehearsal())
+    settings["providers"]["sim"]["speed"] = 0
+    del settings["server"]
+    with running_gateway(tmp_path, toml_text(settings)) as running:
+        reader = Reader(tmp_path, running.url, {"HEADGATE_KEY": running.key})
+        [block] = [block for block in blocks(OUTAGE, "console") if "headgate chaos" in block.text]
+        for step in steps(block):
+            if step.command.startswith("curl"):
+                assert until(lambda: "rehearsal 1 begins" in running.log, seconds=15)
+            reader.do(Block("console", f"$ {step.command}\n" + "\n".join(step.shown)))
+        assert until(lambda: "rehearsal 1 is over" in running.log, seconds=15)
 
 
 class Seen(NamedTuple):
@@ -82,20 +99,29 @@ class Seen(NamedTuple):
         return "data: [DONE]" in self.body or '"finish_reason":"stop"' in self.body
 
 
-def ask(gateway: RunningGateway, fault: str, *, stream: bool) -> Seen:
+def ask(gateway: RunningGateway, fault: str, *, stream: bool, feature: str = "support-chat") -> Seen:
     connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=30)
     said = {"role": "user", "content": "Name three rivers of Europe."}
     try:
         connection.request(
             "POST",
             "/v1/chat/completions",
-            json.dumps({"model": "support-chat", "stream": stream, "messages": [said]}),
+            json.dumps({"model": feature, "stream": stream, "messages": [said]}),
             {"authorization": f"Bearer {gateway.key}", "x-headgate-fault": fault},
         )
         reply = connection.getresponse()
         return Seen(reply.status, dict(reply.getheaders()), reply.read().decode())
     finally:
         connection.close()
+
+
+def all_is_well(gateway: RunningGateway) -> None:
+    """Wait until what failed before serves again: endpoints rest after failures."""
+
+    def serves(feature: str, model: str) -> bool:
+        return ask(gateway, "none", stream=False, feature=feature).headers.get("x-headgate-model") == model
+
+    assert until(lambda: serves("support-chat", "sim-large") and serves("classify", "sim-small"), seconds=30)
 
 
 def another_answers(seen: Seen, *, stream: bool) -> None:
@@ -122,6 +148,10 @@ def the_request_is_at_fault(seen: Seen, *, stream: bool) -> None:
     assert seen.status == 400 and seen.headers["x-headgate-attempts"] == "1"
 
 
+def the_prompt_is_too_long(seen: Seen, *, stream: bool) -> None:
+    assert seen.status == 400 and '"context_length_exceeded"' in seen.body
+
+
 def passes(seen: Seen, *, stream: bool) -> None:
     assert seen.status == 200
 
@@ -132,6 +162,7 @@ ENDS: list[Callable[..., None]] = [
     an_error,
     no_success,
     the_request_is_at_fault,
+    the_prompt_is_too_long,
     passes,
 ]
 ROWS = [
@@ -154,4 +185,5 @@ def test_a_fault_ends_as_the_table_says(
     gateway: RunningGateway, fault: str, end: Callable[..., None], *, stream: bool
 ) -> None:
     """Streamed and whole. What is slow takes no time here: tests/faults/edge has a gateway that waits."""
+    all_is_well(gateway)
     end(ask(gateway, fault, stream=stream), stream=stream)

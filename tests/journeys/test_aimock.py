@@ -33,6 +33,14 @@ FIXTURES: list[dict[str, Any]] = [
     {"match": {"inputText": "one"}, "response": {"embedding": [0.5, 0.25]}},
 ]
 CONFIG = """
+[defaults]
+retry = {{ attempts = 1 }}
+
+[health]  # one gateway for many faults: what a row of them leads to has its own tests
+failures = 1000000
+least_calls = 1000000
+probe = false
+
 [providers.openai]
 kind = "openai"
 base_url = "{url}/v1"
@@ -139,7 +147,8 @@ def test_a_rate_limit(model: str, stream: bool, sdk: Speaker) -> None:
     with pytest.raises(anthropic.RateLimitError) as refused:
         sdk.anthropic.messages.create(model=model, max_tokens=9, messages=said("busy"), stream=stream)
     for headers in (raised.value.response.headers, refused.value.response.headers):
-        assert headers["retry-after"] == "1"
+        # The provider's own word, or how long its limit is known to hold by then.
+        assert int(headers["retry-after"]) >= 1
         assert headers["x-should-retry"] == "false"
 
 

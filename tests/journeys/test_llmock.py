@@ -17,6 +17,14 @@ from tests.support.sdks import Speaker, speakers
 __all__: list[str] = []
 
 CONFIG = """
+[defaults]
+retry = {{ attempts = 1 }}
+
+[health]  # one gateway for many faults: what a row of them leads to has its own tests
+failures = 1000000
+least_calls = 1000000
+probe = false
+
 [providers.openai]
 kind = "openai"
 base_url = "{url}/v1"
@@ -150,11 +158,11 @@ def test_refusals(
     model: str, status: int, of_openai: Any, of_anthropic: Any, sdk: Speaker, mock: LLMock
 ) -> None:
     """As the SDKs' own errors, with the wait that was named, and one call each."""
-    mock.next_time({"type": "fail", "status": status, "retry_after": 7, "times": 2})
+    mock.next_time({"type": "fail", "status": status, "retry_after": 1, "times": 2})
     with pytest.raises(of_openai) as raised:
         sdk.openai.chat.completions.create(model=model, messages=HELLO)
     with pytest.raises(of_anthropic):
         sdk.anthropic.messages.create(model=model, messages=HELLO, max_tokens=9)
     if status == 429:
-        assert raised.value.response.headers["retry-after"] == "7"
+        assert raised.value.response.headers["retry-after"] == "1"
     assert [request["status"] for request in mock.requests()] == [status, status]

@@ -41,7 +41,7 @@ def test_a_refusal_raises_the_sdks_own_error_once(
     """The class, the words, what `retry-after` said, and one call of the provider per call of the application."""
     status, of_openai, of_anthropic = REFUSALS[kind]
     status = vendor.overload if kind == "overload" else status
-    upstream.answer = vendor.refuses(status, "upstream said so", ("retry-after", "7"))
+    upstream.answer = vendor.refuses(status, "upstream said so", ("retry-after", "0.2"))
     with pytest.raises(getattr(openai, of_openai)) as raised:
         sdk.get(sdk.openai.chat.completions.create(model=vendor.name, messages=MESSAGES, stream=stream))
     headers = raised.value.response.headers
@@ -58,7 +58,7 @@ def test_a_refusal_raises_the_sdks_own_error_once(
     upstream.only()
     if kind == "rate limit":
         for said in (headers, refused.value.response.headers):
-            assert (said["retry-after"], said["retry-after-ms"]) == ("7", "7000")
+            assert (said["retry-after"], said["retry-after-ms"]) == ("1", "200")
     if kind == "bad request":
         assert "upstream said so" in str(raised.value)
         assert "upstream said so" in str(refused.value)

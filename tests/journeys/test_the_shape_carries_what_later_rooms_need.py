@@ -19,7 +19,8 @@ from headgate.core.errors import GatewayError, InvalidRequest, UpstreamCut
 from headgate.core.events import Event, TextDelta
 from headgate.core.ids import IdSource
 from headgate.core.messages import Answer, ChatRequest, Choice, Text
-from headgate.dispatch.settings import TimeoutSettings
+from headgate.dispatch.manner import Manner
+from headgate.dispatch.settings import RetrySettings
 from headgate.dispatch.stage import Dispatch
 from headgate.edge.accept import accept
 from headgate.edge.gate import Gate
@@ -36,6 +37,8 @@ from headgate.routing.stage import Router
 from headgate.testing.asgi import Answered, Caller
 from headgate.testing.scripted import Script, ScriptedUpstream
 from tests.support.aio import aio
+
+MANNER = Manner(retry=RetrySettings(attempts=1))
 
 ASK = {"model": "small", "messages": [{"role": "user", "content": "hello"}], "vendor_field": {"kept": [1, 2]}}
 
@@ -55,7 +58,7 @@ def gate_over(upstream: ScriptedUpstream, **stages: Stage) -> Gate:
             **stages,
             "accept": accept,
             "route": Router(directory),
-            "dispatch": Dispatch(ids=ids, timeouts=lambda feature: TimeoutSettings()),
+            "dispatch": Dispatch(ids=ids, manner=lambda feature: MANNER),
         }
     )
     return Gate(

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from headgate.core.ids import IdSource
-from headgate.dispatch.settings import TimeoutSettings
+from headgate.dispatch.manner import Manner
+from headgate.dispatch.settings import RetrySettings, TimeoutSettings
 from headgate.dispatch.stage import Dispatch
 from headgate.edge.accept import accept
 from headgate.edge.gate import Gate
@@ -38,6 +39,7 @@ def endpoint(upstream: ScriptedUpstream, provider: str = "house", *, kind: str =
 def small_gateway(
     *endpoints: Endpoint,
     timeouts: TimeoutSettings | None = None,
+    manner: Manner | None = None,
     stages: dict[str, Stage] | None = None,
     **server: Any,
 ) -> Gate:
@@ -49,11 +51,12 @@ def small_gateway(
         make=lambda _provider, _model: endpoints[0],
     )
     ids = IdSource()
+    how = manner or Manner(timeouts=timeouts, retry=RetrySettings(attempts=1))
     proceed = journey(
         {
             "accept": accept,
             "route": Router(directory),
-            "dispatch": Dispatch(ids=ids, timeouts=lambda _feature: timeouts or TimeoutSettings()),
+            "dispatch": Dispatch(ids=ids, manner=lambda _feature: how),
             **(stages or {}),
         }
     )

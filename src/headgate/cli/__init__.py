@@ -18,10 +18,12 @@ COMMANDS = {
     "serve": "Start the gateway.",
     "demo": "Start on simulated providers, send a minute of traffic, and look around.",
     "check": "Check the configuration and tell in plain words what it does.",
+    "route": "Explain where a request would go, without calling anybody.",
     "config": "Show the configuration, an example, or a schema for editors.",
     "keys": "Make, list and revoke keys.",
     "tail": "Watch requests as they end.",
     "show": "Show one request whole.",
+    "chaos": "Rehearse an outage: faults on command, for a time.",
     "simulate": "Serve the simulated provider as an upstream, to rehearse with.",
     "version": "Tell the version.",
 }

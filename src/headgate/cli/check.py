@@ -55,7 +55,7 @@ def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
             )
             raise SystemExit(2) from None
         refuse(refused)
-    from headgate.config.explain import explain
+    from headgate.config.explain import explain, policies
 
     providers = _build(configuration.settings)
     stories = explain(configuration, _list_prices(configuration.settings, providers))
@@ -64,7 +64,7 @@ def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(configuration, stories, probes, ok=sound))
     else:
-        _tell(configuration, stories, probes)
+        _tell(configuration, stories, probes, policies(configuration))
     raise SystemExit(0 if sound else 1)
 
 
@@ -100,7 +100,7 @@ def _amount(value: Any) -> str:
 
 def _build(settings: Settings) -> dict[str, Provider]:
     """Every provider as the gateway would make it. Ends the command if one cannot be made."""
-    from headgate.compose import build_provider
+    from headgate.compose import build_provider, ladders
 
     built = {}
     for name, wanted in settings.providers.items():
@@ -108,6 +108,10 @@ def _build(settings: Settings) -> dict[str, Provider]:
             built[name] = build_provider(wanted)
         except (ValueError, OSError, ImportError) as wrong:
             fail(f"providers.{name}: {wrong}", code=2)
+    try:
+        ladders(settings)
+    except ValueError as wrong:
+        fail(f"degrade: {wrong}", code=2)
     return built
 
 
@@ -124,7 +128,12 @@ async def _try_all(providers: Mapping[str, Provider]) -> Sequence[ProbeResult]:
     return await asyncio.gather(*(one(name, provider) for name, provider in providers.items()))
 
 
-def _tell(configuration: Configuration, stories: Sequence[Story], probes: Sequence[ProbeResult]) -> None:
+def _tell(
+    configuration: Configuration,
+    stories: Sequence[Story],
+    probes: Sequence[ProbeResult],
+    policies: Sequence[str],
+) -> None:
     settings = configuration.settings
     source = str(configuration.path) if configuration.path else "no file: made from the environment"
     click.echo(f"{click.style('The configuration is sound', fg='green')} ({source}, {configuration.hash}).")
@@ -144,6 +153,10 @@ def _tell(configuration: Configuration, stories: Sequence[Story], probes: Sequen
             click.echo(f"  {click.style(story.name, bold=True)}: {story.sentences[0]};")
             for sentence in story.sentences[1:]:
                 click.echo(f"      {sentence}{'.' if sentence is story.sentences[-1] else ';'}")
+    if policies:
+        click.echo("\nPolicies, the first that applies counts")
+    for sentence in policies:
+        click.echo(f"  {sentence}.")
     providers = ", ".join(f"{name}/MODEL" for name in settings.providers)
     click.echo(f"\nCallers may also ask for a provider's model by name: {providers}.")
     if probes:

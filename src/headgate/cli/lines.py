@@ -11,7 +11,16 @@ from headgate.core.ids import request_id_text
 from headgate.core.money import usd
 from headgate.stores.spans import AttemptRow, RequestRow
 
-__all__ = ["HEADER", "as_json", "cost_text", "ms_text", "request_line", "tokens_in", "tokens_out"]
+__all__ = [
+    "HEADER",
+    "as_json",
+    "cost_text",
+    "degraded_text",
+    "ms_text",
+    "request_line",
+    "tokens_in",
+    "tokens_out",
+]
 
 HEADER = (
     f"{'time':<12} {'request':<17} {'asked for':<20} {'served by':<28} {'status':>6} {'in':>7} {'out':>6} "
@@ -25,12 +34,19 @@ def request_line(row: RequestRow) -> str:
     served = f"{row.provider}/{row.reported_model or row.routed_model}" if row.provider else "-"
     asked = f"{row.requested_model or '-'}{'~' if row.stream else ''}"
     happened = row.outcome.replace("_", " ") + (f": {row.error_class}" if row.error_class else "")
+    aside = ", ".join(part for part in (row.purpose, degraded_text(row), row.tier) if part)
     colour = {"ok": "green", "refused": "yellow", "hung_up": "yellow"}.get(row.outcome, "red")
     return (
         f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {request_id_text(row.id):<17} {_cut(asked, 20):<20} "
         f"{_cut(served, 28):<28} {row.status:>6} {tokens_in(row):>7} {tokens_out(row):>6} {cost_text(row):>11} "
         f"{ms_text(row.first_content_us):>7} {ms_text(row.total_us):>8}  {click.style(happened, fg=colour)}"
+        f"{f' ({_cut(aside, 60)})' if aside else ''}"
     )
+
+
+def degraded_text(row: RequestRow) -> str:
+    """`degraded: say`; "" if a model of the route answered."""
+    return f"degraded: {row.degraded}" if row.degraded else ""
 
 
 def tokens_in(row: RequestRow | AttemptRow) -> int:

@@ -109,10 +109,13 @@ def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
         f"{row.requested_model} ({row.operation}, {row.dialect}{', stream' if row.stream else ''})",
     )
     yield "feature", row.feature
+    yield "purpose", row.purpose
+    yield "difficulty", row.tier
     yield (
         "routed to",
         f"{row.routed_model}, answered by {row.provider} as {row.reported_model}" if row.provider else "",
     )
+    yield "degraded", f"to `{row.degraded}`: no model of the route answered" if row.degraded else ""
     yield (
         "who",
         ", ".join(
@@ -145,9 +148,12 @@ def _waterfall(row: RequestRow, attempts: Any) -> Iterator[str]:
     total = max(row.total_us, 1)
     yield f"  {'request':<30} |{'█' * _WIDTH}| {ms_text(row.total_us)}"
     for attempt in attempts:
-        name = f"{attempt.number}. {attempt.provider}/{attempt.model}"
+        name = (
+            f"{attempt.number}. {attempt.kind}{' ' if attempt.kind else ''}{attempt.provider}/{attempt.model}"
+        )
         tail = f"{attempt.status or 'no answer'}"
         tail += f" {attempt.error_class}" if attempt.error_class else f", {cost_text(attempt)} USD"
+        tail += f", {attempt.credential}" if attempt.credential else ""
         yield f"  {name[:30]:<30} |{_bar(attempt, total)}| {ms_text(attempt.ended_us - attempt.started_us)}, {tail}"
         if attempt.error_detail:
             yield f"      {_printable(attempt.error_detail)[:200]}"

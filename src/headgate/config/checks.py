@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 
 from headgate.config.model import FeatureSettings, Settings
 from headgate.config.problems import Key, did_you_mean
+from headgate.config.routing_checks import check_routing
+from headgate.dispatch.ladder.settings import model_names, problems
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.providers.settings import ProviderSettings
+from headgate.routing.building import models_by_tier
 
 __all__ = ["Names", "check", "check_listen", "is_loopback", "split_listen"]
 
@@ -18,6 +21,8 @@ Refuse = Callable[[Key, str], None]
 Found = Iterator[tuple[Key, str]]
 
 _POSITIVE = ("max_body", "max_headers", "max_header_count", "request_time", "keep_alive", "write_stall")
+_REDIS = ("redis://", "rediss://", "unix://")
+_PHASES = ("connect", "first_token", "between_tokens", "total")
 _URLS = ("base_url", "endpoint", "endpoint_url")
 
 
@@ -27,7 +32,7 @@ class Names(Mapping[str, frozenset[str]]):
     def __init__(self, data: Mapping[str, object]) -> None:
         self._names = {
             section: frozenset(names)
-            for section in ("providers", "models", "features")
+            for section in ("providers", "models", "features", "rules", "callbacks")
             if isinstance(names := data.get(section, {}), Mapping)
         }
 
@@ -45,9 +50,11 @@ def check(settings: Settings, names: Names, refuse: Refuse) -> None:
     """Tell `refuse` of everything that contradicts something else."""
     for key, message in (
         *_server(settings),
+        *_timeouts(("defaults", "timeouts"), settings.defaults.timeouts),
         *_providers(settings),
         *_models(settings, names),
         *_features(settings, names),
+        *check_routing(settings, names),
     ):
         refuse(key, message)
 
@@ -102,6 +109,8 @@ def _server(settings: Settings) -> Found:
         yield ("server", "database"), message
     elif not database.startswith("sqlite:///") or database in ("sqlite:///", "sqlite:///:memory:"):
         yield ("server", "database"), "must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`"
+    if settings.server.redis and not settings.server.redis.startswith(_REDIS):
+        yield ("server", "redis"), "must be an address such as redis://127.0.0.1:6379/0"
     for name in _POSITIVE:
         if getattr(settings.server, name) <= 0:
             yield ("server", name), "must be more than 0"
@@ -164,12 +173,17 @@ def _models(settings: Settings, names: Names) -> Found:
                 yield (*key, "model"), "is empty: write the provider's own name of the model"
 
 
+def _timeouts(key: Key, timeouts: TimeoutSettings | None) -> Found:
+    for phase in _PHASES if timeouts is not None else ():
+        if getattr(timeouts, phase) <= 0:
+            yield (*key, phase), "must be more than 0: no answer comes in no time"
+
+
 def _features(settings: Settings, names: Names) -> Found:
     for name, feature in settings.features.items():
-        for phase in TimeoutSettings.__struct_fields__:
-            if getattr(feature.timeouts, phase) <= 0:
-                message = "must be more than 0: no answer comes in no time"
-                yield ("features", name, "timeouts", phase), message
+        yield from _timeouts(("features", name, "timeouts"), feature.timeouts)
+        for number, wrong in problems(feature.degrade, rules=names["rules"], callbacks=names["callbacks"]):
+            yield ("features", name, "degrade", number), wrong
         for key, model in _asked(name, feature):
             provider, slash, rest = model.partition("/")
             if model in names["models"] or (provider in names["providers"] and rest):
@@ -188,6 +202,15 @@ def _features(settings: Settings, names: Names) -> Found:
 
 
 def _asked(name: str, feature: FeatureSettings) -> Iterator[tuple[Key, str]]:
-    yield ("features", name, "route"), feature.route
+    if isinstance(feature.route, str):
+        yield ("features", name, "route"), feature.route
+    else:
+        for tier, model in models_by_tier(feature.route).items():
+            if getattr(feature.route, tier):
+                yield ("features", name, "route", tier), model
     for number, model in enumerate(feature.fallback):
         yield ("features", name, "fallback", number), model
+    if feature.shadow is not None:
+        yield ("features", name, "shadow", "model"), feature.shadow.model
+    for number, model in model_names(feature.degrade):
+        yield ("features", name, "degrade", number), model

@@ -7,18 +7,14 @@ from headgate.config.problems import Key
 __all__ = ["COMING", "coming"]
 
 COMING: dict[tuple[str, ...], str] = {
-    ("server", "redis"): "more than one node",
-    ("features", "*", "retry"): "retries",
     ("features", "*", "cache"): "the answer cache",
     ("features", "*", "budget"): "budgets",
     ("features", "*", "limits"): "rate limits",
     ("features", "*", "guards"): "guards",
-    ("features", "*", "degrade"): "the degrade ladder",
     ("features", "*", "contract"): "contracts",
     ("features", "*", "prompt"): "prompts",
     ("features", "*", "experiment"): "experiments",
     ("features", "*", "retrieval"): "retrieval",
-    ("features", "*", "hedge"): "hedged calls",
     ("limits",): "rate limits",
     ("budgets",): "budgets",
     ("cache",): "the answer cache",

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from headgate.config.model import Configuration, Settings
+from headgate.dispatch.ladder.settings import in_words
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.providers.catalog.settings import PriceSettings
-from headgate.routing.settings import EndpointSettings
+from headgate.routing.building import models_asked, models_by_tier
+from headgate.routing.settings import EndpointSettings, ModelSettings, RequireSettings, RouteSettings
 
-__all__ = ["ListPrice", "Place", "Story", "explain", "seconds"]
+__all__ = ["ListPrice", "Place", "Story", "explain", "policies", "seconds", "where"]
+
+_STRATEGIES = MappingProxyType(
+    {
+        "order": "",
+        "weighted": "drawn by weight",
+        "least-busy": "the least busy first",
+        "fastest": "the quicker of two first",
+        "cheapest": "the cheapest first",
+        "nearest": "the nearest first",
+    }
+)
 
 ListPrice = Callable[[str, str], str]
 """(provider's name, its model) -> the list price in words, "" if none is known."""
@@ -63,17 +77,37 @@ def seconds(value: float) -> str:
 
 def _feature(name: str, settings: Settings, list_price: ListPrice) -> Story:
     feature = settings.features[name]
-    asked = [feature.route, *feature.fallback]
-    by_model = [(model, _places(model, settings, list_price)) for model in asked]
-    route = [f"asks {_asked(*by_model[0])}"]
-    route += [f"if that fails, {_asked(model, places)}" for model, places in by_model[1:]]
-    places = [place for _, found in by_model for place in found]
-    return Story(name, "feature", places, [*route, _deadlines(feature.timeouts), *_prices(places)])
+    by_model = {model: _places(model, settings, list_price) for model in models_asked(feature)}
+    told = {model: _asked(model, places, settings) for model, places in by_model.items()}
+    if isinstance(feature.route, str):
+        route = [f"asks {told[feature.route]}"]
+    else:
+        route = [f"asks {_by_difficulty(feature.route, told)}"]
+    route += [f"if that fails, {told[model]}" for model in feature.fallback]
+    places = [place for found in by_model.values() for place in found]
+    rules = where(settings.require) + where(feature.require)
+    if feature.data == "sensitive":
+        rules += [
+            f"its data is sensitive{''.join(f', {each}' for each in where(settings.require.sensitive))}"
+        ]
+    ladder = [in_words(feature.degrade)] if feature.degrade else []
+    if feature.shadow is not None:
+        ladder.append(
+            f"a copy of {100 * feature.shadow.share:g} % goes to {feature.shadow.model} too, for nobody to see"
+        )
+    told_all = [
+        *route,
+        *ladder,
+        *rules,
+        _deadlines(feature.timeouts or settings.defaults.timeouts),
+        *_prices(places),
+    ]
+    return Story(name, "feature", places, told_all)
 
 
 def _model(name: str, settings: Settings, list_price: ListPrice) -> Story:
     places = _places(name, settings, list_price)
-    return Story(name, "model", places, [f"is {_in_order(places)}", *_prices(places)])
+    return Story(name, "model", places, [f"is {_in_order(places, settings.models[name])}", *_prices(places)])
 
 
 def _places(model: str, settings: Settings, list_price: ListPrice) -> list[Place]:
@@ -95,13 +129,61 @@ def _place(
     return Place(endpoint.provider, endpoint.model, endpoint.region or provider.region, price or unknown)
 
 
-def _asked(model: str, places: Sequence[Place]) -> str:
+def _asked(model: str, places: Sequence[Place], settings: Settings) -> str:
     direct = len(places) == 1 and f"{places[0].provider}/{places[0].model}" == model
-    return places[0].text() if direct else f"{model} ({_in_order(places)})"
+    return places[0].text() if direct else f"{model} ({_in_order(places, settings.models.get(model))})"
 
 
-def _in_order(places: Sequence[Place]) -> str:
-    return ", then ".join(place.text() for place in places)
+def _in_order(places: Sequence[Place], model: ModelSettings | None) -> str:
+    texts = [place.text() for place in places]
+    if model is None or len(texts) == 1:
+        return ", then ".join(texts)
+    said = _STRATEGIES[model.strategy]
+    text = f"{', '.join(texts)}: {said}" if said else ", then ".join(texts)
+    if model.spill is not None:
+        text += f"; own machines first, until one has {model.spill.in_flight} calls under way"
+        text += f" or takes {seconds(model.spill.first_token)} to begin" if model.spill.first_token else ""
+    return f"{text}; a session stays at one" if model.sticky else text
+
+
+def _by_difficulty(route: RouteSettings, told: Mapping[str, str]) -> str:
+    tiers: dict[str, list[str]] = {}
+    for tier, model in models_by_tier(route).items():
+        tiers.setdefault(model, []).append(tier)
+    judge = "what was learned" if route.grader == "learned" else "signals in the request"
+    each = ", ".join(f"{told[model]} for {' and '.join(names)} requests" for model, names in tiers.items())
+    sure = f" (under {route.confidence:g} sure, the next stronger)" if route.confidence else ""
+    return f"{each}, judged by {judge}{sure}"
+
+
+def where(rule: RequireSettings) -> list[str]:
+    """Where requests may go, in words; empty if anywhere."""
+    found = ["only to own machines"] if rule.self_hosted else []
+    found += [f"only in {' or '.join(rule.region)}"] if rule.region else []
+    found += [f"only to {' or '.join(rule.providers)}"] if rule.providers else []
+    return found + ([f"never to {' or '.join(rule.not_providers)}"] if rule.not_providers else [])
+
+
+def policies(configuration: Configuration) -> list[str]:
+    """Each rule of use as a sentence, in the order in which they are asked."""
+    found = []
+    for each in configuration.settings.policies:
+        said = [
+            f"{name.replace('_', ' ')} {_said(getattr(each.when, name))}"
+            for name in each.when.__struct_fields__
+            if name != "zone" and getattr(each.when, name) not in ("", None, {}, [])
+        ]
+        then = ([f"uses {each.use}"] if each.use else []) + where(each.require)
+        found.append(f"{each.name}: {'if ' + ' and '.join(said) if said else 'always'}, {', '.join(then)}")
+    return found
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={each}" for name, each in value.items())
+    if isinstance(value, list):
+        return " or ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _deadlines(timeouts: TimeoutSettings) -> str:

@@ -11,21 +11,34 @@ from typing import Literal
 import msgspec
 
 from headgate.core.section import Section
-from headgate.dispatch.settings import TimeoutSettings
+from headgate.dispatch.ladder.settings import CallbackSettings, RulesSettings
+from headgate.dispatch.manner import OnContentFilter
+from headgate.dispatch.settings import HedgeSettings, RetrySettings, TimeoutSettings
+from headgate.dispatch.shadow import ShadowSettings
 from headgate.edge.settings import ServerSettings
 from headgate.providers.adapters.anthropic import AnthropicSettings
 from headgate.providers.adapters.azure_openai import AzureOpenAISettings
 from headgate.providers.adapters.bedrock import BedrockSettings
 from headgate.providers.adapters.gemini import GeminiSettings
 from headgate.providers.adapters.openai import OpenAISettings
+from headgate.providers.health.settings import HealthSettings
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.settings import SimulatedSettings
 from headgate.records.settings import RecordSettings
-from headgate.routing.settings import ModelSettings
+from headgate.routing.settings import (
+    ModelSettings,
+    PolicySettings,
+    RequireEverywhereSettings,
+    RequireSettings,
+    RouteSettings,
+    RoutingSettings,
+    Sensitivity,
+)
 
 __all__ = [
     "KINDS",
     "Configuration",
+    "DefaultSettings",
     "EnvironmentSettings",
     "FeatureSettings",
     "LogSettings",
@@ -54,12 +67,42 @@ def kind_of(settings: ProviderSettings) -> str:
 class FeatureSettings(Section, frozen=True):
     """A named use of AI in your product. Callers ask for it by name: `model = "support-chat"`."""
 
-    route: str
-    """The model that serves it: a name from `[models]`, or `provider/model`."""
+    route: str | RouteSettings
+    """The model that serves it: a name from `[models]`, or `provider/model`; or a model for each difficulty, as in
+    `{ simple = "small", complex = "large" }`."""
     fallback: list[str] = msgspec.field(default_factory=list)
     """Models to ask, in this order, when the one before fails; written as in `route`."""
+    require: RequireSettings = RequireSettings()
+    """Where its requests may go, on top of what `[require]` says."""
+    data: Sensitivity = "normal"
+    """`sensitive`: its requests go only where `[require]` lets sensitive data go."""
+    timeouts: TimeoutSettings | None = None
+    """How long each phase of a call may take, and the whole request. Left out: as in `[defaults]`."""
+    retry: RetrySettings | None = None
+    """What is tried again, and after which wait. Left out: as in `[defaults]`."""
+    hedge: HedgeSettings | None = None
+    """A second call when the first is slow. Left out: none."""
+    resume: bool = False
+    """Finish a stream that broke off after its first words on another endpoint, or by asking again, instead of ending it
+    with an error. Answers are then encoded afresh: a vendor's own extra fields do not pass."""
+    on_content_filter: OnContentFilter = "refuse"
+    """refuse: a prompt that a provider's content filter refused is refused. failover: the next model is asked,
+    and after the last one the degrade ladder."""
+    shadow: ShadowSettings | None = None
+    """A copy of some requests goes to another model as well, to compare. Left out: none."""
+    degrade: list[str] = msgspec.field(default_factory=list)
+    """What answers when every model has failed, tried in order: `stale:24h` (the last good answer to the same request),
+    `model:NAME` or `own:NAME` (another model), `rules:NAME`, `http:URL` or `http:NAME` (a callback),
+    `python:MODULE:FUNCTION`, `say:WORDS`. Its answers are marked by the header `x-headgate-degraded`."""
+
+
+class DefaultSettings(Section, frozen=True):
+    """For features that do not say it themselves, and for models that callers ask for directly."""
+
     timeouts: TimeoutSettings = TimeoutSettings()
-    """How long each phase of a call may take, for each model asked."""
+    """How long each phase of a call may take, and the whole request."""
+    retry: RetrySettings = RetrySettings()
+    """What is tried again, and after which wait."""
 
 
 class LogSettings(Section, frozen=True):
@@ -91,12 +134,26 @@ class Settings(Section, frozen=True):
     """What the process says on standard error."""
     environment: EnvironmentSettings = EnvironmentSettings()
     """Which environment variables this file may read."""
+    defaults: DefaultSettings = DefaultSettings()
+    """For features that do not say it themselves, and for models that callers ask for directly."""
     providers: dict[str, ProviderSettings] = msgspec.field(default_factory=dict)
     """Places that serve models, by a name of yours. `kind` says which protocol is spoken there."""
     models: dict[str, ModelSettings] = msgspec.field(default_factory=dict)
     """Models under names of yours, each reachable at one endpoint or several."""
     features: dict[str, FeatureSettings] = msgspec.field(default_factory=dict)
     """What your product uses AI for. Callers ask for a feature by its name, as if it were a model."""
+    rules: dict[str, RulesSettings] = msgspec.field(default_factory=dict)
+    """A feature names them in its ladder: `degrade = ["rules:NAME"]`."""
+    callbacks: dict[str, CallbackSettings] = msgspec.field(default_factory=dict)
+    """A feature names them in its ladder: `degrade = ["http:NAME"]`."""
+    policies: list[PolicySettings] = msgspec.field(default_factory=list)
+    """Rules of use, asked in order."""
+    require: RequireEverywhereSettings = RequireEverywhereSettings()
+    """Where requests may go at all."""
+    health: HealthSettings = HealthSettings()
+    """When an endpoint that fails is left alone, and how it comes back."""
+    routing: RoutingSettings = RoutingSettings()
+    """What routing keeps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ def hints(section: type[Section]) -> dict[str, Any]:
     return typing.get_type_hints(section, include_extras=True)
 
 
+@functools.cache
+def _required(section: type[Section]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(section) if field.required)
+
+
 class _Reader:
     def __init__(self, refuse: Refuse) -> None:
         self.refuse = refuse
@@ -68,8 +73,9 @@ class _Reader:
             return self._list(get_args(kind)[0], value, key)
         if origin in (Union, types.UnionType):
             inner = [each for each in get_args(kind) if each is not type(None)]
-            if len(inner) == 1:
-                return self.value(inner[0], value, key)
+            chosen = _shaped_like(value, inner)
+            if chosen is not None:
+                return self.value(chosen, value, key)
         return self._leaf(kind, value, key)
 
     def _provider(self, value: Any, key: Key) -> Any:
@@ -101,7 +107,7 @@ class _Reader:
             read = self.value(fields[name], each, at)
             if read is not _FAILED:
                 found[name] = read
-        required = [field.name for field in msgspec.structs.fields(section) if field.required]
+        required = _required(section)
         for name in required:
             if name not in value:
                 self.refuse(key, f"`{name}` is missing: {wanted(fields[name])}")
@@ -136,8 +142,6 @@ class _Reader:
         return _FAILED if any(each is _FAILED for each in read) else read
 
     def _leaf(self, kind: Any, value: Any, key: Key) -> Any:
-        if coming_shape := _coming_shape(key, value):
-            return self._fail(key, coming_shape)
         from_environment = isinstance(value, Expanded)
         plain = str(value) if from_environment else value
         if isinstance(plain, Decimal) and kind is not Decimal:
@@ -153,10 +157,16 @@ class _Reader:
         return _FAILED
 
 
-def _coming_shape(key: Key, value: Any) -> str:
-    if len(key) == 3 and key[0] == "features" and key[2] == "route" and isinstance(value, dict):
-        return 'a route by difficulty is not in this version yet; name one model, such as `route = "small"`'
-    return ""
+def _shaped_like(value: Any, kinds: list[Any]) -> Any:
+    """Which of several kinds a value is to be read as that was written as a table or a list; None if it was written
+    plain, or as none of them."""
+    if len(kinds) == 1:
+        return kinds[0]
+    for kind in kinds:
+        a_section = isinstance(kind, type) and issubclass(kind, Section)
+        if type(value) is (dict if a_section else get_origin(kind)):
+            return kind
+    return None
 
 
 def _shown(value: Any, key: Key) -> str:
@@ -215,6 +225,8 @@ def wanted(kind: Any) -> str:
 def _plural(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Section):
         return "sections"
+    if get_origin(kind) is Literal:
+        return wanted(kind)
     return {str: "texts in quotes", int: "whole numbers", float: "numbers"}.get(kind, "values")
 
 

@@ -112,7 +112,8 @@ def _type(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"type": "array", "items": _type(arguments[0], definitions)}
     if origin in (Union, types.UnionType):
         # TOML has no null: what may be None may be left out.
-        return _type(next(each for each in arguments if each is not type(None)), definitions)
+        kinds = [_type(each, definitions) for each in arguments if each is not type(None)]
+        return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     return _leaf(kind)
 
 

@@ -5,13 +5,15 @@
     │   ├── InvalidRequest ── MalformedBody, UnsupportedRequest
     │   ├── UnknownModel, UnknownPath, MethodNotAllowed
     │   ├── BodyTooLarge, HeadersTooLarge, RequestTooSlow
-    │   └── NotAuthenticated, NotAllowed
+    │   ├── NotAuthenticated, NotAllowed
+    │   └── NoEndpointAllowed
     ├── GatewayFault           ours: InternalFault, ShuttingDown
     └── ProviderFault          the endpoint's
         ├── TransportFault     no usable HTTP answer came; `.phase` says how far it got
         │   ├── ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout
-        │   ├── HeadersTimeout, FirstContentTimeout, BetweenTimeout, TotalTimeout
+        │   ├── HeadersTimeout, FirstContentTimeout, BetweenTimeout, TotalTimeout, RateTooLow
         │   └── UpstreamReset, UpstreamCut, UpstreamMalformed
+        ├── NothingAvailable   every endpoint is resting; `.retry_after` says until when
         └── ProviderRefusal    an HTTP answer, or an event inside a stream, that says no
             ├── ProviderRejected, ContextTooLong, ContentFiltered, ProviderModelUnknown    (blame: the caller)
             └── ProviderRateLimited, ProviderQuotaSpent, ProviderAuthFailed, ProviderOverloaded, ProviderFailed
@@ -46,8 +48,10 @@ __all__ = [
     "InvalidRequest",
     "MalformedBody",
     "MethodNotAllowed",
+    "NoEndpointAllowed",
     "NotAllowed",
     "NotAuthenticated",
+    "NothingAvailable",
     "PoolTimeout",
     "ProviderAuthFailed",
     "ProviderFailed",
@@ -58,6 +62,7 @@ __all__ = [
     "ProviderRateLimited",
     "ProviderRefusal",
     "ProviderRejected",
+    "RateTooLow",
     "RequestTooSlow",
     "ShuttingDown",
     "TlsFailed",
@@ -193,6 +198,12 @@ class NotAllowed(CallerMistake):
     status, code, category = 403, "not_allowed", "permission"
 
 
+class NoEndpointAllowed(CallerMistake):
+    """Rules on where this request may go (region, own machines only) leave no endpoint; the message names the rule."""
+
+    status, code, category = 403, "no_endpoint_allowed", "permission"
+
+
 # Ours
 
 
@@ -282,6 +293,12 @@ class TotalTimeout(TransportFault):
     status, code, category, phase = 504, "total_timeout", "upstream_timeout", "body"
 
 
+class RateTooLow(TransportFault):
+    """The provider's answer came slower than `timeouts.least_rate`."""
+
+    status, code, category, phase = 504, "rate_too_low", "upstream_timeout", "body"
+
+
 class UpstreamReset(TransportFault):
     """The provider closed the connection before answering."""
 
@@ -298,6 +315,12 @@ class UpstreamMalformed(TransportFault):
     """The provider's answer is not what its protocol says."""
 
     code, phase = "upstream_malformed", "body"
+
+
+class NothingAvailable(ProviderFault):
+    """Every endpoint that may serve this is resting after failures or at its limit, longer than the request may wait."""
+
+    status, code, category = 503, "nothing_available", "overloaded"
 
 
 class ProviderRefusal(ProviderFault):

@@ -7,6 +7,7 @@ needs explicit blocks (Anthropic) opens and closes them where the kind or the to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -214,9 +215,11 @@ _Growing = _Words | _Thoughts | _Call | _Whole
 class AnswerBuilder:
     """Folds events into the answer they spell. `answer()` may be asked at any time, also of a broken-off stream."""
 
-    __slots__ = ("_begin", "_calls", "_choices", "_last_text", "_stops", "_usage", "failure")
+    __slots__ = ("_begin", "_calls", "_choices", "_last_text", "_stops", "_usage", "failure", "waiting")
 
     def __init__(self) -> None:
+        self.waiting: list[Sequence[Event]] = []
+        """Events not taken in yet. Whoever has no time now may append here, and call `fold` now and then."""
         self._begin: Begin | None = None
         self._choices: dict[int, list[_Growing]] = {}
         self._calls: dict[tuple[int, int], _Pieces] = {}
@@ -242,6 +245,13 @@ class AnswerBuilder:
                 pieces.add(event.arguments)
         else:
             self._add_rare(event)
+
+    def fold(self) -> None:
+        """Take in what is waiting."""
+        for events in self.waiting:
+            for event in events:
+                self.add(event)
+        self.waiting.clear()
 
     def _add_rare(self, event: Event) -> None:
         if isinstance(event, ThinkingDelta):
@@ -289,15 +299,18 @@ class AnswerBuilder:
     @property
     def usage(self) -> Usage | None:
         """The last usage reported; None if there was none."""
+        self.fold()
         return self._usage
 
     @property
     def stopped(self) -> bool:
         """Has at least one choice said why it stopped?"""
+        self.fold()
         return bool(self._stops)
 
     def answer(self) -> Answer:
         """All that was said so far."""
+        self.fold()
         begin = self._begin or Begin()
         choices = []
         for number in range(max([*self._choices, *self._stops, 0]) + 1):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from headgate.core.events import Event
 
 __all__ = ["Frame"]
 
 
-class Frame:
+class Frame(msgspec.Struct, gc=False, eq=False):
     """One or more complete events of a stream, or one whole answer.
 
     `data` holds the provider's bytes untouched (a whole body, or whole SSE events); `events` what they mean.
@@ -17,11 +19,8 @@ class Frame:
     Both may be empty of meaning (`events == []`, a ping): such bytes still pass when the wire is the caller's own.
     """
 
-    __slots__ = ("data", "events")
-
-    def __init__(self, data: bytes | None, events: Sequence[Event]) -> None:
-        self.data = data
-        self.events = events
+    data: bytes | None
+    events: Sequence[Event]
 
     def __repr__(self) -> str:
         size = "edited" if self.data is None else f"{len(self.data)} bytes"

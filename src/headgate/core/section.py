@@ -21,7 +21,7 @@ _BYTES = {
     "mib": 1024**2,
     "gib": 1024**3,
 }
-_SECRET = re.compile(r"key|headers|(.*_)?(api_key|access_key|token|secret|password)")
+_SECRET = re.compile(r"key|headers|redis|(.*_)?(api_keys?|access_key|token|secret|password)")
 _FOREVER = 1e18
 """Also keeps out infinity, which TOML can write and timers cannot keep."""
 _NUMBER_AND_UNIT = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")

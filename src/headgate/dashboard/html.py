@@ -145,7 +145,9 @@ def _ms(microseconds: int) -> str:
 
 def _outcome(row: RequestRow) -> str:
     words = row.outcome.replace("_", " ")
-    return f"{words}: {row.error_class}" if row.error_class else words
+    words = f"{words}: {row.error_class}" if row.error_class else words
+    aside = ", ".join(part for part in (row.purpose, row.degraded and f"degraded: {row.degraded}") if part)
+    return f"{words} ({aside})" if aside else words
 
 
 def _list(title: str, what: str, pairs: Iterable[tuple[str, str]]) -> str:

@@ -1,205 +1,190 @@
-"""Dispatch: the innermost stage. Calls the candidates in order until one answers; a stream counts as answered at its
-first content, so everything before that can still fail over."""
+"""Dispatch: the innermost stage. Asks the candidates until one answers, within the request's deadline.
+
+The first candidate is asked, and mostly answers. If not, the `Course` says where to go next and after which wait. A
+stream counts as answered at its first content, so everything before that can still fail over; what breaks after it is
+finished elsewhere if the feature asks for that (`resuming`), else it ends in an explicit error. When nobody answers, the
+degrade ladder of the feature does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import random
+from collections.abc import Callable, Sequence
 from time import monotonic
 
-from headgate.core.errors import (
-    CallerMistake,
-    ConnectFailed,
-    ConnectTimeout,
-    GatewayError,
-    PoolTimeout,
-    ProviderFault,
-    ProviderRejected,
-    TlsFailed,
-    UnsupportedRequest,
-)
+from headgate.core.errors import GatewayError, TotalTimeout, UnsupportedRequest
 from headgate.core.ids import IdSource
-from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest, TokenCount
-from headgate.core.tokens import estimate_tokens
-from headgate.dispatch.settings import TimeoutSettings
+from headgate.core.messages import ChatRequest
+from headgate.dispatch.attempting import Attempting, NoPlace
+from headgate.dispatch.course import Course
+from headgate.dispatch.hedging import HedgeShare, hedged
+from headgate.dispatch.ladder.climb import Ask, Ladder
+from headgate.dispatch.manner import Manner
+from headgate.dispatch.resuming import Resuming
+from headgate.dispatch.shadow import Shadows
 from headgate.dispatch.streaming import StreamedAnswer
-from headgate.exchange.attempt import Attempt
+from headgate.exchange.attempt import AttemptKind
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.reply import Reply, whole
+from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
-from headgate.providers.port import Call, Endpoint, Timeouts, UpstreamReply, Wire
+from headgate.providers.port import Endpoint
 
 __all__ = ["Dispatch"]
 
-MAX_WHOLE_ANSWER = 64 * 1024 * 1024
-"""Bytes of a whole answer, at most: several generated images in base64 fit."""
-MAX_ERROR_BODY = 256 * 1024
-
-_NEVER_SENT = (ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout)
-_REQUEST_ID_HEADERS = (
-    b"x-request-id",
-    b"request-id",
-    b"x-amzn-requestid",
-    b"apim-request-id",
-    b"x-goog-request-id",
-)
-_CARRIED_ELSEWHERE = frozenset({"thinking", "safety_identifier"})
-"""Kept whole for their own vendor, while a field of the canonical request says the same to all others."""
-MAX_NOTE = 500
-"""Characters of one note: names come from callers."""
+_FEATURES = 1000
 
 
 class Dispatch:
-    """Makes attempts. Timeouts are looked up by feature, so a changed configuration counts from the next request on."""
+    """Makes attempts. The manner is looked up by feature, so a changed configuration counts from the next request on."""
 
-    def __init__(self, *, ids: IdSource, timeouts: Callable[[str], TimeoutSettings]) -> None:
-        self._ids = ids
-        self._timeouts = timeouts
-        self._known_phases: dict[tuple[TimeoutSettings, bool], Timeouts] = {}
+    def __init__(
+        self,
+        *,
+        ids: IdSource,
+        manner: Callable[[str], Manner],
+        ladder: Callable[[Ask], Ladder] | None = None,
+        shadows: Shadows | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """manner: feature -> how its requests are dispatched. ladder: makes what is climbed when nobody answers, given how
+        its models are asked. draw: chance, a number from 0 to 1."""
+        self.ladder = ladder(self.reserve) if ladder is not None else None
+        self.shadows = shadows
+        self._attempting = Attempting(ids)
+        self._manner = manner
+        self._draw = draw
+        self._shares: dict[str, HedgeShare] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:  # noqa: ARG002 - the last stage
-        failure: GatewayError | None = None
-        for endpoint in exchange.candidates:
-            try:
-                return await self._attempt(exchange, endpoint)
-            except (ProviderFault, UnsupportedRequest) as error:
-                failure = error
-                if exchange.hung_up or not _another_may_help(error):
-                    raise
-        if failure is None:
-            raise UnsupportedRequest(f"`{exchange.peek.model}` has no endpoint that can do this")
-        raise failure
-
-    def _phases(self, feature: str, *, stream: bool) -> Timeouts:
-        settings = self._timeouts(feature)
-        known = self._known_phases.get((settings, stream))
-        if known is None:
-            if len(self._known_phases) > 1000:
-                self._known_phases.clear()  # many configurations later
-            known = self._known_phases[settings, stream] = settings.phases(stream=stream)
-        return known
-
-    async def _attempt(self, exchange: Exchange, endpoint: Endpoint) -> Reply:
-        dialect = exchange.dialect
-        wire = endpoint.adapter.wire_for(dialect.operation, dialect.name)
-        if wire is None:
-            if dialect.operation == "count_tokens":
-                return whole(TokenCount(input_tokens=estimate_tokens(exchange.body), exact=False))
-            what = dialect.operation.replace("_", " ")
-            raise UnsupportedRequest(
-                f"provider `{endpoint.provider}` offers no {what}; ask for a model of another provider"
-            )
-        stream = exchange.peek.stream
-        body = _body_for(exchange, endpoint, wire)
-        call = Call(dialect.operation, wire.name, endpoint.model, body, stream, exchange.headers)
-        request = endpoint.adapter.request(call)
-        attempt = Attempt(
-            id=self._ids.next(),
-            number=len(exchange.attempts) + 1,
-            endpoint=endpoint,
-            wire=wire.name,
-            started_at=monotonic(),
-        )
-        exchange.attempts.append(attempt)
-        observer = exchange.observer
-        if observer is not None:
-            observer.attempt_opened(exchange, attempt)
-        timeouts = self._phases(exchange.feature, stream=stream)
-        attempt.reached_provider = True
-        handed_over = False
+        manner = self._manner(exchange.feature)
+        began = monotonic()
         try:
-            reply = await endpoint.upstream.send(request, timeouts)
-            _note_head(attempt, reply)
-            try:
-                if not 200 <= reply.status < 300:
-                    raise wire.decode_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BODY))
-                if stream:
-                    streamed = StreamedAnswer(exchange, attempt, reply, wire, timeouts)
-                    await streamed.until_content()
-                    handed_over = True
-                    # A generator that is never begun closes nothing, and something may break before its first frame.
-                    exchange.on_close(reply.close)
-                    return Reply(wire=wire.name, frames=streamed)
-                return await _whole(attempt, reply, wire, passes=wire.name == dialect.name)
-            finally:
-                if not handed_over:
-                    reply.close()
-        except _NEVER_SENT as error:
-            attempt.reached_provider = False
-            attempt.error = error
-            raise
-        except GatewayError as error:
-            attempt.error = error
-            raise
-        finally:
-            if not handed_over:
-                attempt.ended_at = monotonic()
-                if observer is not None:
-                    observer.attempt_closed(exchange, attempt)
-
-
-def _body_for(exchange: Exchange, endpoint: Endpoint, wire: Wire) -> bytes:
-    """The caller's own bytes where the provider speaks their wire and nobody edited, else the request in its words."""
-    if wire.name != exchange.dialect.name:
-        _refuse_what_only_its_own_wire_says(exchange.request, endpoint)
-        _note_what_is_left_behind(exchange, wire)
-    elif exchange.notes:
-        exchange.notes.pop("dropped_fields", None)
-    if wire.name == exchange.dialect.name and not exchange.edited:
-        return wire.splice(exchange.body, endpoint.model)
-    return wire.encode(exchange.request, endpoint.model)
-
-
-def _refuse_what_only_its_own_wire_says(request: ChatRequest | EmbeddingsRequest, endpoint: Endpoint) -> None:
-    if isinstance(request, ChatRequest) and request.native_only:
-        field = request.native_only
-        raise UnsupportedRequest(
-            f"provider `{endpoint.provider}` cannot do `{field}`: only one that speaks the responses API itself can; leave it out "
-            "and send the whole conversation, or ask for a model of such a provider",
-            param=field,
+            reply = await self._answer(exchange, exchange.candidates, manner, began)
+        except GatewayError as failure:
+            if self.ladder is None or not manner.ladder.rungs or exchange.hung_up:
+                raise
+            degraded = await self.ladder.answer(exchange, failure, deadline=began + manner.total)
+            if degraded is None:
+                raise
+            return degraded
+        return (
+            self._follow(exchange, reply, manner, began) if manner.follows and not exchange.purpose else reply
         )
 
+    async def reserve(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> Reply:
+        """Ask the endpoints of a rung of the ladder, in order. Raises GatewayError."""
+        manner = self._manner(exchange.feature)
+        began = monotonic()
+        course = self._course(endpoints, manner, began)
+        return await self._go_on(exchange, course, manner, began, kind="degrade")
 
-def _note_what_is_left_behind(exchange: Exchange, wire: Wire) -> None:
-    """Put the caller's own fields that `wire` has no words for on record: whoever wonders finds them there."""
-    request = exchange.request
-    foreign = not isinstance(request, ChatRequest) or request.extra_wire != wire.name
-    names = sorted(request.extra.keys() - _CARRIED_ELSEWHERE) if foreign else []
-    if names:
-        exchange.notes["dropped_fields"] = ",".join(names)[:MAX_NOTE]
-    else:
-        exchange.notes.pop("dropped_fields", None)
+    async def _answer(
+        self, exchange: Exchange, candidates: Sequence[Endpoint], manner: Manner, began: float
+    ) -> Reply:
+        if not candidates:
+            raise UnsupportedRequest(f"`{exchange.peek.model}` has no endpoint that can do this")
+        alone = len(candidates) == 1
+        # A copy that nobody waits for is not hurried.
+        if manner.hedge is not None and not alone and not exchange.purpose:
+            return await self._hedged(exchange, candidates, manner, began)
+        first = candidates[0]
+        timeouts = manner.deadlines(stream=exchange.peek.stream, alone=alone, left=manner.total)
+        try:
+            return await self._attempting(exchange, first, manner, timeouts)
+        except NoPlace:
+            course = self._course(candidates, manner, began)
+            course.refused(first, monotonic())
+        except GatewayError as error:
+            if exchange.hung_up:
+                raise
+            course = self._course(candidates, manner, began)
+            course.failed(first, error, monotonic())
+        return await self._go_on(exchange, course, manner, began)
 
+    async def _go_on(
+        self,
+        exchange: Exchange,
+        course: Course,
+        manner: Manner,
+        began: float,
+        *,
+        kind: AttemptKind = "",
+    ) -> Reply:
+        """After something did not go as usual. kind: of all attempts, instead of what the course says."""
+        while True:
+            now = monotonic()
+            step = None if exchange.hung_up else course.next(now)
+            if step is None:
+                raise course.error or UnsupportedRequest("no endpoint could be asked")
+            if step.seconds:
+                await asyncio.sleep(step.seconds)
+                waited = monotonic() - now
+                exchange.queued_seconds += waited  # neither the provider's doing nor our own work
+                now += waited
+            left = began + manner.total - now
+            timeouts = manner.deadlines(stream=exchange.peek.stream, alone=step.alone, left=left)
+            try:
+                return await self._attempting(
+                    exchange, step.endpoint, manner, timeouts, kind=kind or step.kind
+                )
+            except NoPlace:
+                course.refused(step.endpoint, monotonic())
+            except GatewayError as error:
+                course.failed(step.endpoint, error, monotonic())
 
-async def _whole(attempt: Attempt, reply: UpstreamReply, wire: Wire, *, passes: bool) -> Reply:
-    body = reply.whole if reply.whole is not None else await reply.read(MAX_WHOLE_ANSWER)
-    answer = wire.glance(body) if passes else wire.decode(body)
-    attempt.ended_at = attempt.first_content_at = monotonic()
-    if isinstance(answer, Answer):
-        attempt.reported_model = answer.model
-        attempt.usage = answer.usage
-        if answer.choices:
-            attempt.finish_reason = answer.choices[0].stop_reason
-    elif not isinstance(answer, TokenCount):
-        attempt.reported_model = answer.model
-        attempt.usage = answer.usage
-    if not isinstance(answer, TokenCount):
-        # Callers expect a name; a vendor that says none (Bedrock) answered as the model it was asked for.
-        answer.model = answer.model or attempt.endpoint.model
-    # Bytes that pass are read in full only if a stage asks what they say.
-    return Reply(wire=wire.name, answer=None if passes else answer, body=body, decode=wire.decode)
+    async def _hedged(
+        self, exchange: Exchange, candidates: Sequence[Endpoint], manner: Manner, began: float
+    ) -> Reply:
+        assert manner.hedge is not None
+        course = self._course(candidates, manner, began)
+        if len(self._shares) > _FEATURES:
+            self._shares.clear()  # many configurations later
+        share = self._shares.setdefault(exchange.feature, HedgeShare())
+        share.request(manner.hedge.share)
 
+        async def ask(endpoint: Endpoint, kind: AttemptKind) -> Reply:
+            left = began + manner.total - monotonic()
+            timeouts = manner.deadlines(stream=exchange.peek.stream, alone=False, left=left)
+            return await self._attempting(exchange, endpoint, manner, timeouts, kind=kind)
 
-def _note_head(attempt: Attempt, reply: UpstreamReply) -> None:
-    attempt.status = reply.status
-    attempt.connected_at = reply.connected_at
-    attempt.sent_at = reply.sent_at
-    attempt.first_byte_at = reply.first_byte_at
-    for name, value in reply.headers:
-        if name in _REQUEST_ID_HEADERS:
-            attempt.upstream_request_id = value.decode("latin-1")[:128]
-            break
+        def failed(endpoint: Endpoint, error: Exception) -> None:
+            if isinstance(error, GatewayError):
+                course.failed(endpoint, error, monotonic())
+            else:
+                course.refused(endpoint, monotonic())
 
+        reply = await hedged(exchange, candidates, settings=manner.hedge, share=share, ask=ask, failed=failed)
+        return reply if reply is not None else await self._go_on(exchange, course, manner, began)
 
-def _another_may_help(error: GatewayError) -> bool:
-    """The caller's own mistake stays one at every endpoint; what an endpoint cannot do, another may."""
-    return isinstance(error, UnsupportedRequest) or not isinstance(error, CallerMistake | ProviderRejected)
+    def _follow(self, exchange: Exchange, reply: Reply, manner: Manner, began: float) -> Reply:
+        """What a feature wants done with a good answer."""
+        if manner.resume and isinstance(reply.frames, StreamedAnswer):
+            reply = self._resumable(exchange, reply.frames, manner, began)
+        if self.ladder is not None and manner.ladder.stale_seconds:
+            reply = self.ladder.remember(exchange, reply)
+        if self.shadows is not None and manner.shadow is not None:
+            self.shadows.after(exchange)
+        return reply
+
+    def _resumable(self, exchange: Exchange, first: StreamedAnswer, manner: Manner, began: float) -> Reply:
+        async def open_(endpoint: Endpoint, request: ChatRequest | None) -> StreamedAnswer:
+            left = began + manner.total - monotonic()
+            if left <= 0:
+                raise TotalTimeout(detail=endpoint.name)
+            timeouts = manner.deadlines(stream=True, alone=True, left=left)
+            answered = await self._attempting(
+                exchange, endpoint, manner, timeouts, kind="resume", request=request
+            )
+            frames = answered.frames
+            assert isinstance(frames, StreamedAnswer)
+            return frames
+
+        # Who broke off is asked last: it is the least likely to do better.
+        broken = first.attempt.endpoint
+        others = [one for one in exchange.candidates if one.health is not broken.health]
+        # Events from two answers have no bytes that would fit together: all is encoded afresh.
+        return Reply(frames=Resuming(exchange, first, [*others, broken], open_))
+
+    def _course(self, candidates: Sequence[Endpoint], manner: Manner, began: float) -> Course:
+        return Course(candidates, manner, deadline=began + manner.total, draw=self._draw)

@@ -15,6 +15,8 @@ from headgate.core.errors import (
 )
 from headgate.core.events import Begin, End, Failure, Stop, TextDelta, UsageReport, is_content
 from headgate.core.frame import Frame
+from headgate.dispatch.pace import Pace
+from headgate.dispatch.remedy import verdict
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import pump_one
@@ -33,10 +35,18 @@ class StreamedAnswer:
     No generator: one that was never begun would swallow `aclose`, and the provider's stream would stay open."""
 
     def __init__(
-        self, exchange: Exchange, attempt: Attempt, reply: UpstreamReply, wire: Wire, timeouts: Timeouts
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        reply: UpstreamReply,
+        wire: Wire,
+        timeouts: Timeouts,
+        *,
+        least_rate: float = 0.0,
     ) -> None:
+        """least_rate: tokens per second that it must keep up after its first content; 0.0: any rate will do."""
         self._exchange = exchange
-        self._attempt = attempt
+        self.attempt = self._attempt = attempt
         self._reply = reply
         self._timeouts = timeouts
         same = wire.name == exchange.dialect.name
@@ -46,6 +56,7 @@ class StreamedAnswer:
         self._over = False
         """The provider has said that this is the end."""
         self._ended = False
+        self._pace = Pace(least_rate) if least_rate else None
 
     async def until_content(self) -> None:
         """Read up to the first frame with content, or to the end of an answer that has none.
@@ -63,7 +74,11 @@ class StreamedAnswer:
                     return
                 self._held.append(frame)
                 if self._over or any(is_content(event) for event in frame.events):
-                    self._attempt.first_content_at = self._time()
+                    attempt = self._attempt
+                    now = attempt.first_content_at = self._time()
+                    attempt.endpoint.health.answered(
+                        now, now - (attempt.sent_at or attempt.started_at), ticket=attempt.ticket
+                    )
                     reply.between = self._timeouts.between
                     return
                 left = due - self._time()
@@ -101,27 +116,10 @@ class StreamedAnswer:
         reply = self._reply
         if self._over or not isinstance(reply, Relaying):
             return await pump_one(self, deliver)
-        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def came() -> None:
-            # Called from inside the transport: whatever happens belongs to whoever waits for the outcome.
-            try:
-                while not outcome.done() and (data := reply.take()) is not None:
-                    self._over = not data
-                    frame = self._decoder.feed(data) if data else self._decoder.finish()
-                    if frame is not None:
-                        self._note(frame)
-                        if not deliver(frame) and not self._over:
-                            outcome.set_result(False)
-                    if self._over and not outcome.done():
-                        outcome.set_result(True)
-            except Exception as error:  # noqa: BLE001 - raised where it is waited for
-                outcome.set_exception(error)
-
-        if not reply.relay(came):
+        outcome = self._relay(reply, deliver)
+        if outcome is None:
             return await pump_one(self, deliver)
         try:
-            came()
             ended = await outcome
         except GatewayError as error:
             self._end(error)
@@ -135,8 +133,67 @@ class StreamedAnswer:
             self._end()
         return ended
 
+    def _relay(self, reply: Relaying, deliver: Callable[[Frame], bool]) -> asyncio.Future[bool] | None:
+        """Have the transport call for each piece. The outcome is `pump`'s; None: this reply cannot."""
+        pace = self._pace
+        if pace is not None:
+            pace.begin(self._time())
+        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        feed, note = self._decoder.feed, self._note
+
+        def came(data: bytes | None) -> None:
+            # Called from inside the transport: whatever happens belongs to whoever waits for the outcome.
+            try:
+                if data is None:
+                    drain()
+                    return
+                frame = feed(data)
+                if frame is None:
+                    return
+                events = frame.events
+                if len(events) != 1 or type(events[0]) is not TextDelta:
+                    note(frame)
+                if pace is not None:
+                    pace.came(frame, self._time())
+                if not deliver(frame) or self._over:
+                    over()
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                over(error)
+
+        def drain() -> None:
+            while not outcome.done() and (data := reply.take()) is not None:
+                self._over = not data
+                frame = feed(data) if data else self._decoder.finish()
+                full = False
+                if frame is not None:
+                    note(frame)
+                    if pace is not None:
+                        pace.came(frame, self._time())
+                    full = not deliver(frame)
+                if full or self._over:
+                    over()
+
+        def over(error: Exception | None = None) -> None:
+            # At once, so that what comes from now on is kept for whoever reads next.
+            reply.relay(None)
+            if outcome.done():
+                return
+            if error is None:
+                outcome.set_result(self._over)
+            else:
+                outcome.set_exception(error)
+
+        if not reply.relay(came):
+            return None
+        came(None)
+        return outcome
+
     async def aclose(self) -> None:
         """Hang up on the provider, if there is more to come. Idempotent."""
+        self._end()
+
+    def let_go(self) -> None:
+        """As `aclose`, for when the exchange is over."""
         self._end()
 
     def _end(self, error: GatewayError | None = None) -> None:
@@ -145,22 +202,30 @@ class StreamedAnswer:
         self._ended = True
         attempt = self._attempt
         attempt.error = error
-        attempt.ended_at = self._time()
-        if self._over and error is None:
+        now = attempt.ended_at = self._time()
+        complete = self._over and error is None
+        if complete:
             self._exchange.on_close(self._farewell)
         else:
             self._reply.close()
+        attempt.endpoint.health.end(
+            now, "ok" if complete else "ignored" if error is None else verdict(error), ticket=attempt.ticket
+        )
         if self._exchange.observer is not None:
             self._exchange.observer.attempt_closed(self._exchange, attempt)
 
     async def _next(self) -> Frame | None:
         """The next frame, None at the end. Raises what broke the stream."""
+        pace = self._pace
         while not self._over:
+            asked = self._time() if pace is not None else 0.0
             data = await self._reply.chunk()
             self._over = not data
             frame = self._decoder.feed(data) if data else self._decoder.finish()
             if frame is not None:
                 self._note(frame)
+                if pace is not None and self._attempt.first_content_at:
+                    pace.waited(frame, self._time() - asked)
                 return frame
         return None
 

@@ -242,7 +242,7 @@ class Connection(asyncio.Protocol):
             if name == b"expect":
                 expects = value.lower() == b"100-continue"
         turn = Turn(self, scope, keep_alive=parser.should_keep_alive(), expects_continue=expects)
-        scope["headgate.push"] = turn.push
+        scope["headgate.push"], scope["headgate.begin"] = turn.push, turn.begin
         self._arriving = turn
         if expects:
             self._begin(turn)

@@ -22,12 +22,14 @@ from headgate.core.errors import (
     ShuttingDown,
     UnknownPath,
 )
+from headgate.core.events import events_of
 from headgate.core.ids import IdSource, request_id_text
-from headgate.core.messages import EmbeddingsReply, EmbeddingsRequest
+from headgate.core.messages import Answer, EmbeddingsReply, EmbeddingsRequest
 from headgate.edge.hangup import Hangups
 from headgate.edge.paths import ONE_MODEL, Paths
 from headgate.edge.reply_headers import ReplyHeaders
 from headgate.edge.settings import ServerSettings
+from headgate.edge.waiting import Waiting
 from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Frame, Pumped, Reply
@@ -89,19 +91,31 @@ class Gate:
         )
         self.in_flight += 1
         watch = self._hangups.watch(scope, exchange)
+        waiting: Waiting | None = None
+        begun = False
         try:
             try:
                 await self._read(scope, exchange, receive)
             except GatewayError as error:
                 # Refused by stage Accept, when it is known who asked: so it is recorded, and strangers learn nothing.
                 exchange.unreadable = error
+            if exchange.peek.stream:
+                waiting = self._waiting(scope, exchange)
             reply = exchange.reply = await self.proceed(exchange)
+            if waiting is not None:
+                waiting.over()
+                begun = waiting.begun
             if reply.frames is not None:
-                await self._stream(exchange, reply, send, scope.get("headgate.push"))
+                await self._stream(exchange, reply, send, scope.get("headgate.push"), begun=begun)
+            elif begun:
+                await self._end_stream(exchange, send, reply)
             else:
                 await self._write(exchange, reply, send)
         except GatewayError as error:
-            await self._refuse(exchange, error, send)
+            if waiting is not None and waiting.begun:
+                await self._end_stream(exchange, send, error)
+            else:
+                await self._refuse(exchange, error, send)
         except asyncio.CancelledError:
             if not exchange.hung_up:
                 raise
@@ -109,8 +123,14 @@ class Gate:
                 "the caller closed the connection before the answer was complete"
             )
         except Exception as bug:  # noqa: BLE001 - logged
-            await self._refuse(exchange, _told(exchange, bug), send)
+            fault = _told(exchange, bug)
+            if waiting is not None and waiting.begun:
+                await self._end_stream(exchange, send, fault)
+            else:
+                await self._refuse(exchange, fault, send)
         finally:
+            if waiting is not None:
+                waiting.over()
             watch.over()
             self.in_flight -= 1
             await _close(exchange)
@@ -176,16 +196,44 @@ class Gate:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _stream(self, exchange: Exchange, reply: Reply, send: Send, push: Push | None) -> None:
+    def _waiting(self, scope: Scope, exchange: Exchange) -> Waiting | None:
+        begin, seconds = scope.get("headgate.begin"), float(self.settings.waiting)
+        if begin is None or not seconds:
+            return None
+        return Waiting(
+            exchange,
+            begin,
+            scope["headgate.push"],
+            lambda: self._reply_headers.of(exchange) + _SSE,
+            seconds=seconds,
+        )
+
+    async def _end_stream(self, exchange: Exchange, send: Send, end: GatewayError | Reply) -> None:
+        """The end of a stream of which only comments are out."""
+        encoder = exchange.dialect.encoder(exchange.peek)
+        if isinstance(end, GatewayError):
+            exchange.error = end
+            last = encoder.fail(end, request_id_text(exchange.id))
+        else:
+            last = encoder.feed(events_of(end.answer)) if isinstance(end.answer, Answer) else b""
+        exchange.bytes_out = len(last)
+        if not exchange.hung_up:
+            await send({"type": "http.response.body", "body": last})
+
+    async def _stream(
+        self, exchange: Exchange, reply: Reply, send: Send, push: Push | None, *, begun: bool = False
+    ) -> None:
+        """begun: head and comments are out already."""
         frames = reply.frames
         assert frames is not None
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": self._reply_headers.of(exchange) + _SSE,
-            }
-        )
+        if not begun:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": reply.status,
+                    "headers": self._reply_headers.of(exchange) + _SSE,
+                }
+            )
         passes = reply.wire == exchange.dialect.name
         encoder = None if passes else exchange.dialect.encoder(exchange.peek)
         sent = 0
@@ -202,7 +250,9 @@ class Gate:
 
         def deliver(frame: Frame) -> bool:
             nonlocal sent
-            data = said(frame)
+            data = frame.data if encoder is None else None
+            if data is None:
+                data = said(frame)
             if not data or exchange.hung_up or push is None:
                 return True
             sent += len(data)

@@ -30,13 +30,14 @@ class ReplyHeaders:
                 headers.append((b"request-id", request_id))
         attempts = exchange.attempts
         if attempts:
-            headers += self._endpoint(attempts[-1].endpoint)
-            if len(attempts) == 1:
-                headers.append((b"x-headgate-attempts", b"1"))
-            else:
-                headers.append((b"x-headgate-attempts", b"%d" % len(attempts)))
+            answering = exchange.answering or attempts[-1]
+            if exchange.answering is not None or not exchange.degraded:
+                headers += self._endpoint(answering.endpoint)
+            headers.append((b"x-headgate-attempts", b"1" if len(attempts) == 1 else b"%d" % len(attempts)))
+            if _in_anothers_place(exchange, answering.endpoint):
                 headers.append((b"x-headgate-fallback", b"true"))
-            ms = 1000 * (monotonic() - exchange.received_at - exchange.waited_seconds())
+            own = monotonic() - exchange.received_at - exchange.waited_seconds() - exchange.queued_seconds
+            ms = 1000 * own
             headers.append((b"x-headgate-overhead-ms", b"%.2f" % max(ms, 0.0)))
         if exchange.queued_seconds:
             headers.append((b"x-headgate-queue-ms", b"%.2f" % (1000 * exchange.queued_seconds)))
@@ -51,3 +52,11 @@ class ReplyHeaders:
             if len(self._of_endpoint) < _KEPT:
                 self._of_endpoint[key] = known
         return known
+
+
+def _in_anothers_place(exchange: Exchange, endpoint: Endpoint) -> bool:
+    """Did somebody else answer than who was asked first, or than the model that was chosen?"""
+    if endpoint is not exchange.attempts[0].endpoint:
+        return True
+    preferred = exchange.preferred
+    return bool(preferred) and not any(each is endpoint for each in preferred)

@@ -16,6 +16,9 @@ class ServerSettings(Section, frozen=True):
     """`HOST:PORT`. Anything but loopback needs `auth = "keys"`."""
     database: str = "sqlite:///headgate.db"
     """`sqlite:///PATH`, relative to the working directory; the journal lies beside it."""
+    redis: str = ""
+    """`redis://HOST:PORT/0`: nodes that share it tell each other at once which endpoints to leave alone. Needs the extra
+    `redis`."""
     auth: Literal["keys", "none"] = "keys"
     """`keys`: every request under /v1 carries a key. `none`: anybody who reaches the port may ask; loopback only."""
     max_body: Size = Size(32_000_000)
@@ -30,6 +33,10 @@ class ServerSettings(Section, frozen=True):
     """How long a connection may idle between two requests."""
     write_stall: Duration = Duration(60)
     """How long a caller may refuse to read its reply before it counts as gone."""
+    waiting: Duration = Duration(15)
+    """While a stream has no first word yet, an SSE comment is sent after each such time, so that proxies and clients do
+    not take it for dead. The first one commits the reply to status 200: a failure after it comes as an error event.
+    0: none is sent."""
     drain_time: Duration = Duration(10)
     """After a hang-up, how long the provider's answer is still read, so that its usage is billed as it was."""
     max_drains: int = 100

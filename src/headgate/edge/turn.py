@@ -145,6 +145,17 @@ class Turn:
             self.done = True
             connection.turn_over(self)
 
+    def begin(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Head and first piece of a reply without a length, at once and without waiting; the rest goes by `push` and
+        `send`, which is not told of the head again."""
+        if self.disconnected:
+            return
+        if self._head is not None or self.started:
+            raise RuntimeError("a reply was begun twice")
+        self._head = self._render_head(status, headers)
+        head, self._head, self.started = self._head, None, True
+        self._connection.write(head + (b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body))
+
     def push(self, body: bytes) -> bool:
         """A piece of a reply without a length that `send` has begun, without waiting. False: the caller does not read fast
         enough; go on with `send`, which waits."""

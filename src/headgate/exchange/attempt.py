@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from headgate.core.errors import GatewayError
 from headgate.core.messages import StopReason
 from headgate.core.usage import Usage
 from headgate.providers.port import Endpoint
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "AttemptKind"]
+
+AttemptKind = Literal["", "retry", "failover", "hedge", "resume", "degrade"]
+"""Why a call was made. "": it was the first. retry: the same endpoint again. failover: another one, after a failure.
+hedge: another one beside a slow one. resume: to finish a stream that broke off. degrade: a rung of the ladder."""
 
 
 class Attempt:
@@ -17,6 +23,7 @@ class Attempt:
     """
 
     __slots__ = (
+        "abandoned",
         "connected_at",
         "endpoint",
         "ended_at",
@@ -25,6 +32,7 @@ class Attempt:
         "first_byte_at",
         "first_content_at",
         "id",
+        "kind",
         "number",
         "reached_provider",
         "reported_model",
@@ -32,16 +40,29 @@ class Attempt:
         "sent_at",
         "started_at",
         "status",
+        "ticket",
         "upstream_request_id",
         "usage",
         "wire",
     )
 
-    def __init__(self, *, id: int, number: int, endpoint: Endpoint, wire: str, started_at: float) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        id: int,  # noqa: A002
+        number: int,
+        endpoint: Endpoint,
+        wire: str,
+        started_at: float,
+        kind: AttemptKind = "",
+    ) -> None:
         self.id = id
         """Time-ordered, like a request's."""
         self.number = number
         """From 1."""
+        self.kind = kind
+        self.abandoned = False
+        """We gave it up because another attempt was first: nobody's failure, and billed for what it has used."""
         self.endpoint = endpoint
         self.wire = wire
         self.started_at = started_at
@@ -61,5 +82,14 @@ class Attempt:
         self.seen_completion = 0
         """Estimate of answer tokens that came, for when `usage` is None; 0 if there was nothing to estimate."""
         self.error: GatewayError | None = None
+        self.ticket = 0
+        """Of the place taken at the endpoint, to be given back with it."""
         self.reached_provider = False
         """May the provider have seen the request, so that it may bill it?"""
+
+    @property
+    def complete(self) -> bool:
+        """Has it said all, its usage included?"""
+        return self.usage is not None and (
+            self.finish_reason is not None or (self.error is None and not self.abandoned)
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from headgate.core.messages import ChatRequest, EmbeddingsRequest
@@ -20,6 +21,9 @@ __all__ = ["Exchange", "Observer"]
 
 CLOSE_SECONDS = 10.0
 """How long one thing that must be closed may take: a slow goodbye must not keep the rest open."""
+
+
+_NO_RESERVES: Mapping[str, Sequence[Endpoint]] = MappingProxyType({})
 
 
 class Observer(Protocol):
@@ -45,11 +49,13 @@ class Exchange:
         "_closers",
         "_failures",
         "_request",
+        "answering",
         "attempts",
         "body",
         "bytes_out",
         "caller",
         "candidates",
+        "degraded",
         "dialect",
         "edited",
         "error",
@@ -61,22 +67,26 @@ class Exchange:
         "observer",
         "path",
         "peek",
+        "preferred",
+        "purpose",
         "queued_seconds",
         "received_at",
         "reply",
         "reply_headers",
+        "reserves",
         "routed_model",
         "session",
         "started_ns",
         "status",
         "tags",
+        "tier",
         "trace_parent",
         "trailer",
         "unreadable",
         "user",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a line per field
         self,
         *,
         id: int,  # noqa: A002
@@ -106,11 +116,23 @@ class Exchange:
         """The caller's W3C traceparent, if it sent a valid one."""
         self.candidates: Sequence[Endpoint] = ()
         """Where the request may go, best first."""
+        self.preferred: Sequence[Endpoint] = ()
+        """Where the model that was chosen is reached; who else answers does so in its place."""
+        self.reserves: Mapping[str, Sequence[Endpoint]] = _NO_RESERVES
+        """Where the models of the degrade ladder may be reached, by the ladder's name of them; the same rules hold."""
+        self.tier = ""
+        """simple, medium or complex, where the route depends on difficulty. Set before routing, it is the caller's wish."""
+        self.purpose = ""
+        """"" for a caller's own request; `shadow` for a copy of one, and so on: who else may have caused it."""
+        self.degraded = ""
+        """The rung of the degrade ladder that answered, such as `say` or `model:small`; "" if a model of the route did."""
         self.routed_model = ""
         """The model of our configuration that was chosen; the provider's name of it is on the attempt."""
         self.unreadable: GatewayError | None = None
         """Why the edge could not make sense of the request; stage Accept refuses it."""
         self.attempts: list[Attempt] = []
+        self.answering: Attempt | None = None
+        """The attempt whose answer the caller gets; None as long as none does."""
         self.observer: Observer | None = None
         self.queued_seconds = 0.0
         self.edited = False
@@ -160,11 +182,13 @@ class Exchange:
         self._closers.append(closer)
 
     def waited_seconds(self) -> float:
-        """Time spent waiting for providers so far, all attempts together: not our own doing."""
-        waited = 0.0
+        """Time spent waiting for providers so far, all attempts together: not our own doing. Two side by side count once."""
+        waited = until = 0.0
         for attempt in self.attempts:
+            began = attempt.sent_at or attempt.started_at
             ended = attempt.ended_at or attempt.first_content_at
-            waited += ended - (attempt.sent_at or attempt.started_at)
+            waited += max(ended - max(began, until), 0.0)
+            until = max(until, ended)
         return waited
 
     def close(self) -> Awaitable[None] | None:

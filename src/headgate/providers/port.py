@@ -21,8 +21,10 @@ from headgate.core.messages import (
     Operation,
     TokenCount,
 )
+from headgate.providers.health.health import Health
 
 __all__ = [
+    "ABILITIES",
     "Adapter",
     "Call",
     "Endpoint",
@@ -37,6 +39,10 @@ __all__ = [
     "Url",
     "Wire",
 ]
+
+
+ABILITIES = ("tools", "images", "files", "json", "thinking", "prefill", "embeddings")
+"""What an endpoint may be unable to do. prefill: go on with an answer somebody else has begun."""
 
 
 class Headers(list[tuple[bytes, bytes]]):
@@ -92,6 +98,10 @@ class UpstreamRequest:
     url: Url
     headers: list[tuple[bytes, bytes]]
     body: bytes = b""
+    call: Call | None = None
+    """What it says, for whoever carries it and is not to read it; None for a probe."""
+    withheld: bool = False
+    """Set by whoever carries it: it never left Headgate, so nobody can have worked on it or bill it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +153,9 @@ class UpstreamReply(Protocol):
 class Relaying(Protocol):
     """A reply that can call when bytes have come, instead of waking whoever waits in `chunk`."""
 
-    def relay(self, sink: Callable[[], None] | None) -> bool:
-        """From now on call `sink`, from the event loop, whenever there may be something to `take`; None: no longer.
+    def relay(self, sink: Callable[[bytes | None], None] | None) -> bool:
+        """From now on call `sink`, from the event loop: with each piece of the body as it comes, and with None when there is
+        something to `take` (the end, or why it broke off). What has come before is to be taken first. sink None: no longer.
 
         False, and no call will come: this reply cannot (it has to be decoded first). `between` counts as in `chunk`."""
         ...
@@ -234,6 +245,8 @@ class Call:
     stream: bool
     headers: Sequence[tuple[bytes, bytes]] = ()
     """The caller's headers, names in lower case; an adapter passes on those it has on its list and no others."""
+    feature: str = ""
+    """On whose behalf it is made, if that is a feature."""
 
 
 class Adapter(Protocol):
@@ -270,6 +283,18 @@ class Endpoint:
     price_key: str = ""
     """Under which provider the price list knows the model: the vendor, not our name of it; "" if not listed."""
     own_price: object | None = field(default=None, compare=False)
+    credential: str = ""
+    """Which key of the provider's pool this is, such as `key 2`; "" if it has only one."""
+    weight: float = 1.0
+    """Its share of the traffic, beside the other endpoints of its model, where the model is spread by weight."""
+    priority: int = 0
+    """Its tier: one of a higher number is asked only when those of lower ones cannot."""
+    context: int = 0
+    """Tokens that prompt and answer may have together; 0: not known."""
+    lacks: frozenset[str] = frozenset()
+    """What it cannot do, of `ABILITIES`."""
+    health: Health = field(default_factory=Health, compare=False)
+    """What is known of it now; shared by all who know the endpoint, kept when the configuration changes."""
 
     @property
     def name(self) -> str:

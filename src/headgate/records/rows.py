@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from headgate.core.errors import GatewayError
+from headgate.core.errors import GatewayError, ProviderRefusal, UpstreamMalformed, UpstreamReset
 from headgate.core.ids import trace_id
 from headgate.core.money import CostLabel
 from headgate.exchange.attempt import Attempt
@@ -21,6 +21,8 @@ from headgate.stores.spans import AttemptRow, Outcome, RequestRow
 
 __all__ = ["closed_request", "ended_attempt", "leaving_attempt", "open_request", "outcome_of"]
 
+_REHEARSAL = "rehearsal "
+"""What the mark of `headgate chaos` begins with."""
 _DETAIL = 2_000
 """Characters kept of an error's words."""
 
@@ -62,6 +64,8 @@ def open_request(exchange: Exchange, config_hash: str) -> RequestRow:
         config_hash=config_hash,
         queued_us=int(exchange.queued_seconds * 1e6),
         bytes_in=len(exchange.body),
+        tier=exchange.tier,
+        purpose=exchange.purpose,
     )
 
 
@@ -81,14 +85,18 @@ def closed_request(
     peek = exchange.peek
     dialect = exchange.dialect
     parent = exchange.trace_parent
-    last = attempts[-1] if attempts else _NO_ATTEMPT
+    answering = exchange.answering
+    last = attempts[answering.number - 1 if answering is not None else -1] if attempts else _NO_ATTEMPT
     total = int((ended_at - exchange.received_at) * 1e6)
     queued = int(exchange.queued_seconds * 1e6)
     tokens = _tokens(last)
     waited = last.ended_us - last.started_us
-    for earlier in attempts[:-1]:
-        tokens = tuple(map(int.__add__, tokens, _tokens(earlier)))
-        waited += earlier.ended_us - earlier.started_us
+    if len(attempts) > 1:
+        tokens = tuple(map(sum, zip(*map(_tokens, attempts), strict=True)))
+        waited = until = 0
+        for one in attempts:  # two side by side count once
+            waited += max(one.ended_us - max(one.started_us, until), 0)
+            until = max(until, one.ended_us)
     return RequestRow(
         exchange.id,
         exchange.started_ns,
@@ -130,6 +138,9 @@ def closed_request(
         bytes_in=len(exchange.body),
         bytes_out=bytes_out,
         notes=_text(exchange.notes) if exchange.notes else "",
+        tier=exchange.tier,
+        degraded=exchange.degraded,
+        purpose=exchange.purpose,
     )
 
 
@@ -146,6 +157,8 @@ def leaving_attempt(exchange: Exchange, attempt: Attempt) -> AttemptRow:
         "",
         endpoint.region,
         started_us=_since(attempt.started_at, exchange.received_at),
+        kind=attempt.kind,
+        credential=endpoint.credential,
     )
 
 
@@ -175,9 +188,9 @@ def ended_attempt(
         attempt.reported_model,
         endpoint.region,
         attempt.status,
-        outcome_of(error, hung_up=hung_up) if error or hung_up else "ok",
+        _outcome(attempt, hung_up=hung_up),
         error.code if error else "",
-        _detail(error) if error else "",
+        _detail_of(attempt, error) if error else "",
         attempt.finish_reason or "",
         _since(attempt.started_at, zero),
         _since(attempt.connected_at, zero) if attempt.connected_at else 0,
@@ -194,7 +207,15 @@ def ended_attempt(
         cost,
         label,
         attempt.upstream_request_id,
+        attempt.kind,
+        endpoint.credential,
     )
+
+
+def _outcome(attempt: Attempt, *, hung_up: bool) -> Outcome:
+    if attempt.abandoned:
+        return "abandoned"
+    return outcome_of(attempt.error, hung_up=hung_up) if attempt.error or hung_up else "ok"
 
 
 def _bill(
@@ -202,6 +223,21 @@ def _bill(
 ) -> tuple[tuple[int, ...], int | None, CostLabel | Literal[""]]:
     """Tokens, cost if it needs no price, and how the tokens were got."""
     usage = attempt.usage
+    if usage is not None and not attempt.complete:
+        # Said at the start of a stream that broke off: the prompt is right, the answer had only begun.
+        seen = completion or (attempt.seen_completion, 0)
+        return (
+            (
+                usage.input,
+                usage.cache_read,
+                usage.cache_write,
+                usage.cache_write_1h,
+                max(usage.output, seen[0]),
+                max(usage.reasoning, seen[1]),
+            ),
+            None,
+            "estimated",
+        )
     if usage is not None:
         return (
             (
@@ -217,9 +253,15 @@ def _bill(
         )
     if not attempt.reached_provider:
         return _NO_TOKENS, 0, ""
-    if attempt.status >= 400 or exchange.dialect.operation not in ("chat", "embeddings"):
-        # A refusal is free, and so is counting tokens.
+    error = attempt.error
+    refused = attempt.status >= 400 or (isinstance(error, ProviderRefusal) and not attempt.first_content_at)
+    if refused or exchange.dialect.operation not in ("chat", "embeddings"):
+        # A refusal is free, as a status or as the first event of a stream, and so is counting tokens.
         return _NO_TOKENS, 0, "exact"
+    silent = error is not None and not attempt.status
+    if silent or (isinstance(error, UpstreamReset | UpstreamMalformed) and not attempt.first_content_at):
+        # Nothing of an answer came: silence, a connection that was reset, a proxy's page.
+        return _NO_TOKENS, 0, "estimated"
     output, reasoning = completion or (attempt.seen_completion, 0)
     return (tokens_of_body(exchange.body), 0, 0, 0, output, reasoning), None, "estimated"
 
@@ -242,6 +284,15 @@ def _tokens(row: AttemptRow) -> tuple[int, ...]:
 
 def _detail(error: GatewayError) -> str:
     return (error.detail or error.message)[:_DETAIL]
+
+
+def _detail_of(attempt: Attempt, error: GatewayError) -> str:
+    # A rehearsed fault may be found out by whoever reads the bytes, who knows nothing of rehearsals; the reply's mark does.
+    mark = attempt.upstream_request_id
+    detail = _detail(error)
+    if mark.startswith(_REHEARSAL) and not detail.startswith(_REHEARSAL):
+        return f"{mark}: {detail}"
+    return detail
 
 
 def _text(words: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from headgate.core.errors import GatewayError, InternalFault
 from headgate.core.events import AnswerBuilder
 from headgate.core.frame import Frame
 from headgate.core.money import NANOS_PER_USD
+from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Pumped, Reply, pump_one
@@ -32,6 +33,8 @@ __all__ = ["Record"]
 _OK = 200
 _HUNG_UP_STATUS = 499
 _CANONICAL = "canonical"
+_AT_A_TIME = 64
+"""Frames of a stream that are listened to together."""
 
 _json = msgspec.json.encode
 
@@ -135,23 +138,32 @@ class _Span:
         return reply
 
     def _cost(self) -> str | None:
-        """USD of the attempt that answered, as far as it is known now; what the record says later is final."""
-        attempts = self._exchange.attempts
-        last = attempts[-1] if attempts else None
-        if last is None or last.usage is None:
-            return None
-        nanos = self._record.pricer.cost(
-            last.endpoint, last.usage, when_ns=self._exchange.started_ns, reported_model=last.reported_model
-        )
-        return None if nanos is None else f"{nanos // NANOS_PER_USD}.{nanos % NANOS_PER_USD:09d}"
+        """USD of all attempts with a usage, as far as it is known now; what the record says later is final."""
+        exchange, cost = self._exchange, self._record.pricer.cost
+        total: int | None = None
+        for one in exchange.attempts:
+            if one.usage is not None:
+                nanos = cost(
+                    one.endpoint, one.usage, when_ns=exchange.started_ns, reported_model=one.reported_model
+                )
+                if nanos is None:
+                    return None
+                total = nanos if total is None else total + nanos
+        return None if total is None else f"{total // NANOS_PER_USD}.{total % NANOS_PER_USD:09d}"
 
     def _trailer(self) -> bytes:
         """Headers are gone when a stream knows its cost: an SSE comment says it, which every client passes over."""
-        attempts = self._exchange.attempts
-        usage = attempts[-1].usage if attempts else None
-        if usage is None:
-            return b""
-        return b": headgate %b\n\n" % _json({"cost_usd": self._cost(), "usage": usage})
+        exchange = self._exchange
+        answering = exchange.answering
+        said: dict[str, object] = {}
+        if answering is not None and answering.usage is not None:
+            said = {"cost_usd": self._cost(), "usage": _usage_of(exchange)}
+        if exchange.degraded:
+            # The head was gone before, if the caller was kept waiting with comments.
+            said["degraded"] = exchange.degraded
+        if "resumed" in exchange.notes:
+            said["resumed"] = exchange.notes["resumed"]
+        return b": headgate %b\n\n" % _json(said) if said else b""
 
     def close(self) -> None:
         """The request is over."""
@@ -186,15 +198,26 @@ class _Span:
         record.journal.append(Closed(request, rows, bills, body, self._content()))
 
     def _ended(self, attempt: Attempt, now: float, *, hung_up: bool) -> AttemptRow:
-        last = attempt is self._exchange.attempts[-1]
+        answering = self._exchange.answering
+        last = attempt is (answering or self._exchange.attempts[-1])
+        # Words of the degrade ladder are nobody's tokens.
+        own = last and (answering is not None or not self._exchange.degraded)
         return ended_attempt(
             self._exchange,
             attempt,
             ended_at=now,
             # What was read to its end after the caller had gone has ended well.
             hung_up=hung_up and last and attempt.error is None and attempt.finish_reason is None,
-            completion=self._completion() if last and attempt.usage is None else None,
+            completion=self._completion_of(attempt) if own and not attempt.complete else None,
         )
+
+    def _completion_of(self, attempt: Attempt) -> tuple[int, int] | None:
+        """What of the answer is this attempt's, in tokens: one that went on where another broke off said only the rest."""
+        said = self._completion()
+        if said is None or attempt.kind != "resume":
+            return said
+        before = sum(one.seen_completion for one in self._exchange.attempts if one is not attempt)
+        return max(said[0] - before, 0), said[1]
 
     def _status(self, error: GatewayError | None, outcome: str) -> int:
         if outcome == "hung_up":
@@ -226,18 +249,26 @@ class _Span:
         return None if reply.answer is None else self._record.body(_CANONICAL, _json(reply.answer))
 
 
+def _usage_of(exchange: Exchange) -> Usage | None:
+    """What all attempts used, as far as they said."""
+    used = [attempt.usage for attempt in exchange.attempts if attempt.usage is not None]
+    if len(used) < 2:
+        return used[0] if used else None
+    return Usage(**{name: sum(getattr(one, name) for one in used) for name in Usage.__struct_fields__})
+
+
 class _Listening:
     """The frames of a stream, unchanged, listened to as they pass.
 
     No generator: one that was never begun would swallow `aclose`, and the provider's stream would stay open."""
 
-    __slots__ = ("_add", "_frames", "_next", "_span")
+    __slots__ = ("_answer", "_frames", "_next", "_span")
 
     def __init__(self, span: _Span, frames: AsyncIterator[Frame], answer: AnswerBuilder) -> None:
         self._span = span
         self._frames = frames
         self._next = frames.__anext__
-        self._add = answer.add
+        self._answer = answer
 
     def __aiter__(self) -> _Listening:
         return self
@@ -256,7 +287,7 @@ class _Listening:
 
     def _take(self, frame: Frame) -> None:
         for event in frame.events:
-            self._add(event)
+            self._answer.add(event)
         if frame.data is not None:
             self._span.bytes_out += len(frame.data)
 
@@ -266,15 +297,29 @@ class _Listening:
         if not isinstance(frames, Pumped):
             return await pump_one(self, deliver)
 
+        span, answer = self._span, self._answer
+        waiting = answer.waiting
+        wait = waiting.append
+
         def listen(frame: Frame) -> bool:
-            self._take(frame)
+            # Many at a time cost a fraction of one by one, between which everything else has run.
+            wait(frame.events)
+            if len(waiting) >= _AT_A_TIME:
+                answer.fold()
+            data = frame.data
+            if data is not None:
+                span.bytes_out += len(data)
             return deliver(frame)
+
+        answer.fold()
 
         try:
             self._span.finished = await frames.pump(listen)
         except GatewayError as error:
             self._span.refused = error
             raise
+        finally:
+            answer.fold()
         return self._span.finished
 
     async def aclose(self) -> None:

@@ -2,32 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from headgate.core.messages import ModelList
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply, whole
 from headgate.exchange.stage import Proceed
+from headgate.providers.port import Endpoint
+from headgate.routing.deciding import decide, in_order
+from headgate.routing.decision import Decision
 from headgate.routing.directory import Directory
+from headgate.routing.outcomes import tell_when_over
+from headgate.routing.route import Route
+from headgate.routing.volume import DayVolume
 
 __all__ = ["Router"]
 
 
 class Router:
-    """Sets `exchange.candidates`. Also answers the question which names there are, for it alone knows them."""
+    """Sets `exchange.candidates` and `reserves`. Also answers which names there are, for it alone knows them."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, *, volume: DayVolume | None = None) -> None:
+        """volume: where calls are counted for rules that ask; the one that the directory's policies look at."""
         self.directory = directory
         """Swapped whole when the configuration changes."""
+        self._volume = volume or DayVolume()
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        if exchange.dialect.operation == "models":
-            if exchange.peek.model:
-                return whole(ModelList(models=[self.directory.card(exchange.peek.model)]))
-            allowed = exchange.caller.models if exchange.caller else ()
-            return whole(
-                ModelList(models=[c for c in self.directory.cards() if not allowed or c.id in allowed])
-            )
-        route = self.directory.resolve(exchange.peek.model)
+        operation = exchange.dialect.operation
+        directory = self.directory
+        if operation == "models":
+            return self._names(exchange)
+        route = directory.resolve(exchange.peek.model)
+        unruled = not directory.judges and operation != "embeddings"
+        label = exchange.feature
+        if route.free and unruled and (route.feature or not label or directory.feature(label) is None):
+            exchange.feature = route.feature or label
+            exchange.routed_model = route.model
+            exchange.reserves = route.reserves
+            exchange.preferred = route.pools[0].endpoints
+            if route.note:
+                exchange.notes["route"] = route.note
+            if route.plain and _well(route.candidates, exchange.received_at):
+                exchange.candidates = route.candidates
+            else:
+                exchange.candidates = in_order(exchange, route.pools)[0]
+            return await proceed(exchange)
+        decision = await self.decide(exchange, route)
+        reply = await proceed(exchange)
+        if route.learner is not None:
+            tell_when_over(exchange, reply, decision, route.learner)
+        return reply
+
+    async def decide(self, exchange: Exchange, route: Route) -> Decision:
+        """Decide, count the call, and write the decision on the exchange. Raises as `deciding.decide` does."""
+        directory = self.directory
         exchange.feature = route.feature or exchange.feature
         exchange.routed_model = route.model
-        exchange.candidates = route.candidates
-        return await proceed(exchange)
+        decision = await decide(exchange, route, directory)
+        exchange.routed_model = decision.model
+        exchange.candidates = decision.candidates
+        exchange.preferred = decision.pools[0].endpoints if decision.pools else ()
+        exchange.reserves = decision.reserves
+        if decision.tier is not None:
+            exchange.tier = decision.tier
+        if note := decision.note():
+            exchange.notes["route"] = note
+        if directory.zones and not exchange.purpose:
+            name = exchange.feature or exchange.peek.model
+            for zone in directory.zones:
+                day = datetime.fromtimestamp(exchange.started_ns / 1e9, ZoneInfo(zone)).toordinal()
+                self._volume.count(name, zone, day)
+        return decision
+
+    def _names(self, exchange: Exchange) -> Reply:
+        if exchange.peek.model:
+            return whole(ModelList(models=[self.directory.card(exchange.peek.model)]))
+        allowed = exchange.caller.models if exchange.caller else ()
+        return whole(
+            ModelList(models=[card for card in self.directory.cards() if not allowed or card.id in allowed])
+        )
+
+
+def _well(endpoints: Sequence[Endpoint], now: float) -> bool:
+    """Can all of them be asked?"""
+    for each in endpoints:
+        health = each.health
+        if health.blocked(now) or health.ejected(now):
+            return False
+    return True

@@ -9,9 +9,10 @@ import msgspec
 
 __all__ = ["AttemptRow", "Content", "Outcome", "Page", "RequestRow", "SpanStore"]
 
-Outcome = Literal["ok", "refused", "failed", "hung_up", "cut_off"]
+Outcome = Literal["ok", "refused", "failed", "hung_up", "cut_off", "abandoned"]
 """ok: answered. refused: the caller's mistake. failed: ours or the provider's. hung_up: the caller left.
-cut_off: this process died in the middle; settled as estimated when the journal was read again."""
+cut_off: this process died in the middle; settled as estimated when the journal was read again.
+abandoned: an attempt that we gave up because another one was faster."""
 
 
 class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -74,6 +75,12 @@ class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reply_content: str = ""
     notes: str = ""
     """JSON object of decisions in words, "" if none."""
+    tier: str = ""
+    """simple, medium or complex, where the route depends on difficulty."""
+    degraded: str = ""
+    """The rung of the degrade ladder that answered; "" if a model of the route did."""
+    purpose: str = ""
+    """"" for a caller's own request; `shadow` for a copy of one."""
 
 
 class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -107,6 +114,10 @@ class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     cost_nanos: int | None = None
     cost_label: str = ""
     upstream_request_id: str = ""
+    kind: str = ""
+    """Why the call was made: "" the first, retry, failover, hedge, resume, degrade."""
+    credential: str = ""
+    """Which key of the provider's pool; "" if there is only one."""
 
 
 class Content(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -34,6 +35,7 @@ __all__ = [
     "journal_position",
     "key",
     "metadata",
+    "rehearsal",
     "request",
 ]
 
@@ -127,6 +129,21 @@ key = Table(
     Column("models", Text, nullable=False, server_default=text("'[]'")),
 )
 """`models` is a JSON array."""
+
+rehearsal = Table(
+    "rehearsal",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("targets", Text, nullable=False),
+    Column("fault", Text, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("feature", Text, nullable=False, server_default=text("''")),
+    Column("started_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("stopped_ns", BigInteger, nullable=True),
+)
+"""`targets` is a JSON array."""
 
 installation = Table(
     "installation",

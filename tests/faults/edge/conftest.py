@@ -75,6 +75,12 @@ class Behind:
 
 
 PROVIDERS = """
+[health]  # one gateway for hundreds of faults: what a row of them leads to has its own tests
+failures = 1000000
+least_calls = 1000000
+probe = false
+eject = false
+
 [server]
 drain_time = "3s"
 max_drains = 2
@@ -96,29 +102,58 @@ price = {{ input = 1, output = 1 }}
 endpoints = [{{ provider = "second", model = "m" }}]
 price = {{ input = 1, output = 1 }}
 
+[features.once]
+route = "small"
+retry = {{ attempts = 1 }}
+
 [features.pair]
 route = "small"
 fallback = ["other"]
+retry = {{ attempts = 1 }}
 
 [features.hurried]
 route = "small"
+retry = {{ attempts = 1 }}
 timeouts = {{ connect = "2s", first_token = "400ms", between_tokens = "400ms", total = "900ms" }}
 
 [features.stalling]
 route = "small"
+retry = {{ attempts = 1 }}
 timeouts = {{ between_tokens = "400ms" }}
 
 [features.hasty-pair]
 route = "small"
 fallback = ["other"]
+retry = {{ attempts = 1 }}
 timeouts = {{ first_token = "1500ms", total = "2s" }}
 """
+
+
+RESTING = """
+[features.once-{name}]
+route = "first/{name}"
+retry = {{ attempts = 1 }}
+
+[features.pair-{name}]
+route = "first/{name}"
+fallback = ["other"]
+retry = {{ attempts = 1 }}
+timeouts = {{ first_token = "1500ms", total = "2s" }}
+"""
+"""After these faults an endpoint is left alone for a while, so each test has one of its own."""
+RESTING_NAMES = [
+    f"{fault}-{shape}{asker}"
+    for fault in ("429", "401")
+    for shape in ("whole", "stream")
+    for asker in ("", "-by_chat", "-by_responses", "-by_messages")
+]
 
 
 @pytest.fixture(scope="session")
 def _behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
     first, second = free_port(), free_port()
     config = PROVIDERS.format(first=first, second=second)
+    config += "".join(RESTING.format(name=name) for name in RESTING_NAMES)
     with running_gateway(tmp_path_factory.mktemp("behind"), config) as gateway:
         yield Behind(gateway, first, second)
 

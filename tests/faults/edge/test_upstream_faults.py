@@ -156,6 +156,8 @@ FAULTS = {
 }
 IMPATIENT = {"silence": "hurried", "slow first token": "hurried", "stall": "stalling"}
 """What is about time is asked of a feature with little of it; all else has as much as a busy machine takes."""
+RESTS = {"429", "401"}
+"""After these the endpoint is left alone for a while."""
 CONTENT_FIRST = {"cut", "closed early", "stall", "malformed", "no terminator", "error in stream", "bad chunk"}
 
 
@@ -254,7 +256,10 @@ async def test_a_fault_of_the_provider_is_told_as_what_it_is(
         await expected.script(peer, stream, came)
 
     async with fault_server(script, port=behind.first) as server:
-        seen = await ask(behind, IMPATIENT.get(fault, "small"), stream, came)
+        model = IMPATIENT.get(fault, "once")
+        if fault in RESTS:
+            model = f"once-{fault}-{'stream' if stream else 'whole'}-{ask.__name__}"
+        seen = await ask(behind, model, stream, came)
         assert len(server.requests) == 1
     wanted = expected.stream if stream else expected.whole
     if isinstance(wanted, str):
@@ -289,7 +294,7 @@ async def test_what_fails_before_content_fails_over(fault: str, stream: bool, be
             else:
                 await peer.send(ok(WHOLE))
 
-    model = "hasty-pair"
+    model = f"pair-{fault}-{'stream' if stream else 'whole'}" if fault in RESTS else "hasty-pair"
     async with fault_server(bad, port=behind.first), fault_server(good, port=behind.second) as second:
         async with openai.AsyncOpenAI(
             api_key=behind.gateway.key, base_url=f"{behind.gateway.url}/v1", max_retries=0

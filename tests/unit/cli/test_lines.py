@@ -50,6 +50,29 @@ def test_a_line_stands_under_its_header():
     assert line.split()[4:9] == ["200", "5", "5", "0.000074", "100ms"]
 
 
+def test_a_line_says_what_is_unlike_a_callers_own_request():
+    """Nobody mistakes fixed words for the model, or a copy for a customer."""
+    line = click.unstyle(request_line(row(purpose="shadow", degraded="say", tier="complex")))
+    assert line.endswith("ok (shadow, degraded: say, complex)")
+    assert click.unstyle(request_line(row())).endswith(" ok")
+
+
+def test_showing_a_request_says_why_each_call_was_made():
+    """The first needs no reason."""
+    attempts = [
+        AttemptRow(id=1, request_id=1, number=1, provider="sim", model="a", error_class="provider_failed"),
+        AttemptRow(
+            id=2, request_id=1, number=2, provider="sim", model="b", kind="failover", credential="key 2"
+        ),
+    ]
+    request = row(purpose="shadow", degraded="say", tier="complex")
+    shown = Shown(request=request, attempts=attempts, prompt=None, reply=None, reply_text="")
+    text = click.unstyle("\n".join(_lines(shown, most=100)))
+    assert "1. sim/a" in text and "2. failover sim/b" in text and ", key 2" in text
+    for fact in ("purpose      shadow", "difficulty   complex", "degraded     to `say`"):
+        assert fact in text
+
+
 def test_what_callers_send_cannot_move_the_cursor():
     """Terminals obey what is printed on them."""
     line = click.unstyle(request_line(row(requested_model="\x1b[2J\rroot", error_class="\x1b[31m")))

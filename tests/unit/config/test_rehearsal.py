@@ -20,7 +20,9 @@ PROMPTS = ("Hello!", "Hello", "My order has not arrived.", "What is 17 * 23?", "
 
 def model_of(feature: str) -> str:
     settings = rehearsal()
-    return settings.models[settings.features[feature].route].endpoints[0].model
+    route = settings.features[feature].route
+    assert isinstance(route, str)
+    return settings.models[route].endpoints[0].model
 
 
 def simulated() -> SimulatedSettings:

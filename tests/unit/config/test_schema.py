@@ -58,6 +58,8 @@ def faults(value, schema, key=""):
         return found
     if isinstance(value, list):
         return [fault for each in value for fault in faults(each, schema["items"], f"{key}[]")]
+    if schema.get("type") in ("object", "array"):
+        return [f"{key}: {value!r} is no {schema['type']}"]
     if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
         return [f"{key}: {value!r}"]
     kinds: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}

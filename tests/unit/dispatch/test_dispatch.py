@@ -28,7 +28,8 @@ from headgate.core.errors import (
 )
 from headgate.core.ids import IdSource
 from headgate.core.messages import TokenCount
-from headgate.dispatch.settings import TimeoutSettings
+from headgate.dispatch.manner import Manner
+from headgate.dispatch.settings import RetrySettings, TimeoutSettings
 from headgate.dispatch.stage import Dispatch
 from headgate.edge.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from headgate.edge.dialects.openai_chat import OpenAIChat
@@ -73,8 +74,14 @@ def asked(
     return exchange
 
 
-async def dispatched(exchange: Exchange, timeouts: TimeoutSettings | None = None) -> Reply:
-    stage = Dispatch(ids=IdSource(), timeouts=lambda _feature: timeouts or TimeoutSettings())
+ONCE = RetrySettings(attempts=1)
+
+
+async def dispatched(
+    exchange: Exchange, timeouts: TimeoutSettings | None = None, *, retry: RetrySettings = ONCE
+) -> Reply:
+    manner = Manner(timeouts=timeouts, retry=retry)
+    stage = Dispatch(ids=IdSource(), manner=lambda _feature: manner)
     return await stage(exchange, nobody)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from headgate.core.errors import ContextTooLong, UnsupportedRequest, UpstreamMalformed
 from headgate.core.ids import IdSource
-from headgate.dispatch.settings import TimeoutSettings
+from headgate.dispatch.manner import Manner
+from headgate.dispatch.settings import RetrySettings
 from headgate.dispatch.stage import Dispatch
 from headgate.edge.dialects.anthropic_messages import AnthropicMessages
 from headgate.edge.dialects.openai_chat import OpenAIChat
@@ -32,6 +33,8 @@ from headgate.providers.transport.reply import HttpReply
 from headgate.testing.scripted import Script, ScriptedUpstream
 from tests.support.aio import aio
 from tests.support.simulated import Rehearsal
+
+MANNER = Manner(retry=RetrySettings(attempts=1))
 
 OPENAI = OpenAIAdapter(OpenAISettings(api_key="k", base_url="http://upstream.test/v1"))
 ANTHROPIC = AnthropicAdapter(AnthropicSettings(api_key="k", base_url="http://upstream.test"))
@@ -75,7 +78,7 @@ async def dispatch(exchange: Exchange) -> Reply:
     async def proceed(_: Exchange) -> Reply:
         raise AssertionError("dispatch is the last stage")
 
-    return await Dispatch(ids=IdSource(), timeouts=lambda _: TimeoutSettings())(exchange, proceed)
+    return await Dispatch(ids=IdSource(), manner=lambda _: MANNER)(exchange, proceed)
 
 
 @aio

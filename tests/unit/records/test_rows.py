@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headgate.core.errors import CallerHungUp, ContextTooLong, ProviderFailed, ShuttingDown, UnknownModel
 from headgate.core.usage import Usage
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
@@ -22,7 +24,9 @@ def told():
     exchange.routed_model, exchange.queued_seconds = "routed", 0.25
     exchange.tags, exchange.notes = {"tag": "1"}, {"note": "2"}
     exchange.peek.model = "requested"
-    attempt = desk.attempt(exchange, desk.endpoint(model="model"))
+    exchange.tier, exchange.degraded, exchange.purpose = "complex", "say", "shadow"
+    attempt = desk.attempt(exchange, replace(desk.endpoint(model="model"), credential="key 2"))
+    attempt.kind = "retry"
     attempt.wire = "wire"
     attempt.started_at, attempt.connected_at, attempt.sent_at = 101.0, 102.0, 103.0
     attempt.first_byte_at, attempt.first_content_at, attempt.ended_at = 104.0, 105.0, 106.0
@@ -75,6 +79,8 @@ def test_every_field_of_an_attempt_is_in_its_place() -> None:
         "cost_nanos": None,
         "cost_label": "exact",
         "upstream_request_id": "upstream",
+        "kind": "retry",
+        "credential": "key 2",
     }
 
 
@@ -132,6 +138,9 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
         "request_content": "",
         "reply_content": "",
         "notes": '{"note":"2"}',
+        "tier": "complex",
+        "degraded": "say",
+        "purpose": "shadow",
     }
 
 

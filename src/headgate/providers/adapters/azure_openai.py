@@ -37,6 +37,9 @@ class AzureOpenAISettings(ProviderSettings, frozen=True):
     """Address of the resource, such as `https://my-resource.openai.azure.com`."""
     api_key: str = ""
     """One of the resource's keys; sent as `api-key`."""
+    api_keys: list[str] = msgspec.field(default_factory=list)
+    """More keys. Each is an endpoint of its own, with its own health: requests go round, and a key that is refused or at
+    its limit is left alone until it is good again."""
     token: str = ""
     """An Entra token, sent as `Authorization: Bearer` instead of the key. It is not refreshed."""
     api_version: str = ""

@@ -50,6 +50,8 @@ def planned_choice(prompt: Prompt, profile: Profile, chance: Chance, name: str, 
     else:
         choice.text = _text(prompt, profile, language, chance, mood)
         _stop_at(choice, prompt.stop)
+    if begun := prompt.begun:
+        _go_on(choice, begun)
     _limit(choice, prompt.max_tokens)
     return choice
 
@@ -122,6 +124,18 @@ def _stop_at(choice: PlannedChoice, stops: list[str]) -> None:
     if found:
         place, choice.stop_sequence = min(found)
         choice.text, choice.stop = cut(text[:place]), "stop_sequence"
+
+
+def _go_on(choice: PlannedChoice, begun: str) -> None:
+    """Say only what comes after `begun`: the rest, if the answer begins so; else what it says from about there on."""
+    choice.thinking = []
+    text = "".join(choice.text)
+    if text.startswith(begun):
+        choice.text = cut(text[len(begun) :])
+        return
+    said = len(cut(begun))
+    if said < len(choice.text):
+        choice.text = choice.text[said:]
 
 
 def _limit(choice: PlannedChoice, most: int | None) -> None:

@@ -69,6 +69,19 @@ class Prompt:
         return ""
 
     @property
+    def begun(self) -> str:
+        """The beginning of the answer, if the caller gave it: whatever the assistant said last."""
+        return "".join([passage.text for passage in self.passages[len(self.asked) :]])
+
+    @property
+    def asked(self) -> list[Passage]:
+        """All passages but the beginning of the answer."""
+        end = len(self.passages)
+        while end and self.passages[end - 1].role == "assistant":
+            end -= 1
+        return self.passages[:end]
+
+    @property
     def tool_results(self) -> list[str]:
         """What tools answered since the model spoke last."""
         found: list[str] = []

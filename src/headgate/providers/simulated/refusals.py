@@ -91,6 +91,7 @@ def check_abilities(prompt: Prompt, profile: Profile) -> None:
         ("images", prompt.images > 0, "does not support image inputs"),
         ("json", prompt.json_only, "does not support structured outputs"),
         ("thinking", bool(prompt.thinking), "does not support reasoning"),
+        ("prefill", bool(prompt.begun), "does not go on with an answer: let the last message be the user's"),
     )
     for ability, asked, text in wanted:
         if asked and ability not in able:

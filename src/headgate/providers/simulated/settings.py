@@ -24,8 +24,8 @@ BUILT_IN_MODELS = (
     "sim-slow",
 )
 """What is there without any configuration; `profiles` says how they behave."""
-CAPABILITIES = ("chat", "tools", "images", "json", "thinking", "embeddings")
-"""What a model may be able to do."""
+CAPABILITIES = ("chat", "tools", "images", "json", "thinking", "prefill", "embeddings")
+"""What a model may be able to do. prefill: go on with an answer that the caller has begun."""
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
@@ -66,7 +66,7 @@ class ProfileSettings(Section, frozen=True):
     dimensions: Annotated[int, msgspec.Meta(ge=8, le=4096)] | None = None
     """Length of embedding vectors, unless the caller asks for another."""
     capabilities: list[str] | None = None
-    """Any of chat, tools, images, json, thinking, embeddings; what is missing is refused with 400."""
+    """Any of chat, tools, images, json, thinking, prefill, embeddings; what is missing is refused with 400."""
     outage: list[str] | None = None
     """Times at which all requests fail, counted from the start: `"30s..60s"`, `"5m.."`, `"30s..60s rate_limit:5"`.
     Without a fault's name they fail with `overloaded_503`."""

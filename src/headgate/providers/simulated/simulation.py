@@ -22,7 +22,7 @@ from headgate.providers.simulated.openai_embeddings import read_embeddings, whol
 from headgate.providers.simulated.openai_responses import ResponsesSpeech
 from headgate.providers.simulated.plan import PlannedReply
 from headgate.providers.simulated.profiles import Profile, profiles_of
-from headgate.providers.simulated.prompt import BadRequest, Prompt
+from headgate.providers.simulated.prompt import BadRequest, Passage, Prompt
 from headgate.providers.simulated.prompt_cache import PromptCache, prompt_tokens
 from headgate.providers.simulated.script import Pace, Script, streamed, whole
 from headgate.providers.simulated.settings import SimulatedSettings
@@ -110,10 +110,11 @@ class Simulation:
     def _talk(self, speech: Speech, prompt: Prompt, asked: Sequence[FaultOrder]) -> Script:
         profile = self.profile(prompt.model)
         refusals.check_abilities(prompt, profile)
-        content = "\0".join([f"{passage.role}:{passage.text}" for passage in prompt.passages])
-        if prompt.seed is not None:
-            content += f"\0{prompt.seed}"
-        luck = self._draws(prompt.model, content.encode("utf-8", "surrogatepass"))
+        luck = self._draws(prompt.model, _content(prompt, prompt.passages))
+        if prompt.begun:
+            # The words are those of the answer that was begun; how fast they come, and what goes wrong, is new luck.
+            first = draws(self._settings.seed, prompt.model, _content(prompt, prompt.asked), 0)
+            luck = luck._replace(answer=first.answer, quality=first.quality)
         fault = self._fault(prompt.model, profile, asked, luck)
         pace = self._pace(profile, luck)
         if fault and (refused := refusals.refusal_for(speech, fault, prompt.model, luck.name, pace)):
@@ -225,6 +226,13 @@ class Simulation:
 
 
 _AT_ONCE = Pace(0.0, 0.0)
+
+
+def _content(prompt: Prompt, passages: Sequence[Passage]) -> bytes:
+    content = "\0".join([f"{passage.role}:{passage.text}" for passage in passages])
+    if prompt.seed is not None:
+        content += f"\0{prompt.seed}"
+    return content.encode("utf-8", "surrogatepass")
 
 
 def _mood(profile: Profile, fault: FaultOrder | None, luck: Draws) -> Mood:

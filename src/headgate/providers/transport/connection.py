@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._connected_at = 0.0
         self._answer: asyncio.Future[HttpReply] | None = None
         self._arrived: asyncio.Future[None] | None = None
-        self._sink: Callable[[], None] | None = None
+        self._sink: Callable[[bytes | None], None] | None = None
         self._reply: HttpReply | None = None
         self._head = self._body = b""
         self._unsent: memoryview | None = None
@@ -194,8 +194,8 @@ class Connection(asyncio.Protocol):
         self._deadline.set(min(self._loop.time() + within, self._total_at))
         return arrived
 
-    def relay(self, sink: Callable[[], None] | None, within: float) -> None:
-        """Call `sink` instead, whenever there may be something to take; silence longer than `within` ends the reply."""
+    def relay(self, sink: Callable[[bytes | None], None] | None, within: float) -> None:
+        """Call `sink` with each piece instead, with None at the end; silence longer than `within` ends the reply."""
         self._sink, self._between = sink, within
         if sink is not None:
             self._deadline.set(min(self._loop.time() + within, self._total_at))
@@ -241,8 +241,17 @@ class Connection(asyncio.Protocol):
                 self._head_came()
         elif parser.complete:
             self._finish_reply()
-        elif parser.has_body:
-            self._body_came(len(data))
+        elif pieces := parser.pieces:
+            sink = self._sink
+            if sink is None:
+                self._body_came(len(data))
+                return
+            # A token's whole way through the transport: no call more than it needs.
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            until = self._loop.time() + self._between
+            self._deadline.set(min(self._total_at, until))
+            sink(body)
 
     def eof_received(self) -> bool:
         if self._stage is _HEAD or self._stage is _BODY:
@@ -327,7 +336,7 @@ class Connection(asyncio.Protocol):
             self._stage = _BODY
             self._reply = reply
             self._deadline.set(self._total_at)
-            if parser.has_body:
+            if parser.pieces:
                 self._body_came(self._received)
         if not answer.done():
             answer.set_result(reply)
@@ -368,9 +377,7 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         sink = self._sink
         if sink is not None:
-            if self._stage is _BODY:
-                self._deadline.set(min(self._loop.time() + self._between, self._total_at))
-            sink()
+            sink(None)
             return
         arrived = self._arrived
         if arrived is not None:

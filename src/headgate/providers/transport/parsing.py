@@ -39,21 +39,22 @@ class ReplyParser:
         "_no_body",
         "_parser",
         "_peer",
-        "_pieces",
         "complete",
         "ends_with_connection",
         "headers",
         "keep",
         "keepalive_seconds",
         "on_body",
+        "pieces",
         "status",
     )
 
     def __init__(self, limits: HeadLimits, peer: str) -> None:
         self._limits = limits
         self._peer = peer
-        self._pieces: list[bytes] = []
-        self.on_body = self._pieces.append  # called by httptools without a Python frame in between
+        self.pieces: list[bytes] = []
+        """Of the body, parsed and not taken yet."""
+        self.on_body = self.pieces.append  # called by httptools without a Python frame in between
         self._fields = self.headers = Headers()
         self._parser = httptools.HttpResponseParser(self)
         self.keepalive_seconds: float | None = None
@@ -75,7 +76,7 @@ class ReplyParser:
         self._extra = False
 
     def feed(self, data: bytes) -> None:
-        """Parse what came. Afterwards `status`, `complete` and `has_body` say how far it got; UpstreamMalformed."""
+        """Parse what came. Afterwards `status`, `complete` and `pieces` say how far it got; UpstreamMalformed."""
         self._head_bytes = self._barren + len(data)
         try:
             self._parser.feed_data(data)
@@ -89,25 +90,20 @@ class ReplyParser:
             if self._extra:
                 # The bytes behind a complete reply belong to nobody; neither does what else this peer says.
                 self.keep = False
-                del self._pieces[self._end :]
-        elif not self._pieces:
+                del self.pieces[self._end :]
+        elif not self.pieces:
             self._no_progress(len(data))
         elif self._barren:
             self._barren = 0
 
     def take(self) -> bytes:
         """The body bytes parsed since the last call."""
-        pieces = self._pieces
+        pieces = self.pieces
         if not pieces:
             return b""
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         return data
-
-    @property
-    def has_body(self) -> bool:
-        """Is there something to take?"""
-        return bool(self._pieces)
 
     def decoder(self) -> Decoder | None:
         """The decoder this body needs, after the head. What it undoes is taken out of the headers: the length and
@@ -164,7 +160,7 @@ class ReplyParser:
     def _complete(self, *, keep: bool) -> None:
         self.complete = True
         self.keep = keep
-        self._end = len(self._pieces)
+        self._end = len(self.pieces)
 
     def _check_head(self, fields: Headers) -> None:
         if len(fields) > self._limits.count:

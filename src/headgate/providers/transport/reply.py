@@ -28,8 +28,8 @@ class BodySource(Protocol):
         """Done when there is something to take or the reply is over; silence longer than `within` seconds ends it."""
         ...
 
-    def relay(self, sink: Callable[[], None] | None, within: float) -> None:
-        """Call `sink` instead, whenever there may be something to take; silence longer than `within` ends the reply."""
+    def relay(self, sink: Callable[[bytes | None], None] | None, within: float) -> None:
+        """Call `sink` with each piece instead, with None at the end; silence longer than `within` ends the reply."""
         ...
 
     def abandon(self) -> None:
@@ -97,7 +97,7 @@ class HttpReply:
             self._end(error)
             raise
 
-    def relay(self, sink: Callable[[], None] | None) -> bool:
+    def relay(self, sink: Callable[[bytes | None], None] | None) -> bool:
         """See `headgate.providers.port.Relaying`."""
         if sink is not None and self._decoder is not None:
             return False

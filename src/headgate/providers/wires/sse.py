@@ -64,6 +64,11 @@ class SseSplitter:
             self._hold(data[end:])
         return [event for block in sse_blocks(taken) if (event := sse_event(block)) is not None]
 
+    @property
+    def holding(self) -> bool:
+        """Is there an event whose end has not come?"""
+        return bool(self._held)
+
     def rest(self) -> bytes:
         """What is held after the last complete event, and let go of. To be asked at the end of the body."""
         rest = b"".join(self._held)

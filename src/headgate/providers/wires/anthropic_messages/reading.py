@@ -7,6 +7,7 @@ import msgspec
 from headgate.core.errors import UpstreamMalformed
 from headgate.core.messages import Answer, Choice, Opaque, Part, StopReason, Text, Thinking, ToolCall
 from headgate.providers.wires.anthropic_messages.content import WIRE
+from headgate.providers.wires.anthropic_messages.errors import is_refusal, refusal_of
 from headgate.providers.wires.anthropic_messages.usage import UsageFields, usage_of
 
 __all__ = ["STOP_REASONS", "answer_of"]
@@ -57,11 +58,13 @@ _decode_type = msgspec.json.Decoder(_Block).decode
 
 
 def answer_of(body: bytes) -> Answer:
-    """The answer in `body`. Raises UpstreamMalformed if it is no message."""
+    """The answer in `body`. Raises UpstreamMalformed if it is no message, the provider's refusal if it is one."""
     try:
         message = _decode_message(body)
         parts = [_part(raw) for raw in message.content]
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if is_refusal(body):
+            raise refusal_of(WIRE, 200, body) from None
         raise UpstreamMalformed(detail=f"no Anthropic message: {error}") from None
     reason = message.stop_reason
     return Answer(

@@ -26,6 +26,7 @@ from headgate.providers.wires.anthropic_messages.errors import is_refusal, refus
 from headgate.providers.wires.anthropic_messages.reading import STOP_REASONS
 from headgate.providers.wires.anthropic_messages.usage import UsageFields, merged, usage_of
 from headgate.providers.wires.refusals import plain_detail
+from headgate.providers.wires.repeating import RepeatingText
 from headgate.providers.wires.sse import SseSplitter, sse_event
 
 __all__ = ["MessagesDecoder"]
@@ -111,10 +112,11 @@ class _Foreign:
 class MessagesDecoder:
     """Reads one stream. `message_stop` is its end; an `error` event ends it too."""
 
-    __slots__ = ("_blocks", "_calls", "_ended", "_splitter", "_usage")
+    __slots__ = ("_blocks", "_calls", "_ended", "_repeating", "_splitter", "_usage")
 
     def __init__(self) -> None:
         self._splitter = SseSplitter()
+        self._repeating = RepeatingText(b'"text":')
         self._blocks: dict[int, _Call | _Foreign] = {}
         self._calls = 0
         self._usage: UsageFields | None = None
@@ -123,6 +125,9 @@ class MessagesDecoder:
     def feed(self, data: bytes) -> Frame | None:
         """Raises UpstreamMalformed for bytes that are no such stream."""
         splitter = self._splitter
+        words = None if splitter.holding else self._repeating.words(data)
+        if words is not None:
+            return Frame(data, [TextDelta(text=words)])
         found = splitter.feed(data)
         if not found:
             return Frame(splitter.taken, []) if splitter.taken else None
@@ -130,6 +135,10 @@ class MessagesDecoder:
         for _, line in found:
             if line:
                 self._read(line, events)
+        if len(found) == 1 and len(events) == 1 and splitter.taken is data:
+            event = events[0]
+            if type(event) is TextDelta and not self._ended:
+                self._repeating.learn(data, event.text)
         return Frame(splitter.taken, events)
 
     def finish(self) -> Frame | None:

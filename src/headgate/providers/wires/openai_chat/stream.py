@@ -44,6 +44,7 @@ from headgate.providers.wires.openai_chat.reply import (
 from headgate.providers.wires.openai_chat.request import NAME
 from headgate.providers.wires.openai_errors import is_error_body, stream_refusal
 from headgate.providers.wires.openai_usage import UnixTime
+from headgate.providers.wires.repeating import RepeatingText
 from headgate.providers.wires.sse import SseSplitter, sse_blocks, sse_event
 
 __all__ = ["ChatStream"]
@@ -104,6 +105,7 @@ class ChatStream:
         "_hide_usage",
         "_open",
         "_refused",
+        "_repeating",
         "_splitter",
         "_stopped",
         "_usage",
@@ -120,10 +122,14 @@ class ChatStream:
         self._usage: Usage | None = None
         self._done = False
         self._refused = False
+        self._repeating = RepeatingText(b'"content":')
 
     def feed(self, data: bytes) -> Frame | None:
         """The events `data` completes. Raises UpstreamMalformed."""
         splitter = self._splitter
+        words = None if splitter.holding else self._repeating.words(data)
+        if words:
+            return Frame(data, [TextDelta(text=words)])
         said = splitter.feed(data)
         taken = splitter.taken
         if not taken:
@@ -133,7 +139,13 @@ class ChatStream:
         for name, payload in said:
             if self._take(name, payload, events) and self._hide_usage:
                 hidden.add(payload)
+        if len(said) == 1 and len(events) == 1 and taken is data:
+            self._learn(data, events[0])
         return Frame(_without(taken, hidden) if hidden else taken, events)
+
+    def _learn(self, data: bytes, event: Event) -> None:
+        if type(event) is TextDelta and event.kind == "text" and not event.choice and self._open == {0}:
+            self._repeating.learn(data, event.text)
 
     def finish(self) -> Frame | None:
         """What was still held. Raises UpstreamCut, or UpstreamMalformed if the body was no event stream."""
@@ -262,6 +274,7 @@ class ChatStream:
         reason, sequence = stop_of(choice.finish_reason or "", choice.stop_reason, called=bool(calls))
         self._open.discard(number)
         self._stopped.add(number)
+        self._repeating.forget()
         events.append(Stop(reason=reason, sequence=sequence, choice=number))
 
     def _end(self, events: list[Event]) -> None:

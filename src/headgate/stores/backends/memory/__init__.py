@@ -10,10 +10,11 @@ import msgspec
 
 from headgate.stores.errors import KeyExists
 from headgate.stores.keys import KeyRecord
+from headgate.stores.rehearsals import RehearsalRecord
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
 
-__all__ = ["MemoryKeys", "MemorySpans"]
+__all__ = ["MemoryKeys", "MemoryRehearsals", "MemorySpans"]
 
 
 class MemorySpans:
@@ -106,3 +107,32 @@ class MemoryKeys:
     async def secret(self) -> bytes:
         """See `Installation`."""
         return self._secret
+
+
+class MemoryRehearsals:
+    """See `RehearsalStore`."""
+
+    def __init__(self) -> None:
+        self._records: dict[int, RehearsalRecord] = {}
+
+    async def all(self) -> Sequence[RehearsalRecord]:
+        """See `RehearsalStore`."""
+        return list(self._records.values())
+
+    async def active(self, now_ns: int) -> Sequence[RehearsalRecord]:
+        """See `RehearsalStore`."""
+        return [one for one in self._records.values() if one.stopped_ns is None and one.until_ns > now_ns]
+
+    async def add(self, record: RehearsalRecord) -> RehearsalRecord:
+        """See `RehearsalStore`."""
+        kept = msgspec.structs.replace(record, id=len(self._records) + 1)
+        self._records[kept.id] = kept
+        return kept
+
+    async def stop(self, rehearsal_id: int, at_ns: int) -> bool:
+        """See `RehearsalStore`."""
+        record = self._records.get(rehearsal_id)
+        if record is None or record.stopped_ns is not None or record.until_ns <= at_ns:
+            return False
+        self._records[rehearsal_id] = msgspec.structs.replace(record, stopped_ns=at_ns)
+        return True

@@ -29,6 +29,8 @@ CREATE TABLE attempt (
   cost_nanos BIGINT,
   cost_label TEXT DEFAULT '' NOT NULL,
   upstream_request_id TEXT DEFAULT '' NOT NULL,
+  kind TEXT DEFAULT '' NOT NULL,
+  credential TEXT DEFAULT '' NOT NULL,
   PRIMARY KEY (request_id, number)
 )
  WITHOUT ROWID;
@@ -67,6 +69,19 @@ CREATE TABLE "key" (
   PRIMARY KEY (id),
   UNIQUE (name),
   UNIQUE (hash)
+);
+
+CREATE TABLE rehearsal (
+  id INTEGER NOT NULL,
+  endpoint TEXT NOT NULL,
+  targets TEXT NOT NULL,
+  fault TEXT NOT NULL,
+  share FLOAT NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  started_ns BIGINT NOT NULL,
+  until_ns BIGINT NOT NULL,
+  stopped_ns BIGINT,
+  PRIMARY KEY (id)
 );
 
 CREATE TABLE request (
@@ -115,6 +130,9 @@ CREATE TABLE request (
   request_content TEXT DEFAULT '' NOT NULL,
   reply_content TEXT DEFAULT '' NOT NULL,
   notes TEXT DEFAULT '' NOT NULL,
+  tier TEXT DEFAULT '' NOT NULL,
+  degraded TEXT DEFAULT '' NOT NULL,
+  purpose TEXT DEFAULT '' NOT NULL,
   PRIMARY KEY (stored)
 );
 

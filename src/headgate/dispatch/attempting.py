@@ -1,0 +1,257 @@
+"""One attempt: one call to one endpoint, up to its whole answer, or up to the first content of its stream."""
+
+from __future__ import annotations
+
+from time import monotonic, time
+
+from headgate.core.errors import (
+    ConnectFailed,
+    ConnectTimeout,
+    GatewayError,
+    PoolTimeout,
+    TlsFailed,
+    UnsupportedRequest,
+)
+from headgate.core.ids import IdSource
+from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest, TokenCount
+from headgate.core.tokens import estimate_tokens
+from headgate.dispatch.manner import Manner
+from headgate.dispatch.remedy import rest_seconds, shun_seconds, verdict
+from headgate.dispatch.streaming import StreamedAnswer
+from headgate.exchange.attempt import Attempt, AttemptKind
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply, whole
+from headgate.providers.health.health import Verdict
+from headgate.providers.health.hints import hints_of
+from headgate.providers.port import Call, Endpoint, Timeouts, UpstreamReply, UpstreamRequest, Wire
+
+__all__ = ["Attempting", "NoPlace"]
+
+MAX_WHOLE_ANSWER = 64 * 1024 * 1024
+"""Bytes of a whole answer, at most: several generated images in base64 fit."""
+MAX_ERROR_BODY = 256 * 1024
+
+_NEVER_SENT = (ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout)
+_REQUEST_ID_HEADERS = (
+    b"x-request-id",
+    b"request-id",
+    b"x-amzn-requestid",
+    b"apim-request-id",
+    b"x-goog-request-id",
+)
+_CARRIED_ELSEWHERE = frozenset({"thinking", "safety_identifier"})
+"""Kept whole for their own vendor, while a field of the canonical request says the same to all others."""
+MAX_NOTE = 500
+"""Characters of one note: names come from callers."""
+
+
+class NoPlace(Exception):
+    """The endpoint takes no call now: it rests, or is at its limit. Nothing was sent."""
+
+
+class Attempting:
+    """Makes attempts, writes down what is known of each, and tells the endpoint's health how it went."""
+
+    def __init__(self, ids: IdSource) -> None:
+        self._ids = ids
+
+    async def __call__(
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        manner: Manner,
+        timeouts: Timeouts,
+        *,
+        kind: AttemptKind = "",
+        request: ChatRequest | None = None,
+    ) -> Reply:
+        """The reply; of a stream the first content has come. Sets `exchange.answering`.
+
+        request: what is asked instead of the caller's own request, to go on with an answer that broke off.
+        Raises NoPlace, GatewayError. Then, and when it is cancelled, what it opened is closed."""
+        health = endpoint.health
+        ticket = health.begin(monotonic(), tokens=len(exchange.body) >> 2)
+        if not ticket:
+            raise NoPlace
+        attempt: Attempt | None = None
+        reply: Reply | None = None
+        said: Verdict = "ignored"
+        try:
+            dialect = exchange.dialect
+            wire = endpoint.adapter.wire_for(dialect.operation, dialect.name)
+            if wire is None:
+                return _without(exchange, endpoint)
+            prepared = _prepared(exchange, endpoint, wire, request)
+            attempt = self._opened(exchange, endpoint, wire, kind)
+            attempt.ticket = ticket
+            reply = await _answered(exchange, attempt, wire, prepared, timeouts, manner.least_rate)
+            said = "ok"
+            exchange.answering = attempt
+            return reply
+        except GatewayError as error:
+            said = verdict(error)
+            if attempt is not None:
+                attempt.error = error
+                rest = rest_seconds(error)
+                if rest:
+                    health.rest(monotonic() + rest, error.message)
+                shun = shun_seconds(error)
+                if shun:
+                    health.shun(monotonic() + shun)
+            raise
+        finally:
+            # A stream that was begun says itself how it ended.
+            if reply is None or reply.frames is None:
+                _over(exchange, endpoint, attempt, said, ticket)
+
+    def _opened(self, exchange: Exchange, endpoint: Endpoint, wire: Wire, kind: AttemptKind) -> Attempt:
+        attempt = Attempt(
+            id=self._ids.next(),
+            number=len(exchange.attempts) + 1,
+            endpoint=endpoint,
+            wire=wire.name,
+            started_at=monotonic(),
+            kind=kind,
+        )
+        exchange.attempts.append(attempt)
+        if exchange.observer is not None:
+            exchange.observer.attempt_opened(exchange, attempt)
+        return attempt
+
+
+def _prepared(
+    exchange: Exchange, endpoint: Endpoint, wire: Wire, request: ChatRequest | None
+) -> UpstreamRequest:
+    model = endpoint.model
+    body = _body_for(exchange, endpoint, wire) if request is None else wire.encode(request, model)
+    stream, headers, feature = exchange.peek.stream, exchange.headers, exchange.feature
+    call = Call(exchange.dialect.operation, wire.name, model, body, stream, headers, feature)
+    prepared = endpoint.adapter.request(call)
+    prepared.call = call
+    return prepared
+
+
+async def _answered(
+    exchange: Exchange,
+    attempt: Attempt,
+    wire: Wire,
+    request: UpstreamRequest,
+    timeouts: Timeouts,
+    least_rate: float,
+) -> Reply:
+    handed_over = False
+    attempt.reached_provider = True
+    try:
+        reply = await attempt.endpoint.upstream.send(request, timeouts)
+    except _NEVER_SENT:
+        request.withheld = True
+        raise
+    finally:
+        attempt.reached_provider = not request.withheld
+    try:
+        _note_head(attempt, reply)
+        hints = hints_of(reply.headers)
+        if hints:
+            attempt.endpoint.health.hint(hints, monotonic(), time())
+        if not 200 <= reply.status < 300:
+            raise wire.decode_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BODY))
+        if not exchange.peek.stream:
+            return await _whole(attempt, reply, wire, passes=wire.name == exchange.dialect.name)
+        streamed = StreamedAnswer(exchange, attempt, reply, wire, timeouts, least_rate=least_rate)
+        await streamed.until_content()
+        handed_over = True
+        # A generator that is never begun closes nothing, and something may break before its first frame.
+        exchange.on_close(streamed.let_go)
+        return Reply(wire=wire.name, frames=streamed)
+    finally:
+        if not handed_over:
+            reply.close()
+
+
+def _over(
+    exchange: Exchange, endpoint: Endpoint, attempt: Attempt | None, said: Verdict, ticket: int
+) -> None:
+    now = monotonic()
+    seconds = 0.0
+    if attempt is not None:
+        attempt.ended_at = now
+        if said == "ok" and attempt.error is None:
+            seconds = now - (attempt.sent_at or attempt.started_at)
+    endpoint.health.end(now, said, seconds=seconds, ticket=ticket)
+    if attempt is None:
+        return
+    if exchange.observer is not None:
+        exchange.observer.attempt_closed(exchange, attempt)
+
+
+def _without(exchange: Exchange, endpoint: Endpoint) -> Reply:
+    """What can be answered although the vendor offers no such operation. Raises UnsupportedRequest."""
+    operation = exchange.dialect.operation
+    if operation == "count_tokens":
+        return whole(TokenCount(input_tokens=estimate_tokens(exchange.body), exact=False))
+    raise UnsupportedRequest(
+        f"provider `{endpoint.provider}` offers no {operation.replace('_', ' ')}; ask for a model of another provider"
+    )
+
+
+def _body_for(exchange: Exchange, endpoint: Endpoint, wire: Wire) -> bytes:
+    """The caller's own bytes where the provider speaks their wire and nobody edited, else the request in its words."""
+    if wire.name != exchange.dialect.name:
+        _refuse_what_only_its_own_wire_says(exchange.request, endpoint)
+        _note_what_is_left_behind(exchange, wire)
+    elif exchange.notes:
+        exchange.notes.pop("dropped_fields", None)
+    if wire.name == exchange.dialect.name and not exchange.edited:
+        return wire.splice(exchange.body, endpoint.model)
+    return wire.encode(exchange.request, endpoint.model)
+
+
+def _refuse_what_only_its_own_wire_says(request: ChatRequest | EmbeddingsRequest, endpoint: Endpoint) -> None:
+    if isinstance(request, ChatRequest) and request.native_only:
+        field = request.native_only
+        raise UnsupportedRequest(
+            f"provider `{endpoint.provider}` cannot do `{field}`: only one that speaks the responses API itself can; leave it out "
+            "and send the whole conversation, or ask for a model of such a provider",
+            param=field,
+        )
+
+
+def _note_what_is_left_behind(exchange: Exchange, wire: Wire) -> None:
+    """Put the caller's own fields that `wire` has no words for on record: whoever wonders finds them there."""
+    request = exchange.request
+    foreign = not isinstance(request, ChatRequest) or request.extra_wire != wire.name
+    names = sorted(request.extra.keys() - _CARRIED_ELSEWHERE) if foreign else []
+    if names:
+        exchange.notes["dropped_fields"] = ",".join(names)[:MAX_NOTE]
+    else:
+        exchange.notes.pop("dropped_fields", None)
+
+
+async def _whole(attempt: Attempt, reply: UpstreamReply, wire: Wire, *, passes: bool) -> Reply:
+    body = reply.whole if reply.whole is not None else await reply.read(MAX_WHOLE_ANSWER)
+    answer = wire.glance(body) if passes else wire.decode(body)
+    attempt.first_content_at = monotonic()
+    if isinstance(answer, Answer):
+        attempt.reported_model = answer.model
+        attempt.usage = answer.usage
+        if answer.choices:
+            attempt.finish_reason = answer.choices[0].stop_reason
+    elif not isinstance(answer, TokenCount):
+        attempt.reported_model = answer.model
+        attempt.usage = answer.usage
+    if not isinstance(answer, TokenCount):
+        # Callers expect a name; a vendor that says none (Bedrock) answered as the model it was asked for.
+        answer.model = answer.model or attempt.endpoint.model
+    # Bytes that pass are read in full only if a stage asks what they say.
+    return Reply(wire=wire.name, answer=None if passes else answer, body=body, decode=wire.decode)
+
+
+def _note_head(attempt: Attempt, reply: UpstreamReply) -> None:
+    attempt.status = reply.status
+    attempt.connected_at = reply.connected_at
+    attempt.sent_at = reply.sent_at
+    attempt.first_byte_at = reply.first_byte_at
+    for name, value in reply.headers:
+        if name in _REQUEST_ID_HEADERS:
+            attempt.upstream_request_id = value.decode("latin-1")[:128]
+            break

@@ -1,0 +1,1 @@
+"""Texts -> vectors, on this machine, from a file that `python -m headgate.providers.embedding.build` made beforehand."""

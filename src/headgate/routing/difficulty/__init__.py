@@ -1,0 +1,1 @@
+"""How hard is a request? Signals anybody can follow, or a model learned from outcomes; both answer the same question."""
