@@ -7,7 +7,6 @@ needs explicit blocks (Anthropic) opens and closes them where the kind or the to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -218,7 +217,7 @@ class AnswerBuilder:
     __slots__ = ("_begin", "_calls", "_choices", "_last_text", "_stops", "_usage", "failure", "waiting")
 
     def __init__(self) -> None:
-        self.waiting: list[Sequence[Event]] = []
+        self.waiting: list[Event] = []
         """Events not taken in yet. Whoever has no time now may append here, and call `fold` now and then."""
         self._begin: Begin | None = None
         self._choices: dict[int, list[_Growing]] = {}
@@ -248,9 +247,8 @@ class AnswerBuilder:
 
     def fold(self) -> None:
         """Take in what is waiting."""
-        for events in self.waiting:
-            for event in events:
-                self.add(event)
+        for event in self.waiting:
+            self.add(event)
         self.waiting.clear()
 
     def _add_rare(self, event: Event) -> None:

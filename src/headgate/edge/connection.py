@@ -63,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._loop = _loop or asyncio.get_event_loop()
         self._server = server_state
         self._transport: asyncio.Transport
+        self.write: Callable[[bytes], None]
+        """Hand bytes to the transport, which never blocks; `write_paused` says when to stop."""
         self._parser = httptools.HttpRequestParser(self)
         self._client: tuple[str, int] | None = None
         self._scheme = "http"
@@ -94,6 +96,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.write = self._transport.write
         self._server.connections.add(self)  # type: ignore[arg-type]
         peer = transport.get_extra_info("peername")
         self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) and len(peer) > 1 else None
@@ -341,10 +344,6 @@ class Connection(asyncio.Protocol):
             self._close()
 
     # What turns need
-
-    def write(self, data: bytes) -> None:
-        """Hand bytes to the transport, which never blocks; `write_paused` says when to stop."""
-        self._transport.write(data)
 
     async def writable(self) -> None:
         """Wait until the caller has read enough."""

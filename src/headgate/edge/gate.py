@@ -279,6 +279,7 @@ class Gate:
             exchange.error = fault = _told(exchange, bug)
             last = exchange.dialect.encoder(exchange.peek).fail(fault, request_id_text(exchange.id))
         finally:
+            exchange.bytes_out = sent
             await frames.aclose()  # type: ignore[attr-defined]
         exchange.bytes_out = sent + len(last)
         if not exchange.hung_up:

@@ -17,6 +17,9 @@ _STATUS_LINES = {
     % (status, HTTPStatus(status).phrase.encode() if status in set(HTTPStatus) else b"")
     for status in range(100, 600)
 }
+_SHORT = 2048
+_SIZES = [b"%x\r\n" % size for size in range(_SHORT)]
+"""What stands before a chunk of so many bytes: a token is short, and there are many."""
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -165,7 +168,10 @@ class Turn:
         if self._head is not None or self.done or not (self._chunked or self._to_come is None):
             raise RuntimeError("only a reply under way, of unknown length, can be pushed to")
         if body:  # an empty chunk is the mark of the end
-            connection.write(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
+            if self._chunked:
+                size = len(body)
+                body = (_SIZES[size] if size < _SHORT else b"%x\r\n" % size) + body + b"\r\n"
+            connection.write(body)
         return not connection.write_paused
 
     def _render_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:

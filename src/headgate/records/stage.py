@@ -34,7 +34,7 @@ _OK = 200
 _HUNG_UP_STATUS = 499
 _CANONICAL = "canonical"
 _AT_A_TIME = 64
-"""Frames of a stream that are listened to together."""
+"""Events of a stream that are listened to together."""
 
 _json = msgspec.json.encode
 
@@ -297,18 +297,15 @@ class _Listening:
         if not isinstance(frames, Pumped):
             return await pump_one(self, deliver)
 
-        span, answer = self._span, self._answer
+        answer = self._answer
         waiting = answer.waiting
-        wait = waiting.append
+        wait = waiting.extend
 
         def listen(frame: Frame) -> bool:
             # Many at a time cost a fraction of one by one, between which everything else has run.
             wait(frame.events)
             if len(waiting) >= _AT_A_TIME:
                 answer.fold()
-            data = frame.data
-            if data is not None:
-                span.bytes_out += len(data)
             return deliver(frame)
 
         answer.fold()

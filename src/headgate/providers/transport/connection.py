@@ -28,7 +28,7 @@ from headgate.core.errors import (
 )
 from headgate.providers.port import Timeouts
 from headgate.providers.transport.deadlines import Deadline
-from headgate.providers.transport.parsing import HeadLimits, ReplyParser
+from headgate.providers.transport.parsing import HeadLimits, ReplyParser, one_chunk
 from headgate.providers.transport.reply import HttpReply
 
 __all__ = ["Connection", "Owner", "StaleConnection"]
@@ -231,6 +231,13 @@ class Connection(asyncio.Protocol):
             self._vanish()
             return
         parser = self._parser
+        if parser.between_chunks and self._sink is not None and not parser.pieces:
+            # A token's whole way through the transport: no step more than it needs.
+            body = one_chunk(data)
+            if body:
+                self._deadline.at = min(self._total_at, self._loop.time() + self._between)
+                self._sink(body)
+                return
         try:
             parser.feed(data)
         except UpstreamMalformed as error:
@@ -246,11 +253,10 @@ class Connection(asyncio.Protocol):
             if sink is None:
                 self._body_came(len(data))
                 return
-            # A token's whole way through the transport: no call more than it needs.
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
             until = self._loop.time() + self._between
-            self._deadline.set(min(self._total_at, until))
+            self._deadline.at = min(self._total_at, until)
             sink(body)
 
     def eof_received(self) -> bool:

@@ -17,24 +17,25 @@ __all__ = ["Deadline"]
 class Deadline:
     """Calls `expired` once the loop's clock has passed what was last `set`; at most once for each `set`."""
 
-    __slots__ = ("_at", "_expired", "_loop", "_rings_at", "_timer")
+    __slots__ = ("at", "_expired", "_loop", "_rings_at", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, expired: Callable[[], None]) -> None:
         self._loop = loop
         self._expired = expired
-        self._at = inf
+        self.at = inf
+        """May be moved to a later moment directly, once it has been `set`: the timer looks at it when it rings."""
         self._rings_at = inf
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, at: float) -> None:
         """Move the deadline to `at`, in seconds of `loop.time()`; `inf` is never."""
-        self._at = at
+        self.at = at
         if at < self._rings_at:
             self._arm(at)
 
     def cancel(self) -> None:
         """Never call again. Needed at the end of a life: an armed timer keeps its connection in memory."""
-        self._at = self._rings_at = inf
+        self.at = self._rings_at = inf
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -48,8 +49,8 @@ class Deadline:
     def _ring(self) -> None:
         self._timer = None
         self._rings_at = inf
-        if self._at <= self._loop.time():
-            self._at = inf
+        if self.at <= self._loop.time():
+            self.at = inf
             self._expired()
-        elif self._at != inf:
-            self._arm(self._at)
+        elif self.at != inf:
+            self._arm(self.at)

@@ -11,9 +11,26 @@ from headgate.core.errors import UpstreamMalformed
 from headgate.providers.port import Headers
 from headgate.providers.transport.decoding import Decoder, decoder_for
 
-__all__ = ["HeadLimits", "ReplyParser"]
+__all__ = ["HeadLimits", "ReplyParser", "one_chunk"]
 
 _KEEPALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
+
+
+def one_chunk(data: bytes) -> bytes | None:
+    """What is in `data`, if it is exactly one chunk of a chunked body; None: leave it to the parser.
+
+    Servers that stream write an event as a chunk, and mostly it comes so: this costs a third of parsing."""
+    at = data.find(b"\r\n", 1, 9)
+    if at < 0 or not data.endswith(b"\r\n"):
+        return None
+    size = data[:at]
+    try:
+        # int takes signs and underscores, too.
+        if not size.isalnum() or int(size, 16) != len(data) - at - 4:
+            return None
+    except ValueError:
+        return None
+    return data[at + 2 : -2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +56,7 @@ class ReplyParser:
         "_no_body",
         "_parser",
         "_peer",
+        "between_chunks",
         "complete",
         "ends_with_connection",
         "headers",
@@ -68,6 +86,9 @@ class ReplyParser:
         if self._fields:
             self._fields = Headers()  # trailers of the reply before
         self.complete = False
+        self.between_chunks = False
+        """Has everything been parsed up to the end of a chunk? Then what comes next may be read without the parser, if it is
+        whole chunks: it will find the next one as if nothing had been there."""
         self.keep = True
         self.ends_with_connection = False
         self._codings: bytes | None = None
@@ -151,6 +172,12 @@ class ReplyParser:
         if self._no_body:
             self._complete(keep=False)
 
+    def on_chunk_header(self) -> None:
+        self.between_chunks = False
+
+    def on_chunk_complete(self) -> None:
+        self.between_chunks = True
+
     def on_message_complete(self) -> None:
         if self.status and not self.complete:
             self._complete(keep=self._parser.should_keep_alive())
@@ -159,6 +186,7 @@ class ReplyParser:
 
     def _complete(self, *, keep: bool) -> None:
         self.complete = True
+        self.between_chunks = False
         self.keep = keep
         self._end = len(self.pieces)
 
