@@ -63,7 +63,6 @@ def _configuration() -> Iterator[str]:
     yield "| key | belongs to |\n|---|---|"
     for key, subject in COMING.items():
         yield f"| `{'.'.join(key).replace('*', 'NAME')}` | {subject} |"
-    yield '| `server.database = "postgresql://..."` | PostgreSQL |\n'
     yield "## While it runs\n"
     yield (
         "A changed file is checked whole and taken over within a second, or at once on SIGHUP. A file with problems is "

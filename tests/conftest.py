@@ -37,6 +37,11 @@ TOOLS = {
     "nginx": Tool(("nginx",), "apt-get install nginx-light"),
     "chromium": Tool(("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"),
     "redis": Tool(("redis-server",), "apt-get install redis-server"),
+    # Debian keeps the server's programs where no PATH looks.
+    "postgres": Tool(
+        ("postgres", *map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres"))),
+        "apt-get install postgresql",
+    ),
     "wrk": Tool(("wrk",), "apt-get install wrk"),
 }
 

@@ -33,6 +33,8 @@ from headgate.routing.stage import Router
 
 __all__: list[str] = []
 
+STRATEGIES = ("order", "weighted", "least-busy", "fastest", "cheapest", "nearest", "sticky")
+
 ASK = b'{"model":"small","messages":[{"role":"user","content":"' + b"x" * 900 + b'"}]}'
 BODY = whole_reply()
 ANSWER = BODY.encode() if isinstance(BODY, str) else BODY
@@ -84,7 +86,14 @@ def stages(count: int, strategy: str) -> Ask:
     """Route and dispatch over so many endpoints."""
     manner = Manner()
     dispatch = Dispatch(ids=IdSource(), manner=lambda feature: manner)
-    pool = Pool("small", endpoints(count), strategy_name=strategy)
+    prices = {f"p{number}/m": 1.0 + number % 7 for number in range(count)}
+    pool = Pool(
+        "small",
+        endpoints(count),
+        strategy_name="order" if strategy == "sticky" else strategy,
+        sticky_sessions=strategy == "sticky",
+        price_of=lambda endpoint: prices[endpoint.name],
+    )
     router = Router(Directory(features={}, models={"small": pool}, providers={}, make=lambda *_: ()))
 
     def proceed(exchange: Exchange) -> Awaitable[Reply]:
@@ -105,6 +114,7 @@ async def microseconds(ask: Ask, requests: int) -> float:
             id=ids.next(), dialect=dialect, body=ASK, headers=[], received_at=now, started_ns=0
         )
         exchange.peek = dialect.peek(ASK)
+        exchange.session = "s1"
         waiting.append(exchange)
     gc.collect()
     gc.disable()
@@ -126,10 +136,7 @@ def main() -> None:
     variants: dict[str, Ask] = {
         "bare attempt": attempt(),
         "1 endpoint": stages(1, "order"),
-        **{
-            f"20 endpoints, {name}": stages(20, name)
-            for name in ("order", "weighted", "least-busy", "fastest")
-        },
+        **{f"20 endpoints, {name}": stages(20, name) for name in STRATEGIES},
     }
     found: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(given.rounds):

@@ -5,22 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from headgate.admission.keys import hash_key, new_key
+from headgate.admission.limits.away import SharedMeters
+from headgate.admission.limits.rules import Plan, plan_of
+from headgate.admission.limits.stage import Limit
+from headgate.admission.rights import DASHBOARD
 from headgate.admission.ring import KeyRing
 from headgate.admission.stage import Identify
+from headgate.admission.tokens.issuers import Issuers
 from headgate.config.model import Configuration, Settings
+from headgate.control.keys import create_key
+from headgate.control.metrics import learn_names, watch
 from headgate.control.overview import Overviews
 from headgate.core.clock import SystemClock
 from headgate.core.errors import GatewayError
-from headgate.core.ids import IdSource, request_id_text
+from headgate.core.ids import IdSource
 from headgate.dashboard.page import Page
 from headgate.dispatch.ladder.callback import Callbacks
 from headgate.dispatch.ladder.climb import Ask, Ladder
@@ -51,6 +60,7 @@ from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.providers.health.book import HealthBook
 from headgate.providers.health.health import Health
 from headgate.providers.health.rates import Limits
+from headgate.providers.health.settings import HealthSettings
 from headgate.providers.port import ABILITIES, Adapter, Endpoint, Timeouts, Upstream
 from headgate.providers.probing import Prober
 from headgate.providers.rehearsal.orders import Rehearsals
@@ -72,15 +82,17 @@ from headgate.routing.settings import EndpointSettings, ModelSettings
 from headgate.routing.stage import Router
 from headgate.routing.strategies import PriceOf
 from headgate.routing.volume import DayVolume
+from headgate.stores.address import is_postgres
+from headgate.stores.backends import postgres, sqlite
+from headgate.stores.backends.memory.meters import MemoryMeters
 from headgate.stores.backends.redis.health import RedisHealthShare
-from headgate.stores.backends.sqlite import (
-    Database,
-    SqliteKeys,
-    SqliteRehearsals,
-    SqliteSink,
-    SqliteSpans,
-)
+from headgate.stores.backends.redis.meters import RedisMeters
+from headgate.stores.errors import KeyExists, StoreError, StoreUnavailable
 from headgate.stores.keys import KeyRecord
+from headgate.stores.meters import Meters
+from headgate.stores.moving import Moved, Progress, move
+from headgate.stores.sink import SpanSink
+from headgate.telemetry.metrics import Metrics
 
 __all__ = [
     "Gateway",
@@ -92,6 +104,8 @@ __all__ = [
     "directory_of",
     "endpoints_of",
     "expected_usd",
+    "journal_directory",
+    "move_installation",
     "open_stores",
     "own_rates_of",
     "probe",
@@ -108,6 +122,12 @@ _ANSWER_TOKENS = 300
 
 KEY_REFRESH_SECONDS = 1.0
 """How soon a key made or revoked by the command line, or by another process, counts here."""
+LIMIT_LOOK_SECONDS = 0.05
+"""How often a waiting request looks for room that other nodes have given back."""
+KEY_COMPLAINT_SECONDS = 60.0
+"""How often it is said that keys cannot be read, while the database is away."""
+KEY_USE_SECONDS = 60.0
+"""How often it is written down which keys were used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +326,13 @@ def database_path(settings: Settings) -> Path:
     return Path(settings.server.database.removeprefix("sqlite:///"))
 
 
+def journal_directory(settings: Settings) -> Path:
+    """Where this machine's gateways write what happened, until it is in the database."""
+    if is_postgres(settings.server.database):
+        return Path(settings.server.data) / "journal"
+    return database_path(settings).with_suffix(".journal")
+
+
 class Gateway:
     """A gateway, from its configuration. `app` is served by whoever listens."""
 
@@ -318,48 +345,68 @@ class Gateway:
         self._bootstrap_key = bootstrap_key
         self._pepper = b""
         self._clock = SystemClock()
-        self._providers: dict[str, Provider] = {}
+        self._providers = _providers(settings)
         self._retired: set[asyncio.Task[None]] = set()
-        path = database_path(settings)
-        self.database = Database(path)
-        self.spans = SqliteSpans(self.database)
-        self.keys = SqliteKeys(self.database)
-        self._orders = SqliteRehearsals(self.database)
+        self._promised_until = 0.0
+        """The moment (monotonic) when requests that began under configurations before this one are over."""
+        stores = open_stores(settings)
+        self.database = stores.database
+        self.spans = stores.spans
+        self.keys = stores.keys
+        self._orders = stores.rehearsals
         self._rehearsals = Rehearsals(self._clock)
         self._share = RedisHealthShare(settings.server.redis) if settings.server.redis else None
         self._healths = HealthBook(
             self._clock, publish=self._share.publish if self._share is not None else None
         )
-        self._health = self._healths.settings = settings.health
         self._prober = Prober(self._models, self._clock)
         self._book = PriceBook()
         self._pricer = Pricer(self._book)
         self.journal = Journal(
-            path.with_suffix(".journal"),
+            journal_directory(settings),
             self._clock,
             fsync=settings.records.fsync,
             segment_bytes=settings.records.segment,
         )
-        self.writer = Writer(self.journal, SqliteSink(self.database), self._pricer, self._clock)
+        self.writer = Writer(self.journal, stores.sink, self._pricer, self._clock)
         self._ids = IdSource(self._clock)
         self._volume = DayVolume()
         self._prices = blended_prices(self._book)
         self._learning = Learning(settings.routing.learned, os.environ, usd_of=self._usd_of)
-        self._router = Router(self._directory(settings), volume=self._volume)
+        places = self._places(settings, self._providers)
+        self._router = Router(self._directory(settings, places, self._prices), volume=self._volume)
+        places.claim()
         self._shadow_settings = _shadow_settings(settings)
         self.shadows = Shadows(self._send_copy, self._ids, self._clock, self._shadow)
         self._ladders = ladders(settings)
         self._manners = _manners(settings, self._ladders)
         self._callbacks = Transport()
-        self._ring = KeyRing((), b"")
+        self._ring, self._issuers = KeyRing((), b""), Issuers(settings.tokens, self._callbacks)
         self._overviews = Overviews(self)
         self._key_refresh: asyncio.Task[None] | None = None
-        record = Record(
-            self.journal, self._pricer, settings.records, lambda: self.configuration.hash, self._clock
+        self.meters: Meters = _meters(settings)
+        self.limit = Limit(
+            self.meters,
+            _limits(settings),
+            self._what_is_asked,
+            look_every=LIMIT_LOOK_SECONDS if settings.server.redis else math.inf,
         )
-        stages: dict[str, Stage] = {
+        self.metrics = Metrics()
+        record = Record(
+            self.journal,
+            self._pricer,
+            settings.records,
+            lambda: self.configuration.hash,
+            self._clock,
+            self.metrics,
+        )
+        self._stages: dict[str, Stage] = {
             "record": record,
-            "identify": Identify(self._ring, keys_required=settings.server.auth == "keys"),
+            "identify": Identify(
+                self._ring,
+                keys_required=settings.server.auth == "keys",
+                token_caller=self._issuers.caller,
+            ),
             "accept": accept,
             "route": self._router,
             "dispatch": Dispatch(
@@ -367,10 +414,18 @@ class Gateway:
             ),
         }
         # A copy has been let in already, with the request it is a copy of.
-        self._copies: Proceed = journey({name: stages[name] for name in ("record", "route", "dispatch")})
-        self.gate = Gate(proceed=journey(stages), paths=Paths(), settings=settings.server, ids=self._ids)
+        self._copies: Proceed = journey(
+            {name: self._stages[name] for name in ("record", "route", "dispatch")}
+        )
+        self.gate = Gate(
+            proceed=self._journey(settings), paths=Paths(), settings=settings.server, ids=self._ids
+        )
+        watch(self.metrics, self, lambda: self._router.directory)
+        self._name_metrics(settings)
         self.app = Front(
-            self.gate, ready=self._not_ready, pages=Page(self._overviews.now, may_see=self._may_see)
+            self.gate,
+            ready=self._not_ready,
+            pages=Page(self._overviews.now, may_see=self._may_see, metrics=self.metrics.text),
         )
 
     async def start(self) -> None:
@@ -381,23 +436,39 @@ class Gateway:
         self.writer.start()
         if self._share is not None:
             self._share.start(self._healths.apply)
+        await self._issuers.start()
         self._prober.start()
         self._learning.start()
         self._key_refresh = asyncio.create_task(self._keep_keys_fresh(), name="keys")
 
     async def apply(self, configuration: Configuration) -> None:
-        """Serve the next request by this configuration; requests under way keep the one they began with."""
-        planned = ladders(configuration.settings)
-        directory = self._directory(configuration.settings)
+        """Serve the next request by this configuration; requests under way keep the one they began with.
+
+        All or nothing: whatever this raises, what served before goes on serving."""
+        settings = configuration.settings
+        planned, plan = ladders(settings), _limits(settings)
+        manners = _manners(settings, planned)
+        providers, prices = _providers(settings, self._providers), blended_prices(self._book)
+        places = self._places(settings, providers)
+        directory = self._directory(settings, places, prices)
+        # Only now is anything changed that serves.
+        self._issuers.use(settings.tokens)
+        self._replace_providers(providers)
+        places.claim()
         self._router.directory = directory
+        self._prices = prices
         self._learning.start()
-        self._manners = _manners(configuration.settings, planned)
-        self._shadow_settings = _shadow_settings(configuration.settings)
+        self._manners = manners
+        self._shadow_settings = _shadow_settings(settings)
         self._ladders = planned
+        self.limit.plan = plan
+        self.gate.proceed = self._journey(settings)
+        self._name_metrics(configuration.settings)
         self.configuration = configuration
 
     async def stop(self) -> None:
         """Store what is recorded, close what is open. Call it when no request is under way any more."""
+        await self._issuers.aclose()
         await self._prober.aclose()
         if self._share is not None:
             await self._share.aclose()
@@ -409,9 +480,13 @@ class Gateway:
                 await self._key_refresh
         for retired in self._retired:
             retired.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
         for provider in self._providers.values():
             await provider.upstream.aclose()
         await self._callbacks.aclose()
+        await self.meters.aclose()
+        with contextlib.suppress(StoreUnavailable):
+            await self._note_used_keys()
         if not await self.writer.aclose(float(self.configuration.settings.records.drain)):
             log.warning("some records are still in the journal; they are stored at the next start")
         await self.database.close()
@@ -422,17 +497,21 @@ class Gateway:
 
     # How the parts are made
 
-    def _directory(self, settings: Settings) -> Directory:
-        self._build_providers(settings)
-        self._health = self._healths.settings = settings.health
+    def _places(self, settings: Settings, providers: Mapping[str, Provider]) -> _Places:
+        return _Places(settings, providers, self._healths, self._rehearsals)
+
+    def _directory(self, settings: Settings, places: _Places, prices: PriceOf) -> Directory:
         directory = directory_of(
             settings,
-            self._providers,
-            place=self._place,
-            price_of=self._prices,
+            places.providers,
+            place=places,
+            price_of=prices,
             volume=self._volume,
             grader_of=self._learning.grader_of,
         )
+        for shadow in _shadow_settings(settings).values():
+            # A copy's model is no part of a route: it is made here, so that its places are the configuration's.
+            directory.resolve(shadow.model)
         self._book.prefetch(
             (endpoint.price_key, endpoint.model)
             for endpoint in directory.endpoints()
@@ -443,51 +522,46 @@ class Gateway:
     def _usd_of(self, model: str, tokens: int) -> float:
         return expected_usd(self._router.directory, self._prices, model, tokens)
 
-    def _build_providers(self, settings: Settings) -> None:
-        """Build what is new or changed, keep what is the same (with its open connections), retire the rest."""
-        before, after = self._providers, dict[str, Provider]()
-        for name, wanted in settings.providers.items():
-            old = before.get(name)
-            after[name] = old if old is not None and old.settings == wanted else build_provider(wanted)
-        # Only now: if one could not be built, those that serve go on serving.
-        self._providers = after
-        kept = {id(provider) for provider in after.values()}
-        for provider in before.values():
-            if id(provider) not in kept:
-                task = asyncio.create_task(self._retire(provider), name="retire")
+    def _replace_providers(self, after: dict[str, Provider]) -> None:
+        """Those that are no more, or that another one has taken the name of, are closed when nobody can be using them."""
+        before, self._providers = self._providers, after
+        now = self._clock.monotonic()
+        self._promised_until = max(self._promised_until, now + self._longest_use())
+        seconds = self._promised_until - now
+        for name, provider in before.items():
+            if after.get(name) is not provider:
+                self._healths.renew(name)
+                if isinstance(provider.upstream, Transport):
+                    provider.upstream.retire()
+                task = asyncio.create_task(_close_later(provider, seconds), name="retire")
                 self._retired.add(task)
                 task.add_done_callback(self._retired.discard)
 
-    async def _retire(self, provider: Provider) -> None:
-        # Requests that began with it may still be using it: closing a client in use broke a peer's production once.
-        if isinstance(provider.upstream, Transport):
-            provider.upstream.retire()
-        await asyncio.sleep(max(TimeoutSettings().total, *self._totals()))
-        await provider.upstream.aclose()
-
-    def _totals(self) -> list[float]:
-        return [
-            0.0,
-            *(manner.total for manner in self._manners.values()),
-        ]
-
-    def _place(
-        self, provider: str, model: str, written: EndpointSettings | None, of: ModelSettings | None
-    ) -> tuple[Endpoint, ...]:
-        built = self._providers[provider]
-        health = (of.health if of is not None else None) or self._health
-        return endpoints_of(
-            provider,
-            built,
-            model,
-            written=written,
-            price=of.price if of is not None else None,
-            # A caller's own `provider/model` says nothing of limits: those of the configuration hold for it too.
-            health_of=lambda name, limits: (
-                self._healths.of(name) if written is None else self._healths.of(name, health, limits)
+    def _longest_use(self) -> float:
+        """Seconds that a request which begins now, and a copy made of it after its end, may go on."""
+        return max(
+            TimeoutSettings().total,
+            *(
+                manner.total + (manner.shadow.total if manner.shadow is not None else 0.0)
+                for manner in self._manners.values()
             ),
-            upstream=Rehearsing(built.upstream, provider, self._rehearsals),
         )
+
+    def _journey(self, settings: Settings) -> Proceed:
+        # Without limits the stage is not there, and costs nothing.
+        return journey(self._stages | ({"limit": self.limit} if settings.limits else {}))
+
+    def _what_is_asked(self, exchange: Exchange) -> tuple[str, str]:
+        directory = self._router.directory
+        route = directory.resolve(exchange.peek.model)
+        feature = route.feature
+        if not feature and exchange.feature and directory.feature(exchange.feature) is not None:
+            feature = exchange.feature
+        return feature, route.model
+
+    def _name_metrics(self, settings: Settings) -> None:
+        rungs = {name: [rung.mark for rung in plan.rungs] for name, plan in self._ladders.items()}
+        learn_names(self.metrics, settings.features, self._router.directory.endpoints(), rungs)
 
     def _models(self) -> Mapping[str, Sequence[Endpoint]]:
         return self._router.directory.models()
@@ -514,7 +588,7 @@ class Gateway:
     # Keys
 
     async def _first_keys(self) -> None:
-        known = {record.hash for record in await self.keys.all()}
+        known = await self._known_hashes()
         key = self._bootstrap_key
         if key is None:
             if known or self.configuration.settings.server.auth == "none":
@@ -523,24 +597,50 @@ class Gateway:
         hashed = hash_key(key, self._pepper).hex()
         if hashed not in known:
             name = "first" if self.first_key else "bootstrap"
-            key_id = request_id_text(self._ids.next()).replace("req_", "key_")
-            await self.keys.add(KeyRecord(id=key_id, name=name, hash=hashed, created_ns=time.time_ns()))
+            draft = KeyRecord(id="", name=name, hash="", created_ns=0, roles=("owner",))
+            try:
+                await create_key(self.keys, draft, actor="gateway", key=key)
+            except KeyExists:
+                # Another node that started at the same moment was quicker, and shows the first key if there is one.
+                if self.first_key is None and hashed not in await self._known_hashes():
+                    raise
+                self.first_key = None
+
+    async def _known_hashes(self) -> set[str]:
+        records = await self.keys.all()
+        old = {one.hash for record in records for one in record.old_hashes}
+        return old | {record.hash for record in records}
 
     async def _refresh_keys(self) -> None:
         self._ring.know(await self.keys.all(), self._pepper)
         self._rehearsals.know(await self._orders.active(self._clock.wall_ns()))
 
+    async def _note_used_keys(self) -> None:
+        used = self._ring.take_used()
+        if used:
+            await self.keys.used(used, self._clock.wall_ns())
+
     async def _keep_keys_fresh(self) -> None:
+        noted = self._clock.monotonic()
+        complained = -math.inf
         while True:
             await asyncio.sleep(KEY_REFRESH_SECONDS)
             try:
                 await self._refresh_keys()
-            except Exception:
+                if self._clock.monotonic() - noted >= KEY_USE_SECONDS:
+                    noted = self._clock.monotonic()
+                    await self._note_used_keys()
+            except StoreUnavailable as failure:
                 # Known keys go on working while the database does not; the next round tries again.
+                if self._clock.monotonic() - complained >= KEY_COMPLAINT_SECONDS:
+                    complained = self._clock.monotonic()
+                    log.warning("keys and rehearsals stay as they are known: %s", failure)
+            except Exception:
                 log.exception("cannot read keys and rehearsals from the database")
 
     def _may_see(self, key: bytes) -> bool:
-        return self._ring.caller(key) is not None
+        caller = self._ring.caller(key) or self._issuers.caller(key)
+        return caller is not None and DASHBOARD in caller.routes
 
     async def _not_ready(self) -> str:
         if self.writer.failed is not None:
@@ -554,6 +654,78 @@ class Gateway:
         return ""
 
 
+class _Places:
+    """Where the models of one configuration are reached: (provider, model, as written, of which model) -> endpoints.
+
+    Making them changes nothing of what serves. What the configuration says of their health counts from `claim` on; so a
+    configuration that turns out not to work leaves no trace."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        providers: Mapping[str, Provider],
+        healths: HealthBook,
+        rehearsals: Rehearsals,
+    ) -> None:
+        self.providers = providers
+        self._health = settings.health
+        self._healths = healths
+        self._rehearsals = rehearsals
+        self._claims: dict[str, tuple[HealthSettings, Limits]] = {}
+        self._claimed = False
+
+    def __call__(
+        self, provider: str, model: str, written: EndpointSettings | None, of: ModelSettings | None
+    ) -> tuple[Endpoint, ...]:
+        built = self.providers[provider]
+        health = (of.health if of is not None else None) or self._health
+
+        def health_of(name: str, limits: Limits) -> Health:
+            # A caller's own `provider/model` says nothing of limits: those of the configuration hold for it too. Nor does
+            # a feature's; but the place is one of the configuration's.
+            if not self._claimed:
+                if written is not None:
+                    self._claims[name] = health, limits
+                else:
+                    self._claims.setdefault(name, (health, limits))
+            return self._healths.of(name)
+
+        return endpoints_of(
+            provider,
+            built,
+            model,
+            written=written,
+            price=of.price if of is not None else None,
+            health_of=health_of,
+            upstream=Rehearsing(built.upstream, provider, self._rehearsals),
+        )
+
+    def claim(self) -> None:
+        """This configuration serves now."""
+        self._claimed = True
+        self._healths.settings = self._health
+        self._healths.claim(self._claims)
+
+
+def _providers(
+    settings: Settings, before: Mapping[str, Provider] = MappingProxyType({})
+) -> dict[str, Provider]:
+    """Built if new or changed; one that is the same is kept, with its open connections. Raises as `build_provider` does."""
+    found = {}
+    for name, wanted in settings.providers.items():
+        old = before.get(name)
+        found[name] = old if old is not None and old.settings == wanted else build_provider(wanted)
+    return found
+
+
+async def _close_later(provider: Provider, seconds: float) -> None:
+    # Requests that began with it may still be using it: closing a client in use broke a peer's production once.
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        await provider.upstream.aclose()
+
+
 def ladders(settings: Settings) -> dict[str, LadderPlan]:
     """Feature -> what answers when every model fails. Loads the operator's functions. Raises ValueError."""
     features = settings.features
@@ -564,6 +736,22 @@ def ladders(settings: Settings) -> dict[str, LadderPlan]:
         # Whoever wants other models asked after a content filter's refusal wants no refusal after the last of them.
         filtered=frozenset(name for name, each in features.items() if each.on_content_filter == "failover"),
     )
+
+
+def _meters(settings: Settings) -> Meters:
+    """Where limits are counted."""
+    local = MemoryMeters()
+    server = settings.server
+    if not server.redis:
+        return local
+    return SharedMeters(
+        RedisMeters(server.redis), local, policy=server.limits_without_redis, nodes=server.nodes
+    )
+
+
+def _limits(settings: Settings) -> Plan:
+    queues = {name: each.queue for name, each in settings.features.items() if each.queue is not None}
+    return plan_of(settings.limits, queues)
 
 
 def _shadow_settings(settings: Settings) -> dict[str, ShadowSettings]:
@@ -594,10 +782,13 @@ def _manners(settings: Settings, planned: Mapping[str, LadderPlan]) -> dict[str,
 class Stores:
     """What the command line reads and writes beside a running gateway, or without one."""
 
-    spans: SqliteSpans
-    keys: SqliteKeys
-    rehearsals: SqliteRehearsals
-    database: Database
+    spans: sqlite.SqliteSpans | postgres.PostgresSpans
+    keys: sqlite.SqliteKeys | postgres.PostgresKeys
+    rehearsals: sqlite.SqliteRehearsals | postgres.PostgresRehearsals
+    audit: sqlite.SqliteAudit | postgres.PostgresAudit
+    sink: SpanSink
+    """For one thread; nothing is connected before it is used."""
+    database: sqlite.Database | postgres.Database
 
     async def aclose(self) -> None:
         await self.database.close()
@@ -605,8 +796,40 @@ class Stores:
 
 def open_stores(settings: Settings) -> Stores:
     """The stores of an installation. Opened at first use, which raises StoreUnavailable, StoreTooNew."""
-    database = Database(database_path(settings))
-    return Stores(SqliteSpans(database), SqliteKeys(database), SqliteRehearsals(database), database)
+    if is_postgres(settings.server.database):
+        server = postgres.Database(settings.server.database)
+        return Stores(
+            postgres.PostgresSpans(server),
+            postgres.PostgresKeys(server),
+            postgres.PostgresRehearsals(server),
+            postgres.PostgresAudit(server),
+            postgres.PostgresSink(server),
+            server,
+        )
+    file = sqlite.Database(database_path(settings))
+    return Stores(
+        sqlite.SqliteSpans(file),
+        sqlite.SqliteKeys(file),
+        sqlite.SqliteRehearsals(file),
+        sqlite.SqliteAudit(file),
+        sqlite.SqliteSink(file),
+        file,
+    )
+
+
+async def move_installation(source: Path, target: str, progress: Progress) -> Sequence[Moved]:
+    """Copy an installation from its SQLite file to a PostgreSQL URL; the file stays. Raises StoreError."""
+    if waiting := sorted(source.with_suffix(".journal").glob("*.lock")):
+        raise StoreError(
+            f"a gateway uses {source}, or was killed and left records in {waiting[0].parent}: stop it; if it was killed, "
+            "start it once more and stop it, so that it stores them. Nothing was moved"
+        )
+    server, outlet = postgres.Database(target), sqlite.SqliteOutlet(sqlite.Database(source))
+    try:
+        return await move(outlet, postgres.PostgresTarget(server), progress)
+    finally:
+        outlet.close()
+        await server.close()
 
 
 async def probe(name: str, provider: Provider, *, seconds: float = 10.0) -> ProbeResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -52,6 +53,40 @@ def test_problems_are_told_as_the_page_shows(tmp_path: Path) -> None:
     (block,) = blocks(DOCS / "how-to" / "configure.md", "console")
     (step,) = steps(block)
     Reader(tmp_path, "", {}).compare(step, done.stdout + done.stderr)
+
+
+def test_from_the_example_to_a_started_gateway(tmp_path: Path) -> None:
+    """The commands at the top of the page on configuration, in order; nothing was edited in between."""
+    first, schema = blocks(DOCS / "how-to" / "configure.md", "sh")
+    *before, last = first.text.splitlines()
+    for line in before:
+        shell(tmp_path, line)
+    assert last == "headgate serve"
+    # Under an address of the test's own.
+    with running_gateway(tmp_path, (tmp_path / "headgate.toml").read_text()) as gateway:
+        assert ask(gateway, "none", stream=False, feature="rehearsal").status == 200
+    shell(tmp_path, schema.text)
+    properties = json.loads((tmp_path / "headgate.schema.json").read_text())["properties"]
+    assert {"providers", "models", "features"} <= properties.keys()
+
+
+def shell(folder: Path, line: str) -> None:
+    """One line of the page, `headgate ...`, whose output may go to a file."""
+    command, _, target = line.strip().partition(" > ")
+    words = command.split()
+    assert words[0] == "headgate"
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    done = subprocess.run(
+        [sys.executable, "-m", "headgate", *words[1:]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    if target:
+        (folder / target).write_text(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +169,16 @@ def another_answers_in_a_stream(seen: Seen, *, stream: bool) -> None:
         another_answers(seen, stream=stream)
 
 
-def an_error(seen: Seen, *, stream: bool) -> None:
-    assert seen.status in (429, 502, 503)
-    assert seen.headers["x-should-retry"] == "false" and json.loads(seen.body)["error"]["message"]
+def the_ladder_answers(seen: Seen, *, stream: bool) -> None:
+    assert seen.status == 200 and seen.complete and "resting" in seen.body
+    assert seen.headers["x-headgate-degraded"] == "say" and "x-headgate-model" not in seen.headers
 
 
-def no_success(seen: Seen, *, stream: bool) -> None:
-    assert not seen.complete and '"error":{' in seen.body
-    assert (seen.status == 200) == stream
+def no_complete_stream(seen: Seen, *, stream: bool) -> None:
+    if not stream:
+        the_ladder_answers(seen, stream=stream)
+    else:
+        assert seen.status == 200 and not seen.complete and '"error":{' in seen.body
 
 
 def the_request_is_at_fault(seen: Seen, *, stream: bool) -> None:
@@ -159,8 +196,8 @@ def passes(seen: Seen, *, stream: bool) -> None:
 ENDS: list[Callable[..., None]] = [
     another_answers,
     another_answers_in_a_stream,
-    an_error,
-    no_success,
+    the_ladder_answers,
+    no_complete_stream,
     the_request_is_at_fault,
     the_prompt_is_too_long,
     passes,
@@ -187,3 +224,16 @@ def test_a_fault_ends_as_the_table_says(
     """Streamed and whole. What is slow takes no time here: tests/faults/edge has a gateway that waits."""
     all_is_well(gateway)
     end(ask(gateway, fault, stream=stream), stream=stream)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("fault", ROWS[2])
+def test_without_a_ladder_the_error_itself_is_told(
+    gateway: RunningGateway, fault: str, *, stream: bool
+) -> None:
+    """The page names a feature to try it with."""
+    assert "`summarise` asks the same two models" in OUTAGE.read_text(encoding="utf-8")
+    all_is_well(gateway)
+    seen = ask(gateway, fault, stream=stream, feature="summarise")
+    assert seen.status in (429, 502, 503) and "x-headgate-degraded" not in seen.headers
+    assert seen.headers["x-should-retry"] == "false" and json.loads(seen.body)["error"]["message"]

@@ -22,7 +22,13 @@ __all__ = ["STREAM_HEAD", "Misbehaving", "Play", "Turn", "framed", "misbehaving_
 
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _JSON = b"content-type: application/json"
-_WIRE_OF_PATH = {b"chat/completions": "chat", b"responses": "responses", b"messages": "messages"}
+_WIRE_OF_PATH = {
+    b"chat/completions": "chat",
+    b"responses": "responses",
+    b"messages": "messages",
+    b"embeddings": "embeddings",
+    b"count_tokens": "count",
+}
 
 
 def framed(data: bytes) -> bytes:
@@ -57,12 +63,19 @@ class Turn:
         """Bytes as they are."""
         await self.peer.send(data)
 
-    async def answer(self, text: str = "one two") -> None:
-        """All is well."""
+    @property
+    def key(self) -> str:
+        """The credential it came with."""
+        given = self.request.header(b"authorization") or self.request.header(b"x-api-key") or b""
+        return given.decode().removeprefix("Bearer ")
+
+    async def answer(self, text: str = "one two", *lines: bytes) -> None:
+        """All is well. lines: more header lines."""
         if self.stream:
-            await self.send(STREAM_HEAD + framed(self.wire.stream(text)) + framed(b""))
+            head = STREAM_HEAD.removesuffix(b"\r\n") + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+            await self.send(head + framed(self.wire.stream(text)) + framed(b""))
         else:
-            await self.send(ok(self.wire.whole(text), _JSON))
+            await self.send(ok(self.wire.whole(text), _JSON, *lines))
 
     async def refuse(self, problem: Problem, *lines: bytes) -> None:
         """A refusal with a status. lines: more header lines."""

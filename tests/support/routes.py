@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from headgate.edge.dialects.openai_chat import OpenAIChat
@@ -34,6 +35,7 @@ class FakeHealth(Health):
     ) -> None:
         """All of it anew."""
         self._blocked, self._ejected, self._expected = blocked, ejected, expected
+        self.calm, self.ejected_until = not blocked, math.inf if ejected else 0.0
         self.in_flight = in_flight
 
     def blocked(self, now: float) -> float:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["COMPLETION", "PROMPT", "TEXT", "WIRES", "Problem", "ThreeWires", "sse"]
+__all__ = ["COMPLETION", "PROMPT", "TEXT", "VECTOR", "WIRES", "Problem", "ThreeWires", "WholeAnswers", "sse"]
 
 PROMPT, COMPLETION = 11, 7
 """Tokens that every answer reports."""
 TEXT = "one two"
+VECTOR = [0.25, -0.5]
+"""The answer to whoever asks for embeddings."""
 Problem = Literal[
     "rate limit", "quota", "key", "failed", "overloaded", "context", "filter", "invalid", "no prefill"
 ]
@@ -225,7 +227,31 @@ class ThreeWires:
         }
 
 
-WIRES = {name: ThreeWires(name) for name in ("chat", "responses", "messages")}
+class WholeAnswers(ThreeWires):
+    """A path of one of the wires' vendors that answers whole and in its own shape, and refuses as that wire does."""
+
+    def __init__(self, name: str, body: dict[str, Any]) -> None:
+        """name: of the wire whose refusals it shares. body: its answer."""
+        super().__init__(name)
+        self._body = body
+
+    def whole(self, text: str = TEXT) -> bytes:
+        """A complete answer."""
+        return json.dumps(self._body).encode()
+
+
+WIRES = {name: ThreeWires(name) for name in ("chat", "responses", "messages")} | {
+    "embeddings": WholeAnswers(
+        "chat",
+        {
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": VECTOR}],
+            "model": "m",
+            "usage": {"prompt_tokens": PROMPT, "total_tokens": PROMPT},
+        },
+    ),
+    "count": WholeAnswers("messages", {"input_tokens": PROMPT}),
+}
 
 
 def _message(content: list[Any], usage: dict[str, int], stop: str | None) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from headgate.admission.keys import hash_key
+from headgate.admission.rights import routes_of
 from headgate.exchange.caller import Caller
 from headgate.stores.keys import KeyRecord
 
@@ -18,21 +19,27 @@ class KeyRing:
     def __init__(self, records: Iterable[KeyRecord], pepper: bytes) -> None:
         self._pepper = pepper
         self._callers: dict[bytes, tuple[Caller, int | None]] = {}
+        self._records: list[KeyRecord] = []
+        self._used: set[str] = set()
         self.know(records, pepper)
 
     def __len__(self) -> int:
         return len(self._callers)
 
     def know(self, records: Iterable[KeyRecord], pepper: bytes) -> None:
-        """Know these keys and no others."""
+        """Know these keys and no others. A key that was rotated is known by its old hashes too, for as long as they last."""
+        records = list(records)
         self._pepper = pepper
+        # Asked each second, and nearly always for what is known already.
+        if records == self._records:
+            return
+        self._records = records
         self._callers = {
-            bytes.fromhex(record.hash): (
-                Caller(key_id=record.id, key_name=record.name, team=record.team, models=tuple(record.models)),
-                record.expires_ns,
-            )
+            digest: (caller, expires_ns)
             for record in records
             if record.revoked_ns is None
+            for caller in (_caller(record),)
+            for digest, expires_ns in _hashes(record)
         }
 
     def caller(self, key: bytes) -> Caller | None:
@@ -44,4 +51,33 @@ class KeyRing:
         caller, expires_ns = found
         if expires_ns is not None and time.time_ns() >= expires_ns:
             return None
+        self._used.add(caller.key_id)
         return caller
+
+    def take_used(self) -> set[str]:
+        """The ids of the keys that were used since this was last asked."""
+        used, self._used = self._used, set()
+        return used
+
+
+def _caller(record: KeyRecord) -> Caller:
+    return Caller(
+        key_id=record.id,
+        key_name=record.name,
+        team=record.team,
+        tenant=record.tenant,
+        models=tuple(dict.fromkeys((*record.models, *record.features))),
+        user=record.user,
+        roles=tuple(record.roles),
+        features=tuple(record.features),
+        routes=routes_of(record.roles),
+    )
+
+
+def _hashes(record: KeyRecord) -> Iterator[tuple[bytes, int | None]]:
+    """(digest, until when): the key as it is, and as it was before it was rotated."""
+    now = time.time_ns()
+    for old in record.old_hashes:
+        if old.until_ns > now:
+            yield bytes.fromhex(old.hash), min(old.until_ns, record.expires_ns or old.until_ns)
+    yield bytes.fromhex(record.hash), record.expires_ns

@@ -1,13 +1,16 @@
-"""Identify: key -> caller; may this key ask for this?"""
+"""Identify: key -> caller; may this key come here and ask for this?"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
+from headgate.admission.rights import SERVICE, allowed_roles, routes_of
 from headgate.admission.ring import KeyRing
 from headgate.core.errors import NotAllowed, NotAuthenticated
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.labels import tags_of
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
 
@@ -16,7 +19,7 @@ __all__ = ["Identify"]
 _BEARER = b"bearer "
 # W3C trace context, version 00: ids of zeros alone are invalid.
 _TRACE_PARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_NOBODY = Caller(key_id="", key_name="anonymous")
+_NOBODY = Caller(key_id="", key_name="anonymous", roles=(SERVICE,), routes=routes_of((SERVICE,)))
 _MISSING = (
     "no API key came with the request; send `Authorization: Bearer <key>` or `x-api-key: <key>` with a Headgate key "
     "(`headgate keys create` makes one)"
@@ -24,17 +27,41 @@ _MISSING = (
 _UNKNOWN = "the API key is not valid here; use a Headgate key, not the provider's own (`headgate keys list` shows which exist)"
 
 
+def _no_tokens(token: bytes) -> Caller | None:  # noqa: ARG001 - of the shape
+    return None
+
+
 class Identify:
     """Resolve the caller, once, for the whole journey, and read what the caller says of the end user and the session."""
 
-    def __init__(self, ring: KeyRing, *, keys_required: bool) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        *,
+        keys_required: bool,
+        token_caller: Callable[[bytes], Caller | None] = _no_tokens,
+    ) -> None:
+        """token_caller: whose a key is that the ring does not know; it may be a token of somebody else's."""
         self._ring = ring
+        self._token_caller = token_caller
         self._required = keys_required
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         caller = self._caller(exchange.headers)
         exchange.caller = caller
-        _read_labels(exchange)
+        route = exchange.dialect.name
+        if route not in caller.routes:
+            raise NotAllowed(
+                f"key `{caller.key_name}` has {_named(caller.roles)} and may not ask models; "
+                f"use a key with one of these: {', '.join(allowed_roles(route)) or 'none'}"
+            )
+        _read_labels(exchange, caller)
+        if caller.features and exchange.feature and exchange.feature not in caller.features:
+            raise NotAllowed(
+                f"key `{caller.key_name}` may not ask for feature `{exchange.feature}`; "
+                f"it may ask for {', '.join(caller.features)}",
+                param="x-headgate-feature",
+            )
         model = exchange.peek.model
         if caller.models and model and model not in caller.models:
             allowed = ", ".join(caller.models)
@@ -52,7 +79,7 @@ class Identify:
             if name == b"x-api-key":
                 key = value.strip()
         if key:
-            caller = self._ring.caller(key)
+            caller = self._ring.caller(key) or self._token_caller(key)
             if caller is not None:
                 return caller
             if self._required:
@@ -62,8 +89,16 @@ class Identify:
         return _NOBODY
 
 
-def _read_labels(exchange: Exchange) -> None:
-    exchange.user = exchange.peek.user
+def _named(roles: Sequence[str]) -> str:
+    if not roles:
+        return "no role"
+    return f"{'role' if len(roles) == 1 else 'roles'} {', '.join(roles)}"
+
+
+def _read_labels(exchange: Exchange, caller: Caller) -> None:
+    # Nobody named: whoever the key belongs to uses it.
+    exchange.user = exchange.peek.user or caller.user
+    tagged = False
     for name, value in exchange.headers:
         # Nearly every header is none of these: one comparison rules it out.
         if name[:11] == b"x-headgate-":
@@ -75,13 +110,8 @@ def _read_labels(exchange: Exchange) -> None:
             elif name == b"x-headgate-feature":
                 exchange.feature = text
             elif name == b"x-headgate-tags":
-                exchange.tags = dict(
-                    _tag(piece) for piece in text.split(",") if piece.partition("=")[0].strip()
-                )
+                tagged = True
         elif name == b"traceparent" and _TRACE_PARENT.fullmatch(value):
             exchange.trace_parent = value.decode("ascii")
-
-
-def _tag(piece: str) -> tuple[str, str]:
-    name, _, value = piece.partition("=")
-    return name.strip(), value.strip() or "true"
+    if tagged:
+        exchange.tags = tags_of(exchange.headers, exchange.tags)

@@ -16,6 +16,8 @@ __all__ = ["curl_line", "first_call", "python_snippet", "standing", "usual_model
 
 def standing(configuration: Configuration, url: str) -> list[str]:
     """Lines that tell where a gateway listens and what it is made of. No secret is in them."""
+    from headgate.stores.address import shown_database
+
     settings = configuration.settings
     source = str(configuration.path) if configuration.path else "the environment"
     keys = (
@@ -25,7 +27,7 @@ def standing(configuration: Configuration, url: str) -> list[str]:
     )
     told = [
         ("configuration", f"{source} ({configuration.hash})"),
-        ("records", settings.server.database.removeprefix("sqlite:///")),
+        ("records", shown_database(settings.server.database)),
         ("providers", _names(list(settings.providers))),
         ("models", _names(list(settings.models))),
         ("features", _names(list(settings.features))),

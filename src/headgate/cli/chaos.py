@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from headgate.cli.actor import actor
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
     from headgate.compose import Stores
     from headgate.config.model import Configuration, Settings
+    from headgate.stores.audit import AuditEntry
     from headgate.stores.rehearsals import RehearsalRecord
 
 __all__ = ["command"]
@@ -105,7 +108,8 @@ def start(
         started_ns=now,
         until_ns=now + int(seconds * 1e9),
     )
-    kept = _with_stores(configuration, lambda stores: stores.rehearsals.add(record))
+    entry = _entry("rehearsal.start", now, after=record)
+    kept = _with_stores(configuration, lambda stores: stores.rehearsals.add(record, entry))
     if as_json:
         print_json(_told(kept))
     else:
@@ -162,14 +166,16 @@ def stop(rehearsal: int | None, config: Path | None, *, everything: bool) -> Non
 
     async def end(stores: Stores) -> Sequence[int]:
         now = time.time_ns()
-        running = [record.id for record in await stores.rehearsals.active(now)]
+        running = {record.id: record for record in await stores.rehearsals.active(now)}
         if rehearsal is not None and rehearsal not in running:
             there = f"; running are {', '.join(map(str, running))}" if running else "; none is running"
             fail(f"no rehearsal {rehearsal} is running{there}")
         return [
             number
             for number in (running if rehearsal is None else [rehearsal])
-            if await stores.rehearsals.stop(number, now)
+            if await stores.rehearsals.stop(
+                number, now, _entry("rehearsal.stop", now, before=running[number])
+            )
         ]
 
     ended = _with_stores(configuration, end)
@@ -218,6 +224,35 @@ def _with_stores(configuration: Configuration, work: Callable[[Stores], Awaitabl
 
     with plain_failures():
         return asyncio.run(run())
+
+
+def _entry(
+    action: str, at_ns: int, *, before: RehearsalRecord | None = None, after: RehearsalRecord | None = None
+) -> AuditEntry:
+    from headgate.stores.audit import AuditEntry
+
+    was, now = ({} if one is None else _ordered(one) for one in (before, after))
+    if before is not None:
+        now = {**was, "stopped": datetime.fromtimestamp(at_ns // 1_000_000_000, tz=UTC).isoformat(sep=" ")}
+    return AuditEntry(
+        at_ns=at_ns,
+        actor=actor(),
+        action=action,
+        subject=str(before.id) if before is not None else "",
+        before=json.dumps(was) if was else "",
+        after=json.dumps(now),
+    )
+
+
+def _ordered(record: RehearsalRecord) -> dict[str, object]:
+    return {
+        "fault": record.fault,
+        "endpoint": record.endpoint,
+        "targets": list(record.targets),
+        "share": record.share,
+        "feature": record.feature,
+        "until": datetime.fromtimestamp(record.until_ns // 1_000_000_000, tz=UTC).isoformat(sep=" "),
+    }
 
 
 def _seconds(text: str) -> float:

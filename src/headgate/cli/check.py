@@ -55,7 +55,7 @@ def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
             )
             raise SystemExit(2) from None
         refuse(refused)
-    from headgate.config.explain import explain, policies
+    from headgate.config.explain import explain, limits, policies
 
     providers = _build(configuration.settings)
     stories = explain(configuration, _list_prices(configuration.settings, providers))
@@ -64,7 +64,7 @@ def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(configuration, stories, probes, ok=sound))
     else:
-        _tell(configuration, stories, probes, policies(configuration))
+        _tell(configuration, stories, probes, policies(configuration), limits(configuration))
     raise SystemExit(0 if sound else 1)
 
 
@@ -133,15 +133,21 @@ def _tell(
     stories: Sequence[Story],
     probes: Sequence[ProbeResult],
     policies: Sequence[str],
+    limits: Sequence[str],
 ) -> None:
+    from headgate.stores.address import shown_database
+
     settings = configuration.settings
     source = str(configuration.path) if configuration.path else "no file: made from the environment"
     click.echo(f"{click.style('The configuration is sound', fg='green')} ({source}, {configuration.hash}).")
     for note in configuration.notes:
         click.echo(f"Note: {note}.")
-    keys = "Every request brings a key." if settings.server.auth == "keys" else "Nobody is asked for a key."
+    tokens = f", or a token of {' or '.join(settings.tokens)}" if settings.tokens else ""
+    keys = "Nobody is asked for a key."
+    if settings.server.auth == "keys":
+        keys = f"Every request brings a key{tokens}."
     click.echo(f"\nListens on {settings.server.listen}. {keys}")
-    click.echo(f"Records go to {settings.server.database.removeprefix('sqlite:///')}, {_content(settings)}.")
+    click.echo(f"Records go to {shown_database(settings.server.database)}, {_content(settings)}.")
     for kind, title in (("feature", "Features"), ("model", "Models")):
         told = [story for story in stories if story.kind == kind]
         if told:
@@ -156,6 +162,10 @@ def _tell(
     if policies:
         click.echo("\nPolicies, the first that applies counts")
     for sentence in policies:
+        click.echo(f"  {sentence}.")
+    if limits:
+        click.echo("\nLimits, all of them count")
+    for sentence in limits:
         click.echo(f"  {sentence}.")
     providers = ", ".join(f"{name}/MODEL" for name in settings.providers)
     click.echo(f"\nCallers may also ask for a provider's model by name: {providers}.")

@@ -88,11 +88,12 @@ def explain(config: Path | None, *, as_json: bool, calls: int, **asked: Any) -> 
     volume = DayVolume()
     directory, price_of = _directory(settings, volume)
     exchange = _exchange(asked)
-    name = exchange.feature or exchange.peek.model
     router = Router(directory, volume=volume)
     try:
         route = directory.resolve(exchange.peek.model)
-        _pretend(volume, directory, exchange, route.feature or name, calls)
+        named = route if route.feature else directory.feature(exchange.feature)
+        name = named.feature if named is not None else exchange.peek.model
+        _pretend(volume, directory, exchange, name, calls)
         decision = asyncio.run(router.decide(exchange, route))
     except GatewayError as refused:
         if as_json:
@@ -207,6 +208,7 @@ def _exchange(asked: dict[str, Any]) -> Exchange:
     from headgate.edge.dialects.openai_chat import OpenAIChat
     from headgate.exchange.caller import Caller
     from headgate.exchange.exchange import Exchange
+    from headgate.exchange.labels import tags_of
 
     name = asked["model"] or asked["feature"]
     if not name:
@@ -227,7 +229,7 @@ def _exchange(asked: dict[str, Any]) -> Exchange:
         asked["user"],
         asked["session"] or exchange.header(b"x-headgate-session"),
     )
-    exchange.tags = dict(map(_pair, asked["tags"]))
+    exchange.tags = tags_of(exchange.headers, dict(map(_pair, asked["tags"])))
     exchange.caller = Caller("", team=asked["team"])
     return exchange
 

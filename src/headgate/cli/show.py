@@ -40,6 +40,7 @@ def command(request_id: str, config: Path | None, *, full: bool, as_json: bool) 
       headgate show req_0akrzmj8b5g00 --json | jq .attempts
     """
     from headgate.core.ids import parse_request_id
+    from headgate.stores.address import shown_database
 
     try:
         number = parse_request_id(request_id)
@@ -50,7 +51,7 @@ def command(request_id: str, config: Path | None, *, full: bool, as_json: bool) 
         shown = asyncio.run(_find(configuration, number))
     if shown is None:
         fail(
-            f"no request {request_id} in {configuration.settings.server.database}; "
+            f"no request {request_id} in {shown_database(configuration.settings.server.database)}; "
             "a request is stored when it is over, a moment after its last byte"
         )
     if as_json:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from headgate.config.limit_checks import check_limits
 from headgate.config.model import FeatureSettings, Settings
 from headgate.config.problems import Key, did_you_mean
 from headgate.config.routing_checks import check_routing
@@ -14,6 +15,7 @@ from headgate.dispatch.ladder.settings import model_names, problems
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.providers.settings import ProviderSettings
 from headgate.routing.building import models_by_tier
+from headgate.stores.address import is_address, is_postgres
 
 __all__ = ["Names", "check", "check_listen", "is_loopback", "split_listen"]
 
@@ -55,6 +57,7 @@ def check(settings: Settings, names: Names, refuse: Refuse) -> None:
         *_models(settings, names),
         *_features(settings, names),
         *check_routing(settings, names),
+        *check_limits(settings, names),
     ):
         refuse(key, message)
 
@@ -101,14 +104,12 @@ def _server(settings: Settings) -> Found:
     if wrong := check_listen(settings):
         yield ("server", "listen"), wrong
     database = settings.server.database
-    scheme = database.partition("://")[0].partition("+")[0]
-    if scheme in ("postgresql", "postgres"):
-        message = (
-            "PostgreSQL is not in this version yet; write `sqlite:///PATH`, such as `sqlite:///headgate.db`"
-        )
-        yield ("server", "database"), message
+    if is_postgres(database):
+        if wrong := _wrong_server(database):
+            yield ("server", "database"), wrong
     elif not database.startswith("sqlite:///") or database in ("sqlite:///", "sqlite:///:memory:"):
-        yield ("server", "database"), "must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`"
+        file = "must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`"
+        yield ("server", "database"), f"{file}, or `postgresql://USER:PASSWORD@HOST/DATABASE`"
     if settings.server.redis and not settings.server.redis.startswith(_REDIS):
         yield ("server", "redis"), "must be an address such as redis://127.0.0.1:6379/0"
     for name in _POSITIVE:
@@ -117,6 +118,12 @@ def _server(settings: Settings) -> Found:
     for pattern in settings.environment.allow:
         if not pattern.strip("*?"):
             yield ("environment", "allow"), f'"{pattern}" would let this file read every variable; name them'
+
+
+def _wrong_server(database: str) -> str:
+    """Why that is no address of a PostgreSQL database, without repeating it: a password is in it. "" if it is one."""
+    hint = "; in a password write `@` as %40, `/` as %2F and `%` as %25" if "@" in database else ""
+    return "" if is_address(database) else f"must be `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`{hint}"
 
 
 def _providers(settings: Settings) -> Found:

@@ -15,7 +15,6 @@ COMING: dict[tuple[str, ...], str] = {
     ("features", "*", "prompt"): "prompts",
     ("features", "*", "experiment"): "experiments",
     ("features", "*", "retrieval"): "retrieval",
-    ("limits",): "rate limits",
     ("budgets",): "budgets",
     ("cache",): "the answer cache",
     ("guards",): "guards",

@@ -9,7 +9,8 @@ import msgspec
 
 from headgate.config.model import KINDS, FeatureSettings, Settings
 from headgate.core.section import Duration
-from headgate.dispatch.settings import TimeoutSettings
+from headgate.dispatch.ladder.settings import RuleSettings, RulesSettings
+from headgate.dispatch.settings import RetrySettings, TimeoutSettings
 from headgate.edge.settings import ServerSettings
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.settings import SimulatedSettings
@@ -134,11 +135,26 @@ def rehearsal() -> Settings:
             "flaky": model("sim-flaky"),
         },
         features={
-            "support-chat": FeatureSettings(route="large", fallback=["small"], timeouts=patient),
+            "support-chat": FeatureSettings(
+                route="large",
+                fallback=["small"],
+                timeouts=patient,
+                retry=RetrySettings(attempts=2, base=Duration(0.2)),
+                degrade=["rules:orders", "say:Our assistant is resting; a person will answer by mail."],
+            ),
             "classify": FeatureSettings(route="small", fallback=["large"], timeouts=patient),
             "summarise": FeatureSettings(route="large", fallback=["small"]),
             "analyse": FeatureSettings(route="reasoning", fallback=["large"]),
             "search": FeatureSettings(route="embeddings"),
             "rehearse-failure": FeatureSettings(route="flaky", fallback=["small"], timeouts=patient),
+        },
+        rules={
+            "orders": RulesSettings(
+                match=[
+                    RuleSettings(
+                        regex=r"order (?P<number>\d+)", answer="We look for order {number} and write to you."
+                    )
+                ]
+            )
         },
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from headgate.admission.limits.settings import COUNTED, LimitSettings, OnlySettings
 from headgate.config.model import Configuration, Settings
 from headgate.dispatch.ladder.settings import in_words
 from headgate.dispatch.settings import TimeoutSettings
@@ -13,7 +14,7 @@ from headgate.providers.catalog.settings import PriceSettings
 from headgate.routing.building import models_asked, models_by_tier
 from headgate.routing.settings import EndpointSettings, ModelSettings, RequireSettings, RouteSettings
 
-__all__ = ["ListPrice", "Place", "Story", "explain", "policies", "seconds", "where"]
+__all__ = ["ListPrice", "Place", "Story", "explain", "limits", "policies", "seconds", "where"]
 
 _STRATEGIES = MappingProxyType(
     {
@@ -176,6 +177,30 @@ def policies(configuration: Configuration) -> list[str]:
         then = ([f"uses {each.use}"] if each.use else []) + where(each.require)
         found.append(f"{each.name}: {'if ' + ' and '.join(said) if said else 'always'}, {', '.join(then)}")
     return found
+
+
+def limits(configuration: Configuration) -> list[str]:
+    """Each limit as a sentence."""
+    return [f"{each.name}: {_limit(each)}" for each in configuration.settings.limits]
+
+
+def _limit(limit: LimitSettings) -> str:
+    said = []
+    for counted in COUNTED:
+        amount = getattr(limit, counted)
+        if amount is not None and counted == "concurrency":
+            said.append(f"{amount:,} requests at the same time")
+        elif amount is not None:
+            at_once = f" ({100 * limit.burst:g} % of it at once)" if limit.burst < 1 else ""
+            said.append(f"{amount:,} {counted.replace('_', ' ')} in {seconds(limit.per)}{at_once}")
+    only = ", ".join(
+        f"{name} {_said(getattr(limit.only, name))}"
+        for name in OnlySettings.__struct_fields__
+        if getattr(limit.only, name)
+    )
+    of = f"tag {limit.of.removeprefix('tag:')}" if limit.of.startswith("tag:") else limit.of
+    whom = f"for each {of}" if limit.each else "for all together"
+    return f"{' and '.join(said)} {whom}{f', only {only}' if only else ''}"
 
 
 def _said(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,12 +12,10 @@ import msgspec
 from headgate.config.environment import is_secret_variable
 from headgate.config.model import Configuration, Settings, kind_of
 from headgate.config.problems import Key, dotted
-from headgate.core.section import Section, is_secret
+from headgate.core.section import Section, is_secret, without_credentials
 from headgate.providers.settings import ProviderSettings
 
 __all__ = ["fingerprint", "plain", "redacted"]
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 def plain(value: Any) -> Any:
@@ -62,4 +59,4 @@ def _without_secrets(value: Any, key: Key, sources: Mapping[str, str]) -> Any:
     secret = any(is_secret(part) for part in key if isinstance(part, str)) or is_secret_variable(variable)
     if value and secret:
         return f"<from ${{{variable}}}>" if variable else "<set, not shown>"
-    return _CREDENTIALS.sub("...", value) if isinstance(value, str) else value
+    return without_credentials(value) if isinstance(value, str) else value

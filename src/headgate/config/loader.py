@@ -102,7 +102,13 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Configuration:
 
     check(
         found.settings,
-        Names({"providers": found.settings.providers, "models": found.settings.models}),
+        Names(
+            {
+                "providers": found.settings.providers,
+                "models": found.settings.models,
+                "rules": found.settings.rules,
+            }
+        ),
         refuse,
     )
     if problems:

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from headgate.admission.limits.settings import LimitSettings, QueueSettings
+from headgate.admission.tokens.settings import TokenSettings
 from headgate.core.section import Section
 from headgate.dispatch.ladder.settings import CallbackSettings, RulesSettings
 from headgate.dispatch.manner import OnContentFilter
@@ -90,6 +92,8 @@ class FeatureSettings(Section, frozen=True):
     and after the last one the degrade ladder."""
     shadow: ShadowSettings | None = None
     """A copy of some requests goes to another model as well, to compare. Left out: none."""
+    queue: QueueSettings | None = None
+    """What has no room in a limit now waits for it a little. Left out: it is refused at once."""
     degrade: list[str] = msgspec.field(default_factory=list)
     """What answers when every model has failed, tried in order: `stale:24h` (the last good answer to the same request),
     `model:NAME` or `own:NAME` (another model), `rules:NAME`, `http:URL` or `http:NAME` (a callback),
@@ -150,6 +154,10 @@ class Settings(Section, frozen=True):
     """Rules of use, asked in order."""
     require: RequireEverywhereSettings = RequireEverywhereSettings()
     """Where requests may go at all."""
+    limits: list[LimitSettings] = msgspec.field(default_factory=list)
+    """How much each caller may ask."""
+    tokens: dict[str, TokenSettings] = msgspec.field(default_factory=dict)
+    """Issuers whose tokens are taken in place of keys, by a name of yours."""
     health: HealthSettings = HealthSettings()
     """When an endpoint that fails is left alone, and how it comes back."""
     routing: RoutingSettings = RoutingSettings()

@@ -33,7 +33,26 @@ def check_routing(settings: Settings, names: Names) -> Found:
         yield from _policy(key, policy, names)
 
 
+def _same_place(settings: Settings) -> Found:
+    """A place has one set of limits, whichever model names it: nobody should have to guess whose."""
+    seen: dict[tuple[str, str, str], tuple[str, tuple[int, int, int]]] = {}
+    for name, model in settings.models.items():
+        for number, each in enumerate(model.endpoints):
+            provider = settings.providers.get(each.provider)
+            region = each.region or (provider.region if provider is not None else "")
+            limits = each.concurrency, each.requests_per_minute, each.tokens_per_minute
+            first, said = seen.setdefault((each.provider, each.model, region), (name, limits))
+            if limits != said:
+                place = f"`{each.provider}/{each.model}`{f' in {region}' if region else ''}"
+                message = (
+                    f"`concurrency`, `requests_per_minute` and `tokens_per_minute` of {place} are other ones "
+                    f"in model `{first}`; it is one place with one set of limits, so write the same in both"
+                )
+                yield ("models", name, "endpoints", number), message
+
+
 def _models(settings: Settings) -> Found:
+    yield from _same_place(settings)
     for name, model in settings.models.items():
         if model.spill is None:
             continue
@@ -53,6 +72,11 @@ def _features(settings: Settings, names: Names) -> Found:
         if isinstance(feature.route, RouteSettings):
             yield from _route(("features", name, "route"), feature.route, settings)
         sensitive = [settings.require.sensitive] if feature.data == "sensitive" else []
+        if sensitive == [RequireSettings()] and not any(
+            policy.when.data is not None for policy in settings.policies
+        ):
+            message = "changes nothing: say where sensitive data may go, in [require.sensitive] or in a policy with `data`"
+            yield ("features", name, "data"), message
         rules = [settings.require, feature.require, *sensitive]
         known = {provider for rule in rules for provider in rule.providers} <= names["providers"]
         if (

@@ -6,8 +6,9 @@
     │   ├── UnknownModel, UnknownPath, MethodNotAllowed
     │   ├── BodyTooLarge, HeadersTooLarge, RequestTooSlow
     │   ├── NotAuthenticated, NotAllowed
+    │   ├── LimitReached ── TooLargeForLimit
     │   └── NoEndpointAllowed
-    ├── GatewayFault           ours: InternalFault, ShuttingDown
+    ├── GatewayFault           ours: InternalFault, ShuttingDown, LimitsUnavailable
     └── ProviderFault          the endpoint's
         ├── TransportFault     no usable HTTP answer came; `.phase` says how far it got
         │   ├── ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout
@@ -46,6 +47,8 @@ __all__ = [
     "HeadersTooLarge",
     "InternalFault",
     "InvalidRequest",
+    "LimitReached",
+    "LimitsUnavailable",
     "MalformedBody",
     "MethodNotAllowed",
     "NoEndpointAllowed",
@@ -66,6 +69,7 @@ __all__ = [
     "RequestTooSlow",
     "ShuttingDown",
     "TlsFailed",
+    "TooLargeForLimit",
     "TotalTimeout",
     "TransportFault",
     "UnknownModel",
@@ -198,6 +202,25 @@ class NotAllowed(CallerMistake):
     status, code, category = 403, "not_allowed", "permission"
 
 
+class LimitReached(CallerMistake):
+    """The operator's limit on requests, tokens or requests under way is reached; `retry_after` says when there is room."""
+
+    status, code, category, retryable = 429, "limit_reached", "rate_limit", True
+
+    def __init__(
+        self, message: str, *, limit: str = "", param: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, param=param, retry_after=retry_after)
+        self.limit = limit
+        """The limit's name in the configuration."""
+
+
+class TooLargeForLimit(LimitReached):
+    """The request asks for more tokens than the limit ever lets through at once: waiting does not help."""
+
+    code, retryable = "too_large_for_limit", False
+
+
 class NoEndpointAllowed(CallerMistake):
     """Rules on where this request may go (region, own machines only) leave no endpoint; the message names the rule."""
 
@@ -219,6 +242,12 @@ class ShuttingDown(GatewayFault):
     """The process is draining; another node, or this one in a moment, will answer."""
 
     status, code, category, retryable = 503, "shutting_down", "overloaded", True
+
+
+class LimitsUnavailable(GatewayFault):
+    """Redis, where limits are counted, does not answer, and the operator wants requests refused then."""
+
+    status, code, category, retryable = 503, "limits_unavailable", "overloaded", True
 
 
 # The provider's
@@ -270,7 +299,7 @@ class PoolTimeout(TransportFault):
 
 
 class HeadersTimeout(TransportFault):
-    """The provider sent no reply head within `timeouts.headers`."""
+    """The provider sent no reply head in time (`timeouts.first_token`, `timeouts.attempt`)."""
 
     status, code, category, phase = 504, "headers_timeout", "upstream_timeout", "headers"
 

@@ -11,9 +11,10 @@ import os
 
 from headgate.core.clock import Clock, SystemClock
 
-__all__ = ["IdSource", "RequestId", "parse_request_id", "request_id_text", "trace_id"]
+__all__ = ["IdSource", "RequestId", "oldest_id", "parse_request_id", "request_id_text", "trace_id"]
 
 _EPOCH_MS = 1_704_067_200_000
+_SLACK_MS = 60_000
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALUES = {c: i for i, c in enumerate(_ALPHABET)} | {"o": 0, "i": 1, "l": 1}
@@ -48,6 +49,12 @@ class IdSource:
                 # 4,096 ids in one millisecond, or a clock that went back: borrow from the next one.
                 self._last_ms, self._sequence = self._last_ms + 1, 0
         return self._last_ms << 22 | self._node_bits | self._sequence
+
+
+def oldest_id(wall_ns: int) -> RequestId:
+    """No request that came at `wall_ns` or later has a smaller id; a minute is allowed between a request's id and its
+    clock. 0 for a time before ids began."""
+    return max(wall_ns // 1_000_000 - _EPOCH_MS - _SLACK_MS, 0) << 22
 
 
 def request_id_text(request_id: RequestId) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Duration", "Section", "Size", "decode_value", "is_secret", "schema_of"]
+__all__ = ["Duration", "Section", "Size", "decode_value", "is_secret", "schema_of", "without_credentials"]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {
@@ -22,6 +22,7 @@ _BYTES = {
     "gib": 1024**3,
 }
 _SECRET = re.compile(r"key|headers|redis|(.*_)?(api_keys?|access_key|token|secret|password)")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&]password=)[^&\s]+")
 _FOREVER = 1e18
 """Also keeps out infinity, which TOML can write and timers cannot keep."""
 _NUMBER_AND_UNIT = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
@@ -35,7 +36,10 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __repr__(self) -> str:
         """Without secrets: settings end up in logs and tracebacks."""
         fields = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        shown = (f"{name}={'...' if value and is_secret(name) else repr(value)}" for name, value in fields)
+        shown = (
+            f"{name}={'...' if value and is_secret(name) else without_credentials(repr(value))}"
+            for name, value in fields
+        )
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -70,6 +74,11 @@ class Size(int):
 def is_secret(name: str) -> bool:
     """May a setting of this name hold a secret, so that its value is never shown? `headers` may: keys travel in them."""
     return _SECRET.fullmatch(name) is not None
+
+
+def without_credentials(text: str) -> str:
+    """`text` without the user and the password of an address in it."""
+    return _CREDENTIALS.sub("...", text)
 
 
 def decode_value(kind: type, value: Any) -> Any:

@@ -1,7 +1,8 @@
 """One plain page: where to send requests, what is configured, what happened last. It shows no prompt and no secret.
+Beside it, the same gateway in numbers, for Prometheus.
 
-Who may see it: whoever brings a Headgate key (as the password of HTTP Basic, as Bearer token or as x-api-key), and
-without a key only this machine's own browser. A proxy on this machine makes everybody look local, and a foreign page
+Who may see them: whoever brings a Headgate key whose role may (as the password of HTTP Basic, as Bearer token or as
+x-api-key), and without a key only this machine's own browser. A proxy on this machine makes everybody look local, and a foreign page
 can point its own name at 127.0.0.1; so forwarded requests and requests for another host's name need the key too.
 """
 
@@ -41,14 +42,19 @@ _SAFE = [
 
 
 class Page:
-    """Serves `/` and the style it needs; 404 for the rest."""
+    """Serves `/`, the style it needs, and `/metrics`; 404 for the rest."""
 
     def __init__(
-        self, overview: Callable[[], Awaitable[Overview]], *, may_see: Callable[[bytes], bool]
+        self,
+        overview: Callable[[], Awaitable[Overview]],
+        *,
+        may_see: Callable[[bytes], bool],
+        metrics: Callable[[], bytes] = bytes,
     ) -> None:
-        """may_see: is this a key that may see the page?"""
+        """may_see: is this a key that may see the page? metrics: all of them, in Prometheus' text format."""
         self._overview = overview
         self._may_see = may_see
+        self._metrics = metrics
         self._style = files("headgate.dashboard").joinpath("page.css").read_bytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
@@ -59,12 +65,19 @@ class Page:
             )
         elif path == "/page.css":
             await _answer(send, method, 200, self._style, kind=b"text/css; charset=utf-8")
-        elif path != "/":
+        elif path not in ("/", "/metrics"):
             await _answer(send, method, 404, b"Nothing is here. Applications use /v1, people /.\n")
         elif not self._allowed(scope):
-            text = b"Sign in with any name and a Headgate key as the password (`headgate keys create` makes one).\n"
+            text = (
+                b"Sign in with any name and, as the password, a Headgate key whose role may see this page "
+                b"(`headgate keys create NAME --role viewer` makes one).\n"
+            )
             challenge = (b"www-authenticate", b'Basic realm="Headgate", charset="UTF-8"')
             await _answer(send, method, 401, text, more=[challenge])
+        elif path == "/metrics":
+            await _answer(
+                send, method, 200, self._metrics(), kind=b"text/plain; version=0.0.4; charset=utf-8"
+            )
         else:
             overview = await self._overview()
             refresh = 0 if scope.get("query_string") == b"pause" else 5

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic, time
 
 from headgate.core.errors import (
     ConnectFailed,
     ConnectTimeout,
     GatewayError,
+    HeadersTimeout,
     PoolTimeout,
     TlsFailed,
+    TotalTimeout,
+    TransportFault,
     UnsupportedRequest,
 )
 from headgate.core.ids import IdSource
@@ -30,6 +34,9 @@ __all__ = ["Attempting", "NoPlace"]
 MAX_WHOLE_ANSWER = 64 * 1024 * 1024
 """Bytes of a whole answer, at most: several generated images in base64 fit."""
 MAX_ERROR_BODY = 256 * 1024
+ERROR_BODY_SECONDS = 2.0
+_NEARLY = 0.9
+"""An endpoint with this part of the usual time had about all of it."""
 
 _NEVER_SENT = (ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout)
 _REQUEST_ID_HEADERS = (
@@ -62,12 +69,13 @@ class Attempting:
         manner: Manner,
         timeouts: Timeouts,
         *,
+        alone: bool = False,
         kind: AttemptKind = "",
         request: ChatRequest | None = None,
     ) -> Reply:
         """The reply; of a stream the first content has come. Sets `exchange.answering`.
 
-        request: what is asked instead of the caller's own request, to go on with an answer that broke off.
+        alone: nobody is asked after it. request: what is asked instead of the caller's own request, to go on with an answer that broke off.
         Raises NoPlace, GatewayError. Then, and when it is cancelled, what it opened is closed."""
         health = endpoint.health
         ticket = health.begin(monotonic(), tokens=len(exchange.body) >> 2)
@@ -84,12 +92,13 @@ class Attempting:
             prepared = _prepared(exchange, endpoint, wire, request)
             attempt = self._opened(exchange, endpoint, wire, kind)
             attempt.ticket = ticket
-            reply = await _answered(exchange, attempt, wire, prepared, timeouts, manner.least_rate)
+            reply = await _answered(exchange, attempt, wire, prepared, timeouts, manner)
             said = "ok"
             exchange.answering = attempt
             return reply
         except GatewayError as error:
-            said = verdict(error)
+            usual = manner.usual(stream=exchange.peek.stream, alone=alone)
+            said = "ignored" if _hurried(error, timeouts, usual) else verdict(error)
             if attempt is not None:
                 attempt.error = error
                 rest = rest_seconds(error)
@@ -119,6 +128,14 @@ class Attempting:
         return attempt
 
 
+def _hurried(error: GatewayError, given: Timeouts, usual: Timeouts) -> bool:
+    """Did it only not answer in the little time that others had left it? That says nothing of its health."""
+    # Compared by what ran out, and a failure that came at once takes next to nothing away.
+    if isinstance(error, HeadersTimeout):
+        return given.headers < _NEARLY * usual.headers
+    return isinstance(error, TotalTimeout) and given.total < _NEARLY * usual.total
+
+
 def _prepared(
     exchange: Exchange, endpoint: Endpoint, wire: Wire, request: ChatRequest | None
 ) -> UpstreamRequest:
@@ -137,7 +154,7 @@ async def _answered(
     wire: Wire,
     request: UpstreamRequest,
     timeouts: Timeouts,
-    least_rate: float,
+    manner: Manner,
 ) -> Reply:
     handed_over = False
     attempt.reached_provider = True
@@ -154,10 +171,10 @@ async def _answered(
         if hints:
             attempt.endpoint.health.hint(hints, monotonic(), time())
         if not 200 <= reply.status < 300:
-            raise wire.decode_error(reply.status, reply.headers, await reply.read(MAX_ERROR_BODY))
+            raise wire.decode_error(reply.status, reply.headers, await _what_it_says(reply))
         if not exchange.peek.stream:
             return await _whole(attempt, reply, wire, passes=wire.name == exchange.dialect.name)
-        streamed = StreamedAnswer(exchange, attempt, reply, wire, timeouts, least_rate=least_rate)
+        streamed = StreamedAnswer(exchange, attempt, reply, wire, timeouts, pace=manner.pace())
         await streamed.until_content()
         handed_over = True
         # A generator that is never begun closes nothing, and something may break before its first frame.
@@ -166,6 +183,17 @@ async def _answered(
     finally:
         if not handed_over:
             reply.close()
+
+
+async def _what_it_says(reply: UpstreamReply) -> bytes:
+    """The body of a refusal. The status says enough: whoever cannot finish telling why is not waited for."""
+    if reply.whole is not None:
+        return reply.whole
+    try:
+        async with asyncio.timeout(ERROR_BODY_SECONDS):
+            return await reply.read(MAX_ERROR_BODY)
+    except (TimeoutError, TransportFault):
+        return b""
 
 
 def _over(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from headgate.core.errors import (
     GatewayError,
     NothingAvailable,
+    ProviderAuthFailed,
+    ProviderQuotaSpent,
     ProviderRateLimited,
     ProviderRejected,
     UnsupportedRequest,
@@ -42,6 +44,8 @@ class _Stop:
     over: bool = False
     """Not to be asked again by this request."""
     not_before: float = 0.0
+    paid: bool = False
+    """Has its next call been taken from the budget for retries?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,17 @@ class Step:
 class Course:
     """Created when something did not go as usual: the first attempt failed, or the first candidate had no place."""
 
-    __slots__ = ("_deadline", "_draw", "_last", "_manner", "_stops", "_tried", "error")
+    __slots__ = (
+        "_deadline",
+        "_draw",
+        "_last",
+        "_manner",
+        "_other_key",
+        "_since",
+        "_stops",
+        "_tried",
+        "error",
+    )
 
     def __init__(
         self, candidates: Sequence[Endpoint], manner: Manner, *, deadline: float, draw: Callable[[], float]
@@ -75,6 +89,10 @@ class Course:
         self._stops = list(places.values())
         self._tried = 0
         self._last: _Stop | None = None
+        self._other_key: tuple[str, str] | None = None
+        """Provider and model whose key was not taken: another key of theirs is asked before anybody else."""
+        self._since: float | None = None
+        """Since when nobody has been called: a place that is taken again and again is not waited for without end."""
         self.error: GatewayError | None = None
         """What the caller is told if nothing more can be done."""
 
@@ -82,9 +100,13 @@ class Course:
         """An attempt at `endpoint` ended so, before any content."""
         stop = self._stop(endpoint)
         stop.tries += 1
+        stop.paid = False
+        self._since = None
         self._tried += 1
         self._last = stop
         self._remember(error)
+        spent = isinstance(error, ProviderAuthFailed | ProviderQuotaSpent)
+        self._other_key = (endpoint.provider, endpoint.model) if spent else None
         cure = remedy(error, on_content_filter=self._manner.on_content_filter)
         retry = self._manner.retry
         if cure == "none":
@@ -111,12 +133,16 @@ class Course:
         if chosen is None:
             return None
         wait = max(ready - now, 0.0)
-        if ready >= self._deadline or wait > self._manner.patience:
+        if self._since is None:
+            self._since = now
+        if ready >= self._deadline or ready - self._since > self._manner.patience:
             self._say_when(now, wait)
             return None
-        if chosen.tries and not chosen.endpoint.health.may_retry(now):
-            chosen.over = True  # the endpoint has more trouble than retries can heal
-            return self.next(now)
+        if chosen.tries and not chosen.paid:
+            if not chosen.endpoint.health.may_retry(now):
+                chosen.over = True  # the endpoint has more trouble than retries can heal
+                return self.next(now)
+            chosen.paid = True
         kind: AttemptKind = "retry" if chosen.tries else ("failover" if self._tried else "")
         return Step(chosen.endpoint, kind, wait, self._alone(chosen))
 
@@ -128,7 +154,10 @@ class Course:
             if ready - now <= self._manner.patience and ready < self._deadline:
                 return last, ready
         soonest, chosen = math.inf, None
-        for stop in self._stops:
+        stops = self._stops
+        if self._other_key is not None:
+            stops = sorted(stops, key=self._has_another_key)
+        for stop in stops:
             if stop.over:
                 continue
             ready = self._ready(stop, now)
@@ -137,6 +166,10 @@ class Course:
             if ready < soonest:
                 soonest, chosen = ready, stop
         return chosen, soonest
+
+    def _has_another_key(self, stop: _Stop) -> bool:
+        """False, which sorts first, for another key of the place whose own was not taken."""
+        return (stop.endpoint.provider, stop.endpoint.model) != self._other_key
 
     @staticmethod
     def _ready(stop: _Stop, now: float) -> float:

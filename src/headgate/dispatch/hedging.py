@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 
@@ -23,6 +24,8 @@ Failed = Callable[[Endpoint, Exception], None]
 
 _BURST = 3.0
 
+log = logging.getLogger("headgate.dispatch")
+
 
 class HedgeShare:
     """Keeps the hedged requests of a feature under their share of all its requests. Pure."""
@@ -35,6 +38,11 @@ class HedgeShare:
     def request(self, share: float) -> None:
         """One more request of the feature."""
         self._left = min(self._left + share, _BURST)
+
+    @property
+    def left(self) -> bool:
+        """Would `take` say yes?"""
+        return self._left >= 1.0
 
     def take(self) -> bool:
         """May this one be hedged? If so, it counts."""
@@ -71,7 +79,7 @@ async def hedged(
         seconds = delay(settings, first)
         if seconds is not None and len(candidates) > 1:
             await asyncio.wait(race.running, timeout=seconds)
-            if race.running and not any(task.done() for task in race.running):
+            if not exchange.hung_up and share.left and not any(task.done() for task in race.running):
                 second = _second(candidates)
                 if second is not None and share.take():
                     race.start(second, "hedge")
@@ -113,7 +121,8 @@ class _Race:
         """The first that answers; None when all have failed."""
         while self.running:
             done, _ = await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
+            # Of two that end in the same turn, the one that answers counts.
+            for task in sorted(done, key=lambda one: one.exception() is not None):
                 error = task.exception()
                 if error is None:
                     self._won = task
@@ -135,11 +144,17 @@ class _Race:
                     attempt.abandoned = True
         for task in losers:
             task.cancel()
+        if losers:
+            # Not `await task`: our own cancellation could not be told from theirs.
+            await asyncio.wait(losers)
         for task in losers:
-            try:
-                reply, _ = await task
-            except (asyncio.CancelledError, GatewayError, NoPlace):
+            if task.cancelled():
                 continue
+            if (error := task.exception()) is not None:
+                if not isinstance(error, GatewayError | NoPlace):
+                    log.error("a call that lost a race failed inside Headgate", exc_info=error)
+                continue
+            reply, _ = task.result()
             if self._won is not None:
                 self._exchange.answering = self._won.result()[1]  # this one took itself for it
             if reply.frames is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from headgate.dispatch.ladder.plan import NO_LADDER, LadderPlan
+from headgate.dispatch.pace import WINDOW_SECONDS, Pace
 from headgate.dispatch.settings import HedgeSettings, RetrySettings, TimeoutSettings
 from headgate.dispatch.shadow import ShadowSettings
 from headgate.providers.port import Timeouts
@@ -28,6 +29,7 @@ class Manner:
         "least_rate",
         "on_content_filter",
         "patience",
+        "rate_window",
         "resume",
         "retry",
         "shadow",
@@ -48,6 +50,7 @@ class Manner:
         on_content_filter: OnContentFilter = "refuse",
         ladder: LadderPlan = NO_LADDER,
         shadow: ShadowSettings | None = None,
+        rate_window: float = WINDOW_SECONDS,
     ) -> None:
         self.timeouts = timeouts or TimeoutSettings()
         self.retry = retry or RetrySettings()
@@ -72,10 +75,19 @@ class Manner:
         """The same, if there is another endpoint to ask after it."""
         self.total = float(self.timeouts.total)
         self.least_rate = self.timeouts.least_rate
+        self.rate_window = rate_window
+
+    def pace(self) -> Pace | None:
+        """Judges one stream's rate; None: any will do."""
+        return Pace(self.least_rate, self.rate_window) if self.least_rate else None
+
+    def usual(self, *, stream: bool, alone: bool) -> Timeouts:
+        """Those of an attempt that has all of the request's time before it."""
+        return self.stream if stream else self.whole if alone else self.whole_of_many
 
     def deadlines(self, *, stream: bool, alone: bool, left: float) -> Timeouts:
         """Those of an attempt that begins with so many seconds left for the request. alone: nobody is asked after it."""
-        base = self.stream if stream else self.whole if alone else self.whole_of_many
+        base = self.usual(stream=stream, alone=alone)
         if left >= self.total:
             return base
         limit = left

@@ -16,11 +16,12 @@ CHARACTERS_PER_TOKEN = 4.0
 class Pace:
     """The rate of one stream. Pure: moments are given."""
 
-    __slots__ = ("_characters", "_last", "_least", "_seconds")
+    __slots__ = ("_characters", "_last", "_least", "_seconds", "_window")
 
-    def __init__(self, least_rate: float) -> None:
-        """least_rate: tokens per second."""
+    def __init__(self, least_rate: float, window: float = WINDOW_SECONDS) -> None:
+        """least_rate: tokens per second. window: seconds."""
         self._least = least_rate
+        self._window = window
         self._characters = 0
         self._seconds = 0.0
         self._last = 0.0
@@ -42,7 +43,7 @@ class Pace:
                 self._characters += len(event.text)
             elif isinstance(event, ToolCallDelta):
                 self._characters += len(event.arguments)
-        if self._seconds < WINDOW_SECONDS:
+        if self._seconds < self._window:
             return
         rate = self._characters / CHARACTERS_PER_TOKEN / self._seconds
         self._characters, self._seconds = 0, 0.0

@@ -7,6 +7,7 @@ from typing import Literal
 from headgate.core.errors import (
     BetweenTimeout,
     CallerMistake,
+    ConnectTimeout,
     ContentFiltered,
     ContextTooLong,
     FirstContentTimeout,
@@ -34,6 +35,7 @@ context may do it. again: another one may do it, and so may this one a little la
 
 _NOT_AGAIN = (
     # Silent: whoever waited once does not wait a second time.
+    ConnectTimeout,
     HeadersTimeout,
     FirstContentTimeout,
     BetweenTimeout,
@@ -46,6 +48,9 @@ _NOT_AGAIN = (
 CREDENTIAL_SECONDS = 60.0
 """Seconds that a key the provider does not take comes after others: long enough to spare every request the detour, short
 enough that a topped-up account is found. It is not left alone: where there is no other, its refusal says what is wrong."""
+
+MOST_REST = 600.0
+"""Seconds: a vendor may say nonsense, such as a moment where seconds are due, and nothing else ends a rest."""
 
 
 def remedy(error: GatewayError, *, on_content_filter: OnContentFilter = "refuse") -> Remedy:
@@ -76,9 +81,9 @@ def verdict(error: GatewayError | None) -> Verdict:
 
 
 def rest_seconds(error: GatewayError) -> float:
-    """How long the endpoint shall not be asked, by its own word; 0.0: it did not say."""
+    """How long the endpoint shall not be asked, by its own word, at most `MOST_REST`; 0.0: it did not say."""
     if isinstance(error, ProviderFault) and not isinstance(error, ProviderRejected):
-        return error.retry_after or 0.0
+        return min(error.retry_after or 0.0, MOST_REST)
     return 0.0
 
 

@@ -173,6 +173,8 @@ def copy_of(exchange: Exchange, model: str, copy_id: int, clock: Clock) -> Excha
         path=exchange.path,
     )
     copy.purpose = PURPOSE
+    # What rules say of the name asked for holds for the copy too.
+    copy.asked = exchange.peek.model
     copy.peek = msgspec.structs.replace(exchange.peek, model=model)
     if exchange.edited:
         copy.edit(exchange.request)

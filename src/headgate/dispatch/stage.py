@@ -19,7 +19,7 @@ from headgate.core.messages import ChatRequest
 from headgate.dispatch.attempting import Attempting, NoPlace
 from headgate.dispatch.course import Course
 from headgate.dispatch.hedging import HedgeShare, hedged
-from headgate.dispatch.ladder.climb import Ask, Ladder
+from headgate.dispatch.ladder.climb import LEAST_MODEL_SECONDS, Ask, Ladder
 from headgate.dispatch.manner import Manner
 from headgate.dispatch.resuming import Resuming
 from headgate.dispatch.shadow import Shadows
@@ -64,6 +64,7 @@ class Dispatch:
         except GatewayError as failure:
             if self.ladder is None or not manner.ladder.rungs or exchange.hung_up:
                 raise
+            exchange.deadline = began + manner.total
             degraded = await self.ladder.answer(exchange, failure, deadline=began + manner.total)
             if degraded is None:
                 raise
@@ -75,7 +76,9 @@ class Dispatch:
     async def reserve(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> Reply:
         """Ask the endpoints of a rung of the ladder, in order. Raises GatewayError."""
         manner = self._manner(exchange.feature)
-        began = monotonic()
+        now = monotonic()
+        # As if it had begun when so much time was left as is left now; a little is, whatever happened before.
+        began = now + max(exchange.deadline - now, LEAST_MODEL_SECONDS) - manner.total
         course = self._course(endpoints, manner, began)
         return await self._go_on(exchange, course, manner, began, kind="degrade")
 
@@ -91,7 +94,7 @@ class Dispatch:
         first = candidates[0]
         timeouts = manner.deadlines(stream=exchange.peek.stream, alone=alone, left=manner.total)
         try:
-            return await self._attempting(exchange, first, manner, timeouts)
+            return await self._attempting(exchange, first, manner, timeouts, alone=alone)
         except NoPlace:
             course = self._course(candidates, manner, began)
             course.refused(first, monotonic())
@@ -122,11 +125,13 @@ class Dispatch:
                 waited = monotonic() - now
                 exchange.queued_seconds += waited  # neither the provider's doing nor our own work
                 now += waited
+                if exchange.hung_up:
+                    continue  # nothing is tried for a caller who has left meanwhile
             left = began + manner.total - now
             timeouts = manner.deadlines(stream=exchange.peek.stream, alone=step.alone, left=left)
             try:
                 return await self._attempting(
-                    exchange, step.endpoint, manner, timeouts, kind=kind or step.kind
+                    exchange, step.endpoint, manner, timeouts, alone=step.alone, kind=kind or step.kind
                 )
             except NoPlace:
                 course.refused(step.endpoint, monotonic())
@@ -174,7 +179,7 @@ class Dispatch:
                 raise TotalTimeout(detail=endpoint.name)
             timeouts = manner.deadlines(stream=True, alone=True, left=left)
             answered = await self._attempting(
-                exchange, endpoint, manner, timeouts, kind="resume", request=request
+                exchange, endpoint, manner, timeouts, alone=True, kind="resume", request=request
             )
             frames = answered.frames
             assert isinstance(frames, StreamedAnswer)

@@ -10,6 +10,7 @@ from headgate.core.errors import (
     BetweenTimeout,
     FirstContentTimeout,
     GatewayError,
+    TotalTimeout,
     TransportFault,
     UpstreamMalformed,
 )
@@ -20,6 +21,7 @@ from headgate.dispatch.remedy import verdict
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import pump_one
+from headgate.providers.health.health import Verdict
 from headgate.providers.port import Relaying, StreamDecoder, Timeouts, UpstreamReply, Wire
 
 __all__ = ["StreamedAnswer"]
@@ -42,9 +44,9 @@ class StreamedAnswer:
         wire: Wire,
         timeouts: Timeouts,
         *,
-        least_rate: float = 0.0,
+        pace: Pace | None = None,
     ) -> None:
-        """least_rate: tokens per second that it must keep up after its first content; 0.0: any rate will do."""
+        """pace: judges its rate after its first content; None: any rate will do."""
         self._exchange = exchange
         self.attempt = self._attempt = attempt
         self._reply = reply
@@ -56,7 +58,7 @@ class StreamedAnswer:
         self._over = False
         """The provider has said that this is the end."""
         self._ended = False
-        self._pace = Pace(least_rate) if least_rate else None
+        self._pace = pace
 
     async def until_content(self) -> None:
         """Read up to the first frame with content, or to the end of an answer that has none.
@@ -66,10 +68,10 @@ class StreamedAnswer:
         _refuse_a_page(self._reply)
         due = (self._attempt.sent_at or self._attempt.started_at) + self._timeouts.first_content
         reply = self._reply
-        reply.between = self._timeouts.first_content
+        reply.between = max(due - self._time(), 0.0)
         try:
             while True:
-                frame = await self._next()
+                frame = await self._next(due)
                 if frame is None:
                     return
                 self._held.append(frame)
@@ -81,10 +83,6 @@ class StreamedAnswer:
                     )
                     reply.between = self._timeouts.between
                     return
-                left = due - self._time()
-                if left <= 0:
-                    raise FirstContentTimeout(detail=self._attempt.endpoint.name)
-                reply.between = left
         except BetweenTimeout as error:
             raise FirstContentTimeout(detail=error.detail) from None
 
@@ -204,21 +202,26 @@ class StreamedAnswer:
         attempt.error = error
         now = attempt.ended_at = self._time()
         complete = self._over and error is None
+        attempt.cut_short = not complete
         if complete:
             self._exchange.on_close(self._farewell)
         else:
             self._reply.close()
-        attempt.endpoint.health.end(
-            now, "ok" if complete else "ignored" if error is None else verdict(error), ticket=attempt.ticket
-        )
+        attempt.endpoint.health.end(now, "ok" if complete else _verdict(error), ticket=attempt.ticket)
         if self._exchange.observer is not None:
             self._exchange.observer.attempt_closed(self._exchange, attempt)
 
-    async def _next(self) -> Frame | None:
-        """The next frame, None at the end. Raises what broke the stream."""
+    async def _next(self, due: float = 0.0) -> Frame | None:
+        """The next frame, None at the end. Raises what broke the stream. due: the moment when content has to be there."""
         pace = self._pace
         while not self._over:
             asked = self._time() if pace is not None else 0.0
+            if due:
+                # Bytes that are no whole event yet are no sign of life either: they must not move the limit.
+                left = due - self._time()
+                if left <= 0:
+                    raise FirstContentTimeout(detail=self._attempt.endpoint.name)
+                self._reply.between = left
             data = await self._reply.chunk()
             self._over = not data
             frame = self._decoder.feed(data) if data else self._decoder.finish()
@@ -266,3 +269,8 @@ def _refuse_a_page(reply: UpstreamReply) -> None:
     kind = reply.headers.first(b"content-type")
     if kind is not None and kind[:9].lower() == b"text/html":
         raise UpstreamMalformed(detail="a page of HTML came where a stream was asked for")
+
+
+def _verdict(error: GatewayError | None) -> Verdict:
+    """Of a stream that did not come to its end. One that was left, or that was merely too long, is no failure."""
+    return "ignored" if error is None or isinstance(error, TotalTimeout) else verdict(error)

@@ -101,10 +101,12 @@ class Gate:
                 exchange.unreadable = error
             if exchange.peek.stream:
                 waiting = self._waiting(scope, exchange)
-            reply = exchange.reply = await self.proceed(exchange)
-            if waiting is not None:
-                waiting.over()
-                begun = waiting.begun
+            try:
+                reply = exchange.reply = await self.proceed(exchange)
+            finally:
+                if waiting is not None:
+                    waiting.over()
+                    begun = waiting.begun
             if reply.frames is not None:
                 await self._stream(exchange, reply, send, scope.get("headgate.push"), begun=begun)
             elif begun:
@@ -112,7 +114,7 @@ class Gate:
             else:
                 await self._write(exchange, reply, send)
         except GatewayError as error:
-            if waiting is not None and waiting.begun:
+            if begun:
                 await self._end_stream(exchange, send, error)
             else:
                 await self._refuse(exchange, error, send)
@@ -124,13 +126,11 @@ class Gate:
             )
         except Exception as bug:  # noqa: BLE001 - logged
             fault = _told(exchange, bug)
-            if waiting is not None and waiting.begun:
+            if begun:
                 await self._end_stream(exchange, send, fault)
             else:
                 await self._refuse(exchange, fault, send)
         finally:
-            if waiting is not None:
-                waiting.over()
             watch.over()
             self.in_flight -= 1
             await _close(exchange)
@@ -204,7 +204,7 @@ class Gate:
             exchange,
             begin,
             scope["headgate.push"],
-            lambda: self._reply_headers.of(exchange) + _SSE,
+            lambda: self._reply_headers.of(exchange, early=True) + _SSE,
             seconds=seconds,
         )
 

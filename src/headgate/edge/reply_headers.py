@@ -20,8 +20,9 @@ class ReplyHeaders:
     def __init__(self) -> None:
         self._of_endpoint: dict[tuple[str, str, str], Headers] = {}
 
-    def of(self, exchange: Exchange, *, refused: bool = False) -> Headers:
-        """refused: the dialect's own problem headers, request id included, are already there."""
+    def of(self, exchange: Exchange, *, refused: bool = False, early: bool = False) -> Headers:
+        """refused: the dialect's own problem headers, request id included, are already there. early: nobody has answered
+        yet, so who did and what it took is not said."""
         headers = list(exchange.reply_headers)
         if not refused:
             request_id = request_id_text(exchange.id).encode()
@@ -29,7 +30,7 @@ class ReplyHeaders:
             if exchange.dialect.name.startswith("anthropic."):
                 headers.append((b"request-id", request_id))
         attempts = exchange.attempts
-        if attempts:
+        if attempts and not early:
             answering = exchange.answering or attempts[-1]
             if exchange.answering is not None or not exchange.degraded:
                 headers += self._endpoint(answering.endpoint)

@@ -15,10 +15,19 @@ class ServerSettings(Section, frozen=True):
     listen: str = "127.0.0.1:8080"
     """`HOST:PORT`. Anything but loopback needs `auth = "keys"`."""
     database: str = "sqlite:///headgate.db"
-    """`sqlite:///PATH`, relative to the working directory; the journal lies beside it."""
+    """`sqlite:///PATH`, relative to the working directory; the journal lies beside it. Or
+    `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, for one node or several; needs the extra `postgres`."""
+    data: str = "headgate-data"
+    """With PostgreSQL: a directory on this machine's own disk, where the journal waits for the database. It must outlive
+    the process, and may be shared by gateways on one machine, not between machines."""
     redis: str = ""
-    """`redis://HOST:PORT/0`: nodes that share it tell each other at once which endpoints to leave alone. Needs the extra
-    `redis`."""
+    """`redis://HOST:PORT/0`: nodes that share it tell each other at once which endpoints to leave alone, and hold limits
+    together. Needs the extra `redis`."""
+    nodes: int = 1
+    """How many gateways share that Redis: each lets so large a part of every limit pass while Redis is away."""
+    limits_without_redis: Literal["local", "refuse"] = "local"
+    """While Redis does not answer within 50 ms. local: each gateway lets its part of every limit pass. refuse: requests that
+    have a limit are refused."""
     auth: Literal["keys", "none"] = "keys"
     """`keys`: every request under /v1 carries a key. `none`: anybody who reaches the port may ask; loopback only."""
     max_body: Size = Size(32_000_000)

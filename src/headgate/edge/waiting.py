@@ -45,8 +45,8 @@ class Waiting:
         if self.begun:
             self._push(COMMENT)
         else:
-            self.begun = True
             self._begin(200, self._headers(), COMMENT)
+            self.begun = True
         self._timer = asyncio.get_running_loop().call_later(self._seconds, self._say)
 
     def over(self) -> None:

@@ -25,6 +25,7 @@ class Attempt:
     __slots__ = (
         "abandoned",
         "connected_at",
+        "cut_short",
         "endpoint",
         "ended_at",
         "error",
@@ -63,6 +64,8 @@ class Attempt:
         self.kind = kind
         self.abandoned = False
         """We gave it up because another attempt was first: nobody's failure, and billed for what it has used."""
+        self.cut_short = False
+        """A stream that was left, or broke off, before its end."""
         self.endpoint = endpoint
         self.wire = wire
         self.started_at = started_at
@@ -91,5 +94,5 @@ class Attempt:
     def complete(self) -> bool:
         """Has it said all, its usage included?"""
         return self.usage is not None and (
-            self.finish_reason is not None or (self.error is None and not self.abandoned)
+            self.finish_reason is not None or not (self.error or self.abandoned or self.cut_short)
         )

@@ -50,11 +50,14 @@ class Exchange:
         "_failures",
         "_request",
         "answering",
+        "asked",
         "attempts",
         "body",
         "bytes_out",
         "caller",
         "candidates",
+        "confined",
+        "deadline",
         "degraded",
         "dialect",
         "edited",
@@ -124,6 +127,10 @@ class Exchange:
         """simple, medium or complex, where the route depends on difficulty. Set before routing, it is the caller's wish."""
         self.purpose = ""
         """"" for a caller's own request; `shadow` for a copy of one, and so on: who else may have caused it."""
+        self.asked = ""
+        """The name that the caller asked for, where this is a copy for another model; "": `peek.model` is."""
+        self.confined = False
+        """Rules keep the request to certain places: no service that is not the operator's own may be told of it."""
         self.degraded = ""
         """The rung of the degrade ladder that answered, such as `say` or `model:small`; "" if a model of the route did."""
         self.routed_model = ""
@@ -131,6 +138,8 @@ class Exchange:
         self.unreadable: GatewayError | None = None
         """Why the edge could not make sense of the request; stage Accept refuses it."""
         self.attempts: list[Attempt] = []
+        self.deadline = 0.0
+        """The moment (`time.monotonic()`) when the whole request has to be over; 0.0 until dispatch has it."""
         self.answering: Attempt | None = None
         """The attempt whose answer the caller gets; None as long as none does."""
         self.observer: Observer | None = None

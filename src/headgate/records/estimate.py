@@ -6,46 +6,19 @@ Never mixed with a provider's own count: the row is labelled `estimated`.
 
 from __future__ import annotations
 
-import re
-
 from headgate.core.messages import Answer, Text, Thinking, ToolCall
-from headgate.core.tokens import estimate_tokens
+from headgate.core.tokens import tokens_of_body, tokens_of_bytes
 
 __all__ = ["TOKENS_PER_BYTE", "tokens_of_answer", "tokens_of_body", "tokens_of_bytes", "tokens_of_text"]
 
 TOKENS_PER_BYTE = 0.25
 """For a text of which only the length is known."""
 
-_SAMPLE = 65_536
-"""Bytes looked at; a longer text is estimated from its beginning."""
-
-_TOKENS_PER_BLOB = 800
-"""A picture or document inside a prompt costs by its size in pixels or pages, which its base64 does not tell: vendors
-charge from 85 to some 1,600 tokens for a picture."""
-_BLOB = re.compile(rb"[A-Za-z0-9+/_=-]{1024,}")
-
-
-def tokens_of_bytes(data: bytes) -> int:
-    """Tokens of UTF-8 text; at least 1 unless it is empty."""
-    if len(data) <= _SAMPLE:
-        return estimate_tokens(data)
-    return round(estimate_tokens(data[:_SAMPLE]) * len(data) / _SAMPLE)
-
 
 def tokens_of_text(text: str) -> int:
     """Tokens of a text."""
     # A lone half of a surrogate pair may come out of a model; it counts like anything else.
     return tokens_of_bytes(text.encode("utf-8", "surrogatepass"))
-
-
-def tokens_of_body(body: bytes) -> int:
-    """Prompt tokens of a request's body, its JSON included: that is about what roles and tool schemas cost.
-
-    Pictures and documents in base64 count a flat amount each."""
-    if len(body) < 1024:
-        return tokens_of_bytes(body)
-    rest, blobs = _BLOB.subn(b"", body)
-    return tokens_of_bytes(rest) + blobs * _TOKENS_PER_BLOB
 
 
 def tokens_of_answer(answer: object) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Pumped, Reply, pump_one
 from headgate.exchange.stage import Proceed
+from headgate.records.counting import count
 from headgate.records.entries import Bill, Body, Closed, Opened
 from headgate.records.estimate import tokens_of_answer
 from headgate.records.journal import Journal
@@ -27,6 +28,7 @@ from headgate.records.pricing import Pricer, bill_of
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
 from headgate.records.settings import RecordSettings
 from headgate.stores.spans import AttemptRow
+from headgate.telemetry.metrics import Metrics
 
 __all__ = ["Record"]
 
@@ -49,13 +51,16 @@ class Record:
         settings: RecordSettings,
         config_hash: Callable[[], str],
         clock: Clock,
+        metrics: Metrics | None = None,
     ) -> None:
-        """config_hash: names the configuration that serves now. clock: the one the exchange's times are from."""
+        """config_hash: names the configuration that serves now. clock: the one the exchange's times are from. metrics: where
+        requests are counted; None: for nobody to see."""
         self.journal = journal
         self.pricer = pricer
         self.settings = settings
         self.config_hash = config_hash
         self.now = clock.monotonic
+        self.metrics = metrics or Metrics()
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
         """See `Stage`."""
@@ -196,6 +201,7 @@ class _Span:
             bytes_out=exchange.bytes_out or self.bytes_out,
         )
         record.journal.append(Closed(request, rows, bills, body, self._content()))
+        count(record.metrics, exchange, outcome, rows)
 
     def _ended(self, attempt: Attempt, now: float, *, hung_up: bool) -> AttemptRow:
         answering = self._exchange.answering
@@ -207,7 +213,10 @@ class _Span:
             attempt,
             ended_at=now,
             # What was read to its end after the caller had gone has ended well.
-            hung_up=hung_up and last and attempt.error is None and attempt.finish_reason is None,
+            hung_up=hung_up
+            and attempt.error is None
+            and attempt.finish_reason is None
+            and not attempt.abandoned,
             completion=self._completion_of(attempt) if own and not attempt.complete else None,
         )
 
@@ -216,7 +225,11 @@ class _Span:
         said = self._completion()
         if said is None or attempt.kind != "resume":
             return said
-        before = sum(one.seen_completion for one in self._exchange.attempts if one is not attempt)
+        heard = self._exchange.notes.get("resumed", "")
+        if heard.rfind("(restart)") > heard.rfind("(continuation)"):
+            return said  # it has said all of it again
+        others = (one for one in self._exchange.attempts if one is not attempt and not one.abandoned)
+        before = sum(one.seen_completion for one in others)
         return max(said[0] - before, 0), said[1]
 
     def _status(self, error: GatewayError | None, outcome: str) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from hashlib import blake2b
 
-__all__ = ["draw", "log_draw", "log_draws", "salt", "unit"]
+__all__ = ["STIR", "WORD", "draw", "log_draw", "log_draws", "salt", "unit"]
 
-_MASK = (1 << 64) - 1
+WORD = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15
-_FACTOR = 0xD1342543DE82EF95  # Steele and Vigna, 2021: good spectra modulo 2**64
+STIR = 0xD1342543DE82EF95  # Steele and Vigna, 2021: good spectra modulo 2**64
 _UNIT = 2.0**-53
 
 
@@ -17,9 +17,9 @@ def draw(seed: int, number: int = 0) -> int:
     """The `number`-th of the 64-bit numbers that belong to `seed`. Neighbouring seeds give unrelated numbers.
 
     Source: the output step of SplitMix64 (Steele, Lea and Flood, 2014); ids are time-ordered, their low bits need mixing."""
-    z = (seed + (number + 1) * _STEP) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    z = (seed + (number + 1) * _STEP) & WORD
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
     return z ^ (z >> 31)
 
 
@@ -33,7 +33,7 @@ def log_draws(seed: int, count: int) -> list[float]:
     state = draw(seed)
     found = []
     for _ in range(count):
-        state = (state * _FACTOR + 1) & _MASK
+        state = (state * STIR + 1) & WORD
         found.append(-math.log(((state >> 11) + 0.5) * _UNIT))
     return found
 

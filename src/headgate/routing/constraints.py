@@ -42,6 +42,11 @@ class Requirement:
     providers: tuple[str, ...] = ()
     not_providers: tuple[str, ...] = ()
 
+    @property
+    def confines(self) -> bool:
+        """Does it keep requests to certain places, and not just from some?"""
+        return self.self_hosted or bool(self.region or self.providers)
+
     def against(self, endpoint: Endpoint) -> str:
         """Why the rule keeps the request from this endpoint, in words; "" if it does not."""
         if self.self_hosted and not endpoint.self_hosted:

@@ -33,14 +33,15 @@ async def decide(exchange: Exchange, route: Route, directory: Directory) -> Deci
     named = route if route.feature else directory.feature(exchange.feature)
     facts = Facts(
         exchange,
-        route.feature or exchange.feature,
+        # A label that is no feature's name is anybody's to choose: no rule goes by it.
+        named.feature if named is not None else "",
         sensitive=route.sensitive or (named is not None and named.sensitive),
     )
     decision = Decision(exchange.peek.model, feature=facts.feature, model=route.model)
     rules: list[Requirement] = list(named.rules) if named is not None else []
     if any(policy.asks_tier for policy in directory.policies) and facts.chat:
         await _grade(facts, named or route, decision)
-    use = _apply_policies(facts, directory, decision, rules)
+    use = _apply_policies(facts, directory, decision, rules, labelled=not route.feature)
     if directory.sensitive_rule is not None:
         decision.sensitive = facts.sensitive
         if facts.sensitive:
@@ -84,14 +85,20 @@ def _wait(pair: tuple[float, Endpoint]) -> float:
     return pair[0]
 
 
-def _apply_policies(facts: Facts, directory: Directory, decision: Decision, rules: list[Requirement]) -> str:
+def _apply_policies(
+    facts: Facts, directory: Directory, decision: Decision, rules: list[Requirement], *, labelled: bool
+) -> str:
     """The model to use, by the first policy that applies and names one; "" if none does. What any of them demands of places
-    is added to `rules`: a rule on where data may go does not end to hold because another one came first."""
+    is added to `rules`: a rule on where data may go does not end to hold because another one came first.
+
+    labelled: a model was asked for, and the feature at most named beside it."""
     use = ""
     names = []
     for policy in directory.policies:
         # A chat's model answers no call for embeddings, and a shadow copy is for the model it was made for.
         names_a_model = bool(policy.use) and not use and facts.chat and not facts.exchange.purpose
+        if names_a_model and labelled and policy.by_feature:
+            names_a_model = _may_have(facts, policy.use)
         if (names_a_model or policy.rule is not None) and policy.holds(facts):
             names.append(policy.name)
             if names_a_model:
@@ -100,6 +107,13 @@ def _apply_policies(facts: Facts, directory: Directory, decision: Decision, rule
                 rules.append(policy.rule)
     decision.policy = ", ".join(names)
     return use
+
+
+def _may_have(facts: Facts, model: str) -> bool:
+    """Is this model, or the feature that the caller's label names, among those the key may ask for? If not, the label must
+    not bring it about."""
+    caller = facts.exchange.caller
+    return caller is None or not caller.models or model in caller.models or facts.feature in caller.models
 
 
 async def _grade(facts: Facts, route: Route, decision: Decision) -> None:
@@ -129,9 +143,7 @@ async def _by_difficulty(facts: Facts, route: Route, decision: Decision) -> Sequ
     chosen = route.tiers[decision.tier]
     if not chosen.endpoints:
         # The rules leave nothing of this tier's model: a stronger one that they allow, else a weaker one, still answers.
-        at = TIERS.index(decision.tier)
-        others = [route.tiers[tier] for tier in (*TIERS[at + 1 :], *reversed(TIERS[:at]))]
-        other = next((pool for pool in others if pool.endpoints), chosen)
+        other = next((pool for pool in _other_tiers(route, decision) if pool.endpoints), chosen)
         if other is not chosen:
             decision.tier_by += f"; {chosen.model} is not allowed"
             chosen = other
@@ -140,7 +152,8 @@ async def _by_difficulty(facts: Facts, route: Route, decision: Decision) -> Sequ
 
 
 def _put_in_order(facts: Facts, route: Route, decision: Decision) -> None:
-    pools = decision.pools
+    others = _other_tiers(route, decision)
+    pools = (*decision.pools, *others)
     dropped = list(route.dropped)
     needs = facts.needs(
         abilities=any(pool.lacks for pool in pools) or _reserves_lack(route),
@@ -148,10 +161,17 @@ def _put_in_order(facts: Facts, route: Route, decision: Decision) -> None:
     )
     wanting: list[Dropped] = []
     may = _able(facts, needs, wanting)
-    found, waiting = in_order(facts.exchange, pools, may)
+    found, waiting = in_order(facts.exchange, decision.pools, may)
+    for other in others if not found else ():
+        # Nothing of this tier is able to serve it, another tier's model may be.
+        found, waiting = in_order(facts.exchange, (other,), may)
+        if found:
+            break
     if not found:
         found = _nearly(wanting, needs)
         wanting = [each for each in wanting if each.endpoint not in found]
+    if found:
+        _say_if_of_another_tier(found[0], others, decision)
     decision.dropped = tuple(dropped + wanting)
     if not found:
         raise refusal(decision.asked, decision.dropped)
@@ -164,6 +184,24 @@ def _put_in_order(facts: Facts, route: Route, decision: Decision) -> None:
             name: tuple(each for each in endpoints if able(each))
             for name, endpoints in route.reserves.items()
         }
+
+
+def _other_tiers(route: Route, decision: Decision) -> list[Pool]:
+    """The models of the tiers that were not chosen, the next stronger one first; none if no tier was."""
+    if not route.tiers or decision.tier is None:
+        return []
+    at = TIERS.index(decision.tier)
+    others = dict.fromkeys(route.tiers[tier] for tier in (*TIERS[at + 1 :], *reversed(TIERS[:at])))
+    return [pool for pool in others if pool not in decision.pools]
+
+
+def _say_if_of_another_tier(first: Endpoint, others: Sequence[Pool], decision: Decision) -> None:
+    for other in others:
+        if any(each is first for each in other.endpoints):
+            decision.tier_by += f"; {decision.model} is not able to serve it"
+            decision.model = other.model
+            decision.pools = (other, *decision.pools)
+            return
 
 
 def _reserves_lack(route: Route) -> bool:

@@ -65,12 +65,29 @@ class Facts:
     def sensitive(self) -> bool:
         """By the feature, by the header `x-headgate-data`, or by the tag `data`. Nobody's word takes another's back."""
         if self._data is None:
-            said = self.exchange.header(b"x-headgate-data").strip().lower()
-            if said not in ("", "normal", "sensitive"):
-                # Taking a misspelt word for "normal" could send data where it must not go.
-                raise InvalidRequest(f"x-headgate-data is `{said[:40]}`; it may be `sensitive` or `normal`")
-            self._data = "sensitive" in (said, self.exchange.tags.get("data", "").lower())
+            self._data = self._said_sensitive() or self.exchange.tags.get("data", "").lower() == "sensitive"
         return self._data
+
+    def _said_sensitive(self) -> bool:
+        """Does one of the headers `x-headgate-data` say so? There may be several, and several words in one."""
+        found = False
+        for name, value in self.exchange.headers:
+            if name != b"x-headgate-data":
+                continue
+            for piece in value.decode("latin-1").split(","):
+                said = piece.strip().lower()
+                if said not in ("", "normal", "sensitive"):
+                    # Taking a misspelt word for "normal" could send data where it must not go.
+                    raise InvalidRequest(
+                        f"x-headgate-data is `{said[:40]}`; it may be `sensitive` or `normal`"
+                    )
+                found = found or said == "sensitive"
+        return found
+
+    @property
+    def asked(self) -> str:
+        """The name asked for; of a copy, the one that the original's caller asked for."""
+        return self.exchange.asked or self.exchange.peek.model
 
     @property
     def wish(self) -> Tier | None:
@@ -93,13 +110,13 @@ class Facts:
         """What an endpoint has to be able to do. abilities: is there one that lacks some? least_context: tokens of the
         smallest context known; 0: none is known. The body is read only if it matters."""
         operation = self.exchange.dialect.operation
-        if not self.chat:
+        if operation != "chat":
+            # Whoever counts a request's tokens wants to know whether it is too long.
             return Needs(("embeddings",)) if operation == "embeddings" and abilities else Needs()
         answer = self.exchange.peek.max_tokens or 0
         close = least_context and len(self.exchange.body) * _MOST_TOKENS_PER_BYTE + answer > least_context
         if not abilities and not close:
             return Needs()
-        request = self.exchange.request
         question = self.question
-        wanted = abilities_of(request, question) if abilities and isinstance(request, ChatRequest) else ()
+        wanted = abilities_of(question) if abilities else ()
         return Needs(wanted, question.tokens + answer if close else 0)

@@ -8,7 +8,6 @@ not start helps nobody.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import logging
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from headgate.providers.embedding.port import EmbedderMissing
 from headgate.routing.difficulty.port import Grader
 from headgate.routing.difficulty.signals import Signals
 from headgate.routing.learned.door import open_learned_grader
-from headgate.routing.outcomes import Learner
+from headgate.routing.outcomes import Learner, Outcomes
 from headgate.routing.settings import RouteSettings
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ class Learning:
         self._opened: tuple[Any, Embedder] | None = None
         self._lessons: Any = None
         self._outcome: Any = None
+        self._outcomes = Outcomes(self)
         self._task: asyncio.Task[None] | None = None
         self._failed = False
 
@@ -55,13 +55,32 @@ class Learning:
             return None, None
         try:
             grader = self._grader(route)
-        except (EmbedderMissing, ValueError, OSError) as fault:  # a file that cannot be used is a ValueError
+        # A file that cannot be used is a ValueError; a library that is there and cannot be loaded is an ImportError.
+        except (EmbedderMissing, ImportError, ValueError, OSError, MemoryError) as fault:
             self._failed = True
             log.warning(
                 "feature %s is judged by signals, the learned router cannot be used: %s", feature, fault
             )
             return None, None
-        return grader, self._learn
+        return grader, self._outcomes
+
+    def learn(self, text: str, model: str, quality: float, weight: float, vector: Any, /) -> None:
+        """See `Pupil`."""
+        self._lessons.offer(self._outcome(text, model, quality, weight, vector))
+
+    def remember(self, request_id: int, model: str, vector: Any) -> None:
+        """See `Pupil`. A question that nobody read (the embedder had too much to do) is not worth reading now."""
+        if vector is not None:
+            self._lessons.remember(request_id, model, vector)
+
+    def score(self, request_id: int, value: float) -> bool:
+        """A user, a reviewer, code or a judge model says how good an answer was, from 0 to 1.
+
+        False: nothing is known of it: too long ago (the last 10,000 are remembered), before this start, or of a feature
+        without a learned grader. Raises ValueError for a value outside 0 to 1."""
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"a score is from 0 to 1, not {value:g}")
+        return self._lessons is not None and bool(self._lessons.score(request_id, value))
 
     def start(self) -> None:
         """Begin to learn from what the stage tells. Needs a running event loop."""
@@ -72,8 +91,8 @@ class Learning:
         """Stop learning and write down what was learned, if anything was."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Whatever it died of: what comes after this in stopping is the records.
+            await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         if self._lessons is not None and self._lessons.learned and self._file is not None:
             data = self._lessons.model.dump()
@@ -99,9 +118,6 @@ class Learning:
             model, embedder, usd_of=self._usd_of, aim=aim, otherwise=Signals()
         )
         return grader
-
-    def _learn(self, text: str, model: str, quality: float, weight: float, /) -> None:
-        self._lessons.offer(self._outcome(text, model, quality, weight))
 
 
 def _read(file: Path, embedder: Embedder) -> bytes:

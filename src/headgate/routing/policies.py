@@ -29,6 +29,8 @@ class Policy:
     conditions: tuple[Condition, ...]
     """Cheap ones first."""
     asks_tier: bool
+    by_feature: bool
+    """Does it hold for certain features only?"""
     counts: str
     """The zone whose days it counts calls by; "" if it counts none."""
 
@@ -46,6 +48,7 @@ def policy(settings: PolicySettings, volume: Volume) -> Policy:
         requirement(f"policy `{settings.name}`", settings.require),
         tuple(_conditions(when, volume)),
         when.tier is not None,
+        bool(when.feature),
         when.zone if when.calls_over is not None else "",
     )
 
@@ -56,16 +59,19 @@ def parse_hours(text: str) -> tuple[time, time]:
     if not dash:
         raise ValueError(f'"{text}" is not a span of hours; write one like "08:00-18:00"')
     try:
-        return time.fromisoformat(begin), time.max if end == "24:00" else time.fromisoformat(end)
+        hours = time.fromisoformat(begin), time.max if end == "24:00" else time.fromisoformat(end)
     except ValueError:
         raise ValueError(f'"{text}" is not a span of hours; write one like "08:00-18:00"') from None
+    if any(each.tzinfo is not None for each in hours):
+        raise ValueError(f'"{text}" names a time zone; write the hours alone, and the zone as `zone`')
+    return hours
 
 
 def _conditions(when: WhenSettings, volume: Volume) -> list[Condition]:
     found: list[Condition] = []
     for wanted, of in (
         (when.feature, lambda facts: facts.feature),
-        (when.model, lambda facts: facts.exchange.peek.model),
+        (when.model, lambda facts: facts.asked),
         (when.user, lambda facts: facts.exchange.user or facts.exchange.peek.user),
         (when.team, lambda facts: facts.exchange.caller.team if facts.exchange.caller else ""),
     ):
@@ -134,7 +140,7 @@ def _timely(when: WhenSettings) -> Condition:
 
 def _busy(most: int, zone: ZoneInfo, volume: Volume) -> Condition:
     def holds(facts: Facts) -> bool:
-        name = facts.feature or facts.exchange.peek.model
+        name = facts.feature or facts.asked
         # The call at hand is not counted yet.
         return volume(name, zone.key, facts.local(zone).toordinal()) >= most
 

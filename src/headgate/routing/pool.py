@@ -18,6 +18,10 @@ Waiting = list[tuple[float, Endpoint]]
 """(seconds until it may be asked, endpoint)"""
 
 
+_PRICED_SECONDS = 60.0
+_SESSIONS = 4096
+
+
 def no_price(endpoint: Endpoint) -> float | None:  # noqa: ARG001 - a PriceOf
     """For models whose order does not depend on money."""
     return None
@@ -28,8 +32,12 @@ class Pool:
 
     __slots__ = (
         "_arrange",
+        "_even",
         "_keyed",
+        "_priced",
+        "_priced_until",
         "_salts",
+        "_sessions",
         "_spill",
         "_tiers",
         "endpoints",
@@ -69,6 +77,10 @@ class Pool:
             if sticky_sessions
             else {}
         )
+        self._even = len({each.weight for each in endpoints}) < 2
+        self._sessions: dict[str, list[Endpoint]] = {}
+        self._priced: list[Endpoint] = []
+        self._priced_until = 0.0
         self.looks_at_region = strategy_name == "nearest"
         # Whether an answer can be gone on with is a question for whoever resumes one, not for who routes a request.
         self.lacks = any(each.lacks - {"prefill"} for each in endpoints)
@@ -106,10 +118,11 @@ class Pool:
                 if may is not None and not may(each):
                     continue
                 health = each.health
-                wait = health.blocked(now)
+                # One look says that nothing is wrong, as it nearly always does; there may be many endpoints.
+                wait = 0.0 if health.calm else health.blocked(now)
                 if wait:
                     waiting.append((wait, each))
-                elif health.ejected(now):
+                elif health.ejected_until > now:
                     outliers.append(each)
                 else:
                     good.append(each)
@@ -122,11 +135,33 @@ class Pool:
 
     def _in_order(self, endpoints: list[Endpoint], moment: Moment) -> list[Endpoint]:
         if self.sticky and moment.session:
-            salts = [self._salts[id(each)] for each in endpoints]
-            return sticky(endpoints, salts, salt(moment.session))
+            return self._stuck(endpoints, moment.session)
         if self._arrange is not None:
             return self._arrange(endpoints, moment)
-        return cheapest(endpoints, self.price_of) if self.strategy == "cheapest" else endpoints
+        return self._by_price(endpoints, moment.now) if self.strategy == "cheapest" else endpoints
+
+    def _stuck(self, endpoints: list[Endpoint], session: str) -> list[Endpoint]:
+        """A session's order; that of lately seen ones is remembered for as long as nobody is missing."""
+        everybody = len(endpoints) == len(self.endpoints)
+        known = self._sessions.get(session) if everybody else None
+        if known is None:
+            salts = [self._salts[id(each)] for each in endpoints]
+            known = sticky(endpoints, salts, salt(session), even=self._even)
+            if everybody:
+                if len(self._sessions) >= _SESSIONS:
+                    self._sessions.clear()
+                self._sessions[session] = known
+        return known.copy()
+
+    def _by_price(self, endpoints: list[Endpoint], now: float) -> list[Endpoint]:
+        """Prices hardly change: the order of all is worked out once a minute, and whoever is missing left out of it."""
+        if now >= self._priced_until:
+            self._priced = cheapest(list(self.endpoints), self.price_of)
+            self._priced_until = now + _PRICED_SECONDS
+        if len(endpoints) == len(self._priced):
+            return self._priced.copy()
+        here = {id(each) for each in endpoints}
+        return [each for each in self._priced if id(each) in here]
 
     @staticmethod
     def _rotated(tier: Iterable[Endpoint], seed: int) -> list[Endpoint]:

@@ -49,6 +49,8 @@ class Route:
     """What the rules took away."""
     note: str = ""
     """That in words, for the record."""
+    confined: bool = False
+    """One of the rules keeps requests to certain places."""
     free: bool = False
     """What a request says cannot change the candidates: only their health can, the strategy, and where the caller is."""
     plain: bool = False
@@ -95,7 +97,9 @@ def narrowed(route: Route, rules: Sequence[Requirement]) -> Route:
     unique = {id(each.endpoint): each for each in dropped}
     gone = (*route.dropped, *unique.values())
     note = not_asked(gone) if gone else ""
-    return replace(smaller, rules=(*route.rules, *new), dropped=gone, note=note)
+    rules = (*route.rules, *new)
+    confined = any(rule.confines for rule in rules)
+    return replace(smaller, rules=rules, dropped=gone, note=note, confined=confined)
 
 
 def stronger(tiers: Mapping[Tier, Pool], tier: Tier) -> Tier:

@@ -107,7 +107,8 @@ class RouteSettings(Section, frozen=True):
 
 
 class RequireSettings(Section, frozen=True):
-    """Where requests may go. Holds for the route, for fallbacks, retries, hedges, and for models of the degrade ladder."""
+    """Where requests may go. Holds for the route, for fallbacks, retries, hedges, resumed streams, shadow copies, and for
+    models of the degrade ladder."""
 
     region: list[str] = msgspec.field(default_factory=list)
     """Only endpoints in one of these; `eu` also means `eu-west-1`. An endpoint without a region is not in any."""

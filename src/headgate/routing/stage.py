@@ -14,7 +14,6 @@ from headgate.providers.port import Endpoint
 from headgate.routing.deciding import decide, in_order
 from headgate.routing.decision import Decision
 from headgate.routing.directory import Directory
-from headgate.routing.outcomes import tell_when_over
 from headgate.routing.route import Route
 from headgate.routing.volume import DayVolume
 
@@ -43,6 +42,7 @@ class Router:
             exchange.routed_model = route.model
             exchange.reserves = route.reserves
             exchange.preferred = route.pools[0].endpoints
+            exchange.confined = route.confined
             if route.note:
                 exchange.notes["route"] = route.note
             if route.plain and _well(route.candidates, exchange.received_at):
@@ -51,10 +51,10 @@ class Router:
                 exchange.candidates = in_order(exchange, route.pools)[0]
             return await proceed(exchange)
         decision = await self.decide(exchange, route)
-        reply = await proceed(exchange)
-        if route.learner is not None:
-            tell_when_over(exchange, reply, decision, route.learner)
-        return reply
+        if route.learner is None:
+            return await proceed(exchange)
+        route.learner.asked(exchange, decision)
+        return route.learner.answered(exchange, await proceed(exchange), decision)
 
     async def decide(self, exchange: Exchange, route: Route) -> Decision:
         """Decide, count the call, and write the decision on the exchange. Raises as `deciding.decide` does."""
@@ -62,6 +62,7 @@ class Router:
         exchange.feature = route.feature or exchange.feature
         exchange.routed_model = route.model
         decision = await decide(exchange, route, directory)
+        exchange.confined = any(rule.confines for rule in decision.rules)
         exchange.routed_model = decision.model
         exchange.candidates = decision.candidates
         exchange.preferred = decision.pools[0].endpoints if decision.pools else ()
@@ -71,7 +72,8 @@ class Router:
         if note := decision.note():
             exchange.notes["route"] = note
         if directory.zones and not exchange.purpose:
-            name = exchange.feature or exchange.peek.model
+            # A label that is no feature's name would count calls where no rule looks.
+            name = decision.feature or exchange.peek.model
             for zone in directory.zones:
                 day = datetime.fromtimestamp(exchange.started_ns / 1e9, ZoneInfo(zone)).toordinal()
                 self._volume.count(name, zone, day)
@@ -90,6 +92,6 @@ def _well(endpoints: Sequence[Endpoint], now: float) -> bool:
     """Can all of them be asked?"""
     for each in endpoints:
         health = each.health
-        if health.blocked(now) or health.ejected(now):
+        if (not health.calm and health.blocked(now)) or health.ejected_until > now:
             return False
     return True

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from headgate.providers.port import Endpoint
-from headgate.routing.chance import draw, log_draw, log_draws, unit
+from headgate.routing.chance import STIR, WORD, draw, log_draw, log_draws, unit
 
 __all__ = [
     "Moment",
@@ -28,8 +28,9 @@ __all__ = [
 PriceOf = Callable[[Endpoint], float | None]
 """USD per million tokens, prompt and answer blended; None: not known."""
 
+_LAST = 1e9
 _DRAW_ALL = 6
-_EXPLORED = 64
+_EXPLORED_BITS = 64 - 6
 """One request in so many asks another endpoint than the nearest, or latencies would never be measured again."""
 
 
@@ -115,25 +116,39 @@ def nearest(endpoints: list[Endpoint], moment: Moment) -> list[Endpoint]:
     """Those in the caller's region, then the rest; among equals the quickest to answer lately.
 
     Never measured and idle counts as quick, to be measured; one in 64 requests looks whether another is quicker by now."""
-    now = moment.now
-    keys = []
-    for each in endpoints:
-        far = bool(moment.region) and not in_region(each.region, moment.region)
-        expected = each.health.expected(now)
-        keys.append((far, not expected and each.health.in_flight > 0, expected))
-    ordered = _by(keys, endpoints)
-    best = min(keys)[0]
-    level = sum(key[0] == best for key in keys)
-    chance = draw(moment.seed)
-    if level > 1 and chance % _EXPLORED == 0:
-        ordered.insert(0, ordered.pop(1 + (chance >> 32) % (level - 1)))
+    now, region = moment.now, moment.region
+    near = [each for each in endpoints if in_region(each.region, region)] if region else endpoints
+    ordered = _quickest(near, now)
+    level = len(near)
+    if level < len(endpoints):
+        far = _quickest([each for each in endpoints if each not in near], now)
+        ordered += far
+        level = level or len(far)
+    if level > 1 and not ((moment.seed * STIR) & WORD) >> _EXPLORED_BITS:
+        ordered.insert(0, ordered.pop(1 + (draw(moment.seed) >> 32) % (level - 1)))
     return ordered
 
 
-def sticky(endpoints: list[Endpoint], salts: Sequence[int], session: int) -> list[Endpoint]:
+def _quickest(endpoints: Sequence[Endpoint], now: float) -> list[Endpoint]:
+    """By how soon they answered lately. Never measured and idle counts as at once; never measured and busy comes last."""
+    keys = []
+    for each in endpoints:
+        health = each.health
+        keys.append(health.expected(now) or (_LAST if health.in_flight else 0.0))
+    return _by(keys, endpoints)
+
+
+def sticky(
+    endpoints: list[Endpoint], salts: Sequence[int], session: int, *, even: bool = False
+) -> list[Endpoint]:
     """By rendezvous: each endpoint draws a number with the session, weighted, and the lowest is asked first.
 
-    Whoever loses an endpoint moves; nobody else does. salts: a number for each endpoint, `session` one for the session."""
+    Whoever loses an endpoint moves; nobody else does. salts: a number for each endpoint, `session` one for the session. even: all weights are alike."""
+    if even:
+        # Salts are hashes: one multiplication stirs them enough, and the largest number is as good as the lowest.
+        drawn = [((each ^ session) * STIR) & WORD for each in salts]
+        ranks = sorted(range(len(endpoints)), key=drawn.__getitem__)
+        return [endpoints[rank] for rank in ranks]
     keys = [
         log_draw(draw(each_salt ^ session)) / each.weight
         for each, each_salt in zip(endpoints, salts, strict=True)
@@ -150,7 +165,7 @@ def _load(endpoint: Endpoint) -> float:
     return endpoint.health.in_flight / endpoint.weight
 
 
-def _by(keys: Sequence[Any], endpoints: list[Endpoint]) -> list[Endpoint]:
+def _by(keys: Sequence[Any], endpoints: Sequence[Endpoint]) -> list[Endpoint]:
     ranks = sorted(range(len(endpoints)), key=keys.__getitem__)
     return [endpoints[rank] for rank in ranks]
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from headgate.stores.audit import AuditEntry
+
 __all__ = ["RehearsalRecord", "RehearsalStore"]
 
 
@@ -34,7 +36,9 @@ class RehearsalRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RehearsalStore(Protocol):
-    """Orders of this installation. Never on the request path. All raise StoreUnavailable."""
+    """Orders of this installation. Never on the request path. All raise StoreUnavailable.
+
+    Where an `audit` entry is given it is kept together with the change, or neither is."""
 
     async def all(self) -> Sequence[RehearsalRecord]:
         """Every order there ever was, oldest first."""
@@ -44,10 +48,11 @@ class RehearsalStore(Protocol):
         """Those that are neither over nor stopped, oldest first."""
         ...
 
-    async def add(self, record: RehearsalRecord) -> RehearsalRecord:
-        """Keep it under an id of its own, which the returned one has; the id it comes with does not count."""
+    async def add(self, record: RehearsalRecord, audit: AuditEntry | None = None) -> RehearsalRecord:
+        """Keep it under an id of its own, which the returned one has; the id it comes with does not count, nor does the
+        subject of the audit entry, which becomes that id."""
         ...
 
-    async def stop(self, rehearsal_id: int, at_ns: int) -> bool:
+    async def stop(self, rehearsal_id: int, at_ns: int, audit: AuditEntry | None = None) -> bool:
         """From `at_ns` on it is over. False if there is no such order, or it was stopped or over by then."""
         ...

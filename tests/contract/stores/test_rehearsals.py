@@ -9,10 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from headgate.stores.backends.memory import MemoryRehearsals
-from headgate.stores.backends.sqlite import Database, SqliteRehearsals
-from headgate.stores.rehearsals import RehearsalRecord
+from headgate.stores.rehearsals import RehearsalRecord, RehearsalStore
 from tests.support.aio import aio
+from tests.support.stores import BACKENDS, SHARED, stores
 
 __all__: list[str] = []
 
@@ -29,27 +28,21 @@ PLAIN = RehearsalRecord(endpoint="*", targets=("*",), fault="silence", started_n
 
 
 @asynccontextmanager
-async def store(backend: str, directory: Path) -> AsyncIterator[MemoryRehearsals | SqliteRehearsals]:
-    if backend == "memory":
-        yield MemoryRehearsals()
-        return
-    database = Database(directory / "headgate.db")
-    try:
-        yield SqliteRehearsals(database)
-    finally:
-        await database.close()
+async def store(backend: str, place: Path | str) -> AsyncIterator[RehearsalStore]:
+    async with stores(backend, place) as opened:
+        yield opened.rehearsals
 
 
-both = pytest.mark.parametrize("backend", ["memory", "sqlite"])
+both = pytest.mark.parametrize("backend", BACKENDS)
 
 
 @both
-def test_orders_come_back_whole_and_numbered(backend: str, tmp_path: Path) -> None:
+def test_orders_come_back_whole_and_numbered(backend: str, place: Path | str) -> None:
     """Every field, in the order they were given, each with an id that no other has."""
 
     @aio
     async def run() -> None:
-        async with store(backend, tmp_path) as rehearsals:
+        async with store(backend, place) as rehearsals:
             assert list(await rehearsals.all()) == []
             first, second = await rehearsals.add(ORDER), await rehearsals.add(PLAIN)
             assert (first.id, second.id) == (1, 2)
@@ -60,12 +53,12 @@ def test_orders_come_back_whole_and_numbered(backend: str, tmp_path: Path) -> No
 
 
 @both
-def test_an_order_is_active_until_its_time_is_over(backend: str, tmp_path: Path) -> None:
+def test_an_order_is_active_until_its_time_is_over(backend: str, place: Path | str) -> None:
     """By the clock alone: nobody has to end it, and it stays on the list."""
 
     @aio
     async def run() -> None:
-        async with store(backend, tmp_path) as rehearsals:
+        async with store(backend, place) as rehearsals:
             first, second = await rehearsals.add(ORDER), await rehearsals.add(PLAIN)
             assert list(await rehearsals.active(149)) == [first, second]
             assert list(await rehearsals.active(150)) == [first]
@@ -76,12 +69,12 @@ def test_an_order_is_active_until_its_time_is_over(backend: str, tmp_path: Path)
 
 
 @both
-def test_an_order_is_stopped_once_and_only_while_it_runs(backend: str, tmp_path: Path) -> None:
+def test_an_order_is_stopped_once_and_only_while_it_runs(backend: str, place: Path | str) -> None:
     """A second stop, one of an order that is over, and one of an order that never was change nothing."""
 
     @aio
     async def run() -> None:
-        async with store(backend, tmp_path) as rehearsals:
+        async with store(backend, place) as rehearsals:
             first, second = await rehearsals.add(ORDER), await rehearsals.add(PLAIN)
             assert await rehearsals.stop(first.id, 130)
             assert not await rehearsals.stop(first.id, 140)
@@ -94,12 +87,16 @@ def test_an_order_is_stopped_once_and_only_while_it_runs(backend: str, tmp_path:
     run()
 
 
-@aio
-async def test_another_process_sees_the_order(tmp_path_factory) -> None:
+@pytest.mark.parametrize("backend", SHARED)
+def test_another_process_sees_the_order(backend: str, place: Path | str) -> None:
     """The command line writes, the gateway reads."""
-    directory = tmp_path_factory.mktemp("d")
-    async with store("sqlite", directory) as one, store("sqlite", directory) as other:
-        kept = await one.add(ORDER)
-        assert list(await other.active(150)) == [kept]
-        assert await other.stop(kept.id, 150)
-        assert list(await one.active(150)) == []
+
+    @aio
+    async def run() -> None:
+        async with store(backend, place) as one, store(backend, place) as other:
+            kept = await one.add(ORDER)
+            assert list(await other.active(150)) == [kept]
+            assert await other.stop(kept.id, 150)
+            assert list(await one.active(150)) == []
+
+    run()

@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from headgate.stores.backends.memory import MemorySpans
-from headgate.stores.backends.sqlite import Database, SqliteSink, SqliteSpans
 from headgate.stores.sink import Batch, Position, SpanSink
 from headgate.stores.spans import AttemptRow, Content, RequestRow, SpanStore
 from tests.support.aio import aio
+from tests.support.stores import BACKENDS, Opened, open_stores
 
 __all__: list[str] = []
 
@@ -23,24 +22,19 @@ __all__: list[str] = []
 class Subject:
     sink: SpanSink
     store: SpanStore
-    database: Database | None = None
-
-    async def close(self) -> None:
-        self.sink.close()
-        if self.database is not None:
-            await self.database.close()
+    opened: Opened
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def subject(request: Any, tmp_path: Path) -> Iterator[Subject]:
-    if request.param == "memory":
-        spans = MemorySpans()
-        made = Subject(spans, spans)
-    else:
-        database = Database(tmp_path / "headgate.db")
-        made = Subject(SqliteSink(database), SqliteSpans(database), database)
-    yield made
-    aio(made.close)()
+@pytest.fixture(params=BACKENDS)
+def backend(request: Any) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def subject(backend: str, place: Path | str) -> Iterator[Subject]:
+    opened = open_stores(backend, place)
+    yield Subject(opened.sink, opened.spans, opened)
+    aio(opened.aclose)()
 
 
 def full(kind: type[msgspec.Struct], **given: Any) -> Any:

@@ -45,6 +45,13 @@ kind = "anthropic"
 api_key = "k"
 base_url = "{url}"
 """
+KEYED = """
+[providers.keyed-{wire}]
+kind = "{kind}"
+api_keys = ["first-key", "second-key"]
+base_url = "{url}{path}"
+{more}
+"""
 NOBODY = """
 [providers.nobody-{wire}]
 kind = "{kind}"
@@ -63,13 +70,16 @@ MANNERS = {
     "same": (8, f'timeouts = {UNHURRIED}\nretry = {{ {PATIENT}, first = "same" }}'),
     "liberal": (4, f'timeouts = {UNHURRIED}\non_content_filter = "failover"'),
     "narrow": (4, f"timeouts = {UNHURRIED}"),
+    "keyed": (12, f"timeouts = {UNHURRIED}"),
+    "twin": (16, f"timeouts = {QUICK}"),
     "unreachable": (2, f"timeouts = {UNHURRIED}"),
     "hedged": (8, f'timeouts = {UNHURRIED}\nhedge = {{ after = "150ms", share = 1.0 }}'),
     "resuming": (40, f"timeouts = {UNHURRIED}\nresume = true"),
     "resuming-quick": (8, f"timeouts = {QUICK}\nresume = true"),
 }
 """Manner -> how many features of it there are for each wire, and their settings. `lone` ones have no fallback; the
-fallback of `narrow` ones has a shorter context, nobody listens where the first model of `unreachable` ones is said to be."""
+fallback of `narrow` ones has a shorter context, that of `twin` ones the same wire; the provider of `keyed` ones has two
+keys, and they have no fallback; nobody listens where the first model of `unreachable` ones is said to be."""
 
 
 def configuration(url: str) -> str:
@@ -79,16 +89,19 @@ def configuration(url: str) -> str:
         path = "" if wire == "messages" else "/v1"
         kind = "anthropic" if wire == "messages" else "openai"
         lines.append(NOBODY.format(wire=wire, kind=kind, path=path))
+        more = "responses = true" if wire == "responses" else ""
+        lines.append(KEYED.format(wire=wire, kind=kind, path=path, url=url, more=more))
         for manner, (count, settings) in MANNERS.items():
             for number in range(count):
                 name = f"{manner}-{wire}-{number}"
-                spare = "" if manner.startswith("lone") else f'fallback = ["spare-of-{name}"]'
+                spare = "" if manner.startswith(("lone", "keyed")) else f'fallback = ["spare-of-{name}"]'
                 contexts = (2000, 1000) if manner == "narrow" else (0, 0)
                 lines.append(f'[features.{name}]\nroute = "first-of-{name}"\n{spare}\n{settings}')
-                provider = f"nobody-{wire}" if manner == "unreachable" else wire
+                provider = {"unreachable": f"nobody-{wire}", "keyed": f"keyed-{wire}"}.get(manner, wire)
                 lines.append(_model(f"first-of-{name}", provider, PRIMARY_PRICE, contexts[0]))
                 if spare:
-                    lines.append(_model(f"spare-of-{name}", SPARE[wire], SPARE_PRICE, contexts[1]))
+                    other = wire if manner == "twin" else SPARE[wire]
+                    lines.append(_model(f"spare-of-{name}", other, SPARE_PRICE, contexts[1]))
     return "\n".join(lines)
 
 

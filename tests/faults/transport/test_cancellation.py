@@ -47,6 +47,32 @@ async def test_cancelled_while_connecting() -> None:
 
 
 @on_each_loop
+async def test_what_is_cancelled_before_it_left_says_so() -> None:
+    """While connecting, and in the line for a place: the provider cannot have seen it. Later it can."""
+    here = asyncio.Event()
+
+    async def silent(peer: Peer) -> None:
+        await peer.reader.read(1)
+        here.set()
+        await peer.gone()
+
+    async with fault_server(silent) as server, transport(ONE) as http:
+        url = Url.parse(f"https://127.0.0.1:{server.port}/")
+        connecting, in_line = post(url), post(url)
+        tasks = [asyncio.create_task(http.send(one, PATIENT)) for one in (connecting, in_line)]
+        await here.wait()
+        for task in reversed(tasks):
+            await cancel(task)
+        assert connecting.withheld and in_line.withheld
+    async with fault_server(never_answers) as server, transport(ONE) as http:
+        sent = post(server.url())
+        task = asyncio.create_task(http.send(sent, PATIENT))
+        await server.asked.wait()
+        await cancel(task)
+        assert not sent.withheld
+
+
+@on_each_loop
 async def test_cancelled_while_waiting_for_the_head() -> None:
     """The provider sees the connection end, so that it can stop working."""
     async with fault_server(never_answers) as server, transport(ONE) as http:

@@ -150,6 +150,14 @@ async def test_what_callers_say_of_themselves() -> None:
     assert (await identified(GOOD, user="ann")).user == "ann"
 
 
+@aio
+async def test_every_header_of_tags_is_read_whole() -> None:
+    """Where sensitive data may go must not depend on what stands before the word."""
+    long = (b"x-headgate-tags", b"trace=" + b"x" * 300 + b",data=sensitive")
+    found = await identified(GOOD, long, (b"x-headgate-tags", b"app=web"))
+    assert found.tags == {"trace": "x" * 256, "data": "sensitive", "app": "web"}
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_can_be_tags(value: bytes) -> None:
     """Names are never empty, nothing is raised."""

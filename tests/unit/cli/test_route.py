@@ -107,6 +107,22 @@ def test_so_many_calls_may_be_pretended():
     assert told("hi", "--feature", "plain", "--calls", "100")["policy"] == "busy"
 
 
+def test_calls_are_pretended_of_what_the_gateway_would_count():
+    """A label that is no feature's name is not counted by."""
+    asked = ("hi", "--model", "large", "--header", "x-headgate-feature=a label", "--calls", "100")
+    assert told(*asked)["feature"] == ""
+    beside = told("hi", "--model", "large", "--feature", "plain", "--calls", "100")
+    assert (beside["policy"], beside["model"]) == ("busy", "small")
+
+
+def test_tags_in_a_header_are_read_as_the_gateway_reads_them():
+    """Beside those of --tag."""
+    private = told(
+        "hi", "--model", "large", "--header", "x-headgate-tags=app=web,data=sensitive", "--tag", "a=b"
+    )
+    assert private["sensitive"] and [each["provider"] for each in private["candidates"]] == ["house"]
+
+
 def test_a_request_that_would_be_refused_ends_with_the_refusal():
     """As the caller would read it."""
     result = run("look", "--model", "small", "--image", code=1)

@@ -136,15 +136,25 @@ def test_the_example_is_sound():
             ),
         ),
         (
-            "[server]\ndatabase = 'postgresql://db/headgate'",
+            "[server]\ndatabase = 'postgresql://gate:p@ss@db'",
             (
-                "headgate.toml:2: server.database: PostgreSQL is not in this version yet; write `sqlite:///PATH`, such as "
-                "`sqlite:///headgate.db`"
+                "headgate.toml:2: server.database: must be `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; in a password "
+                "write `@` as %40, `/` as %2F and `%` as %25"
+            ),
+        ),
+        (
+            "[server]\ndatabase = 'postgresql+asyncpg://db/headgate'",
+            (
+                "headgate.toml:2: server.database: must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`, or "
+                "`postgresql://USER:PASSWORD@HOST/DATABASE`"
             ),
         ),
         (
             "[server]\ndatabase = 'headgate.db'",
-            "headgate.toml:2: server.database: must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`",
+            (
+                "headgate.toml:2: server.database: must be `sqlite:///PATH` with a file, such as `sqlite:///headgate.db`, or "
+                "`postgresql://USER:PASSWORD@HOST/DATABASE`"
+            ),
         ),
         (
             "[providers.a]\nkind = 'openai'\ntransport.ca_file = '/nowhere.pem'",
@@ -196,7 +206,7 @@ def test_a_broken_section_does_not_make_references_to_it_wrong():
 @pytest.mark.parametrize(
     ("text", "subject"),
     [
-        ("[limits]\nrequests = 5", "rate limits"),
+        ("[alerts]\nwebhook = 'x'", "alerts"),
         ("[features.f]\nroute = 'sim/x'\ncache = { exact = '1h' }", "the answer cache"),
         ("[features.f]\nroute = 'sim/x'\nbudget = { month = 5 }", "budgets"),
         ("[features.f]\nroute = 'sim/x'\nguards = ['pii']", "guards"),

@@ -157,3 +157,38 @@ def test_routing_is_told_in_words():
         "sorting: if feature chat or letters and tags task=sort and tools no, uses small",
         "nights: if hours 22:00-06:00 and calls over 1000, only to own machines",
     ]
+
+
+SHARED = """
+[models.other]
+endpoints = [{ provider = "cloud", model = "gpt-4o", %s }]
+"""
+
+
+def test_a_place_has_one_set_of_limits():
+    """Two models may name it; if they differ, one of them would silently not count."""
+    first = SOUND.replace('model = "gpt-4o" }', 'model = "gpt-4o", concurrency = 4 }')
+    parse(first + SHARED % "concurrency = 4", {})
+    parse(first + SHARED % 'region = "eu"', {})
+    for other in ("concurrency = 5", "weight = 2", 'concurrency = 4, tokens_per_minute = 9, region = "us"'):
+        (line,) = told(first + SHARED % other)
+        assert line.startswith("models.other.endpoints[0]: `concurrency`") and "`cloud/gpt-4o` in us" in line
+        assert "`large`" in line
+
+
+def test_sensitive_data_that_no_rule_is_about_is_told():
+    """The operator believes that it changes something."""
+    marked = SOUND + '[features.letters]\nroute = "small"\ndata = "sensitive"\n'
+    (line,) = told(marked)
+    assert line.startswith("features.letters.data: changes nothing") and "[require.sensitive]" in line
+    parse(marked + "[require.sensitive]\nself_hosted = true\n", {})
+    parse(
+        marked + '[[policies]]\nname = "p"\nwhen = { data = "sensitive" }\nrequire = { region = ["eu"] }\n',
+        {},
+    )
+
+
+def test_hours_with_a_zone_are_refused():
+    """Here, not at every request."""
+    (line,) = told(SOUND + '[[policies]]\nname = "p"\nwhen = { hours = "08:00-18:00Z" }\nuse = "small"\n')
+    assert "policies[0].when.hours" in line and "`zone`" in line

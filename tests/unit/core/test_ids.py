@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.ids import IdSource, parse_request_id, request_id_text, trace_id
+from headgate.core.ids import IdSource, oldest_id, parse_request_id, request_id_text, trace_id
 from headgate.testing.clock import FakeClock
 
 __all__: list[str] = []
@@ -83,3 +83,12 @@ def test_a_trace_id_is_one_of_w3c() -> None:
     assert all(len(one) == 32 and int(one[:16], 16) == number << 22 for number, one in enumerate(made, 1))
     sampled = [int(one[16:], 16) / 2**64 for one in made]
     assert len(set(sampled)) == 1000 and 400 < sum(one < 0.5 for one in sampled) < 600
+
+
+def test_no_request_of_a_time_has_a_smaller_id_than_its_oldest() -> None:
+    """So that an index by id finds requests by time; a minute earlier is near enough, an hour would not be."""
+    clock = FakeClock()
+    made = IdSource(clock, node=0).next()
+    now = clock.wall_ns()
+    assert oldest_id(now) <= made < oldest_id(now + 3_600 * 10**9)
+    assert oldest_id(0) == 0

@@ -18,6 +18,7 @@ from headgate.core.errors import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderOverloaded,
+    ProviderQuotaSpent,
     ProviderRateLimited,
     ProviderRejected,
     UnsupportedRequest,
@@ -353,3 +354,87 @@ def test_failing_over_costs_no_retry() -> None:
     while b.health.may_retry(0.0):
         pass
     assert went(course(a, b, attempts=1), a, FAILED) == [("b", "failover")]
+
+
+# Keys, and places that stay taken
+
+
+@pytest.mark.parametrize("error", [ProviderAuthFailed("no"), ProviderQuotaSpent("empty")])
+def test_after_a_key_that_is_not_taken_another_key_of_the_place_is_asked_first(error: GatewayError) -> None:
+    """Then another provider, wherever the order had put it."""
+    one, two = (replace(place("a"), credential=f"key {number}") for number in (1, 2))
+    other = place("b")
+    way = course(one, other, replace(two, health=Health("a2")))
+    way.failed(one, error, 0.0)
+    step = one_step(way)
+    assert (step.endpoint.provider, step.endpoint.credential) == ("a", "key 2")
+    way.failed(step.endpoint, error, 0.0)
+    assert one_step(way).endpoint is other
+
+
+def test_after_any_other_failure_the_order_holds() -> None:
+    """An outage is the place's, not the key's."""
+    one, two = (replace(place("a"), credential=f"key {number}") for number in (1, 2))
+    other = place("b")
+    way = course(one, other, replace(two, health=Health("a2")))
+    way.failed(one, FAILED, 0.0)
+    assert one_step(way).endpoint is other
+
+
+def test_a_place_that_stays_taken_is_waited_for_no_longer_than_patience_in_all() -> None:
+    """Not for each wait anew: a full endpoint would keep its callers until their deadline."""
+    a = place("a")
+    way = course(a, patience=Duration(2), deadline=1000.0)
+    now, waited = 0.0, 0.0
+    way.refused(a, now)
+    while (step := way.next(now)) is not None:
+        now += step.seconds
+        waited += step.seconds
+        assert waited <= 2.01
+        way.refused(a, now)
+    assert waited > 1.5 and isinstance(way.error, ProviderRateLimited)
+
+
+def test_a_place_whose_trial_goes_on_is_waited_for_no_longer_than_patience_in_all() -> None:
+    """Whether the trial call will ever be answered, nobody knows."""
+    a = place("a", settings=HealthSettings(failures=1, cooldown=Duration(1)))
+    a.health.end(0.0, "failed", ticket=a.health.begin(0.0))
+    now = 10.0
+    assert a.health.begin(now), "the trial"
+    way = course(a, patience=Duration(2), deadline=1000.0)
+    began = now
+    way.refused(a, now)
+    while (step := way.next(now)) is not None:
+        now += step.seconds
+        assert now - began <= 2.01
+        assert not a.health.begin(now)
+        way.refused(a, now)
+    assert now - began > 1.0 and isinstance(way.error, NothingAvailable)
+
+
+def test_a_call_begins_the_waiting_anew() -> None:
+    """Patience is for places that are not to be had, not for all the waits of a request."""
+    a = place("a")
+    way = course(a, patience=Duration(2), attempts=3, base=Duration(1.5), most=Duration(1.5))
+    now = 0.0
+    for _ in range(2):
+        way.failed(a, FAILED, now)
+        step = way.next(now)
+        assert step is not None and step.kind == "retry"
+        now += step.seconds
+    assert now > 2.0
+
+
+def test_asking_again_for_a_place_takes_one_retry_from_the_budget() -> None:
+    """However often it had none: only the call that is made in the end counts."""
+    a = place("a", settings=HealthSettings(failures=1_000_000, least_calls=1_000_000))
+    way, now = course(a, draw=0.0), 0.0
+    way.failed(a, FAILED, now)
+    for _ in range(6):
+        step = one_step(way, now)
+        assert step.kind == "retry"
+        now += step.seconds
+        way.refused(a, now)
+    assert [a.health.may_retry(now) for _ in range(3)] == [True, True, False]
+    way.failed(a, FAILED, now)
+    assert way.next(now) is None, "the next call would cost one more, and there is none left"

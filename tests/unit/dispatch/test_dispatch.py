@@ -36,6 +36,8 @@ from headgate.edge.dialects.openai_chat import OpenAIChat
 from headgate.edge.dialects.openai_embeddings import OpenAIEmbeddings
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
+from headgate.providers.port import Timeouts, UpstreamReply, UpstreamRequest
+from headgate.records.rows import ended_attempt
 from headgate.testing.scripted import Script, ScriptedUpstream
 from tests.support.aio import aio
 from tests.support.chat_wire import DONE, content, finish, usage
@@ -257,6 +259,81 @@ async def test_a_cancelled_attempt_lets_go_and_is_told_of() -> None:
             await task
         assert upstream.replies[0].closed
         assert heard(exchange)[-1] == ("closed", 1, "")
+
+
+@aio
+async def test_a_caller_who_leaves_during_a_wait_gets_no_second_call() -> None:
+    """The wait before a retry ends, and there is nobody left to retry for."""
+    upstream = ScriptedUpstream([Script(refuse=UpstreamReset(detail="x")), answer()])
+    exchange = asked(upstream)
+
+    def leave() -> None:
+        exchange.hung_up = True
+
+    def draw() -> float:
+        # The wait is drawn; the caller leaves in it.
+        asyncio.get_running_loop().call_soon(leave)
+        return 0.05
+
+    manner = Manner(retry=RetrySettings(attempts=3))
+    with pytest.raises(UpstreamReset):
+        await Dispatch(ids=IdSource(), manner=lambda _: manner, draw=draw)(exchange, nobody)
+    assert exchange.hung_up and len(upstream.requests) == 1
+
+
+class Connecting(ScriptedUpstream):
+    """Has not got a connection yet."""
+
+    async def send(self, request: UpstreamRequest, timeouts: Timeouts) -> UpstreamReply:
+        self.requests.append(request)
+        request.withheld = True
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@aio
+async def test_a_call_cancelled_before_it_left_has_not_reached_the_provider() -> None:
+    """By the transport's own word; so it is billed nothing."""
+    exchange = asked(upstream := Connecting([]))
+    task = asyncio.create_task(dispatched(exchange))
+    while not upstream.requests:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (attempt,) = exchange.attempts
+    assert not attempt.reached_provider
+    row = ended_attempt(exchange, attempt, ended_at=0.0, hung_up=True, completion=(300, 0))
+    assert (row.input_tokens, row.output_tokens, row.cost_nanos, row.cost_label) == (0, 0, 0, "")
+
+
+OPENING = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant",'
+    b'"model":"c","content":[],"usage":{"input_tokens":100,"output_tokens":1}}}\n\n'
+)
+WORDS = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+    b'"delta":{"type":"text_delta","text":"many words "}}\n\n'
+)
+
+
+@aio
+async def test_a_stream_that_was_left_has_not_said_all_though_its_opening_told_a_usage() -> None:
+    """Anthropic's does: the prompt is right, the one token of the answer is not, and is never billed as exact."""
+    body = ASK[:-1] + b',"max_tokens":900,"stream":true}'
+    exchange = asked(streaming=True, dialect=AnthropicMessages(), body=body)
+    upstream = ScriptedUpstream([stream(OPENING, WORDS, WORDS, asyncio.Event())])
+    exchange.candidates = [endpoint(upstream, "claude", kind="anthropic")]
+    reply = await dispatched(exchange)
+    frames: Any = reply.frames
+    for _ in range(3):
+        await anext(frames)
+    exchange.hung_up = True
+    await frames.aclose()
+    (attempt,) = exchange.attempts
+    assert attempt.usage is not None and attempt.cut_short and not attempt.complete
+    row = ended_attempt(exchange, attempt, ended_at=0.0, hung_up=True, completion=(60, 0))
+    assert (row.input_tokens, row.output_tokens, row.cost_label) == (100, 60, "estimated")
 
 
 @aio

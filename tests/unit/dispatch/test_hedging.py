@@ -57,6 +57,8 @@ class Call:
         self.cancelled = False
         self.deaf = False
         """Does a cancellation come too late to stop the answer?"""
+        self.ended: asyncio.Event | None = None
+        """What it still waits for when it is cancelled."""
 
     def fails(self, error: Exception) -> None:
         self.error = error
@@ -84,6 +86,8 @@ class Stable:
             await call.go.wait()
         except asyncio.CancelledError:
             call.cancelled = True
+            if call.ended is not None:
+                await call.ended.wait()
             if not call.deaf:
                 raise
         if call.error is not None:
@@ -276,6 +280,82 @@ async def test_a_bug_in_one_call_does_not_leave_the_other_behind() -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         await task
     assert stable.calls["b"].cancelled
+
+
+@aio
+async def test_a_bug_in_a_call_that_lost_does_not_cost_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """The winner serves; the log has what went wrong inside the other one."""
+    stable = Stable("a", "b")
+    stable.calls["a"].deaf, stable.calls["a"].error = True, RuntimeError("a bug on the way out")
+    task = stable.race()
+    await stable.calls["b"].asked.wait()
+    stable.calls["b"].go.set()
+    reply = await task
+    assert reply is not None and reply.wire == "b" and not stable.calls["b"].frames.closed
+    assert stable.exchange.answering is stable.calls["b"].attempt
+    assert "a bug on the way out" in caplog.text
+
+
+@aio
+async def test_an_answer_counts_that_comes_in_the_same_turn_as_a_failure() -> None:
+    """Whichever of the two the event loop names first."""
+    for _ in range(30):
+        stable = Stable("a", "b")
+        task = stable.race()
+        await stable.calls["b"].asked.wait()
+        stable.calls["a"].fails(RuntimeError("a bug"))
+        stable.calls["b"].go.set()
+        reply = await task
+        assert reply is not None and reply.wire == "b"
+
+
+@aio
+async def test_a_caller_cancelled_while_the_loser_ends_is_cancelled() -> None:
+    """That cancellation is ours, not the loser's: it must not be swallowed with the loser's own."""
+    stable = Stable("a", "b")
+    a, b = stable.calls["a"], stable.calls["b"]
+    a.ended = asyncio.Event()
+    task = stable.race()
+    await b.asked.wait()
+    b.go.set()
+    while not a.cancelled:
+        await asyncio.sleep(0)
+    task.cancel()
+    a.ended.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@aio
+async def test_nobody_is_asked_beside_the_first_for_a_caller_who_has_left() -> None:
+    """The first call may be drained for its usage; a second one would be for nobody."""
+    stable = Stable("a", "b")
+    task = stable.race(HedgeSettings(after="20ms", share=1.0))
+    await stable.calls["a"].asked.wait()
+    stable.exchange.hung_up = True
+    await asyncio.sleep(0.06)  # three times the delay
+    assert not stable.calls["b"].asked.is_set()
+    stable.calls["a"].go.set()
+    assert await task is not None
+
+
+@aio
+async def test_a_feature_whose_share_is_spent_takes_nothing_from_the_budget_for_extra_calls() -> None:
+    """A hedge that is not made costs the other endpoint no retry."""
+    stable = Stable("a", "b")
+    while stable.share.take():
+        pass
+    for _ in range(5):
+        task = stable.race()
+        await stable.calls["a"].asked.wait()
+        await asyncio.sleep(0.005)  # five times the delay
+        stable.calls["a"].go.set()
+        assert await task is not None
+        stable.calls["a"] = Call()
+    other = stable.endpoints[1].health
+    assert [other.may_retry(monotonic()) for _ in range(3)] == [True] * 3, (
+        "what a quiet endpoint has saved up"
+    )
 
 
 @aio

@@ -28,7 +28,6 @@ TABLE: dict[Remedy, dict[Verdict, set[str]]] = {
     "again": {
         "failed": {
             "ConnectFailed",
-            "ConnectTimeout",
             "PoolTimeout",
             "RateTooLow",
             "UpstreamReset",
@@ -41,7 +40,14 @@ TABLE: dict[Remedy, dict[Verdict, set[str]]] = {
         },
     },
     "elsewhere": {
-        "failed": {"HeadersTimeout", "FirstContentTimeout", "BetweenTimeout", "TotalTimeout", "TlsFailed"},
+        "failed": {
+            "ConnectTimeout",
+            "HeadersTimeout",
+            "FirstContentTimeout",
+            "BetweenTimeout",
+            "TotalTimeout",
+            "TlsFailed",
+        },
         "ignored": {"ProviderAuthFailed", "ProviderQuotaSpent", "ProviderModelUnknown", "UnsupportedRequest"},
     },
     "larger": {"ok": {"ContextTooLong"}},
@@ -59,6 +65,9 @@ TABLE: dict[Remedy, dict[Verdict, set[str]]] = {
             "NotAuthenticated",
             "NotAllowed",
             "NoEndpointAllowed",
+            "LimitReached",
+            "LimitsUnavailable",
+            "TooLargeForLimit",
             "InternalFault",
             "ShuttingDown",
             "CallerHungUp",
@@ -137,6 +146,12 @@ def test_who_says_when_to_come_back_rests_until_then_and_has_not_failed() -> Non
     assert (rest_seconds(ProviderRateLimited("x")), verdict(ProviderRateLimited("x"))) == (0.0, "failed")
     busy = ProviderOverloaded("x", retry_after=3.0)
     assert (rest_seconds(busy), verdict(busy)) == (3.0, "failed")
+
+
+def test_nobody_rests_long_by_a_vendors_word() -> None:
+    """A moment where seconds are due, as seen in the wild, would be a rest of half a century."""
+    assert rest_seconds(ProviderRateLimited("x", retry_after=1_767_614_400.0)) == 600
+    assert rest_seconds(ProviderOverloaded("x", retry_after=601.0)) == 600
 
 
 @pytest.mark.parametrize("kind", [ProviderAuthFailed, ProviderQuotaSpent])

@@ -24,6 +24,7 @@ from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply, whole
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Opened
+from headgate.records.estimate import tokens_of_text
 from headgate.records.reading import JournalReader
 from headgate.records.settings import RecordSettings
 from headgate.stores.sink import Position
@@ -561,4 +562,89 @@ async def test_what_was_drained_after_the_caller_left_is_billed_exactly(tmp_path
     await recording.serve(exchange, proceed)
     row, (attempt,) = await recording.stored(exchange)
     assert (row.outcome, row.cost_label, attempt.outcome) == ("hung_up", "exact", "ok")
+    recording.close()
+
+
+@aio
+async def test_all_calls_under_way_end_with_the_caller_who_leaves(tmp_path_factory) -> None:
+    """Two side by side: neither has answered. What failed before, or was given up, keeps its own end."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange()
+
+    async def proceed(exchange: Exchange) -> Reply:
+        recording.desk.attempt(exchange).error = UpstreamReset(detail="gone")
+        recording.desk.attempt(exchange).abandoned = True
+        for _ in range(2):
+            recording.desk.attempt(exchange)
+        exchange.hung_up = True
+        raise CallerHungUp("gone")
+
+    with pytest.raises(CallerHungUp):
+        await recording.serve(exchange, proceed)
+    row, attempts = await recording.stored(exchange)
+    assert row.outcome == "hung_up"
+    assert [one.outcome for one in attempts] == ["failed", "abandoned", "hung_up", "hung_up"]
+    recording.close()
+
+
+@aio
+async def test_a_usage_told_at_the_opening_of_a_stream_that_was_left_is_no_bill(tmp_path_factory) -> None:
+    """The prompt's tokens are right; those of the answer are estimated from what came, and the label says so."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange(stream=True)
+    opening = Usage(input=100, output=1)
+    words = [TextDelta(text="many words of an answer ") for _ in range(20)]
+    reply = await recording.stage(exchange, streaming(recording, words, usage=opening))
+    assert reply.frames is not None
+    for _ in words:
+        await anext(aiter(reply.frames))
+    exchange.hung_up = exchange.attempts[0].cut_short = True
+    await reply.frames.aclose()  # type: ignore[attr-defined]
+    await closed(exchange)
+    row, (attempt,) = await recording.stored(exchange)
+    assert (attempt.outcome, attempt.cost_label, row.cost_label) == ("hung_up", "estimated", "estimated")
+    assert attempt.input_tokens == 100 and attempt.output_tokens > 50
+    recording.close()
+
+
+HEARD = {
+    "after 200 characters on b (continuation)": "rest",
+    "after 200 characters on b (restart)": "all",
+    "after 90 characters on restart/x (continuation)": "rest",
+    "after 90 characters on a (continuation); after 200 characters on b (restart)": "all",
+    "after 90 characters on a (restart); after 200 characters on b (continuation)": "rest",
+    "after 200 characters on b (restart); nothing was missing after 480 characters": "all",
+}
+
+
+@pytest.mark.parametrize(("note", "said"), HEARD.items())
+@aio
+async def test_what_a_finishing_call_said_is_estimated_by_how_it_went_on(
+    tmp_path_factory, note, said
+) -> None:
+    """A continuation said what the heard calls before it had not; a restart said all. Given up ones were never heard."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    exchange = recording.desk.exchange(stream=True)
+
+    async def frames():
+        for _ in range(20):
+            yield Frame(b"data: x\n\n", [TextDelta(text="many words of an answer ")])
+
+    async def proceed(exchange: Exchange) -> Reply:
+        endpoint = recording.desk.endpoint(own_price=OWN)
+        broken, left, last = (recording.desk.attempt(exchange, endpoint) for _ in range(3))
+        broken.error, broken.seen_completion = UpstreamReset(detail="x"), 20
+        left.abandoned, left.seen_completion = True, 1000
+        left.kind = last.kind = "resume"
+        exchange.answering = last
+        exchange.notes["resumed"] = note
+        for one in exchange.attempts:
+            one.status = 200
+        return Reply(wire="openai.chat", frames=frames())
+
+    await recording.serve(exchange, proceed)
+    _, (_, _, last) = await recording.stored(exchange)
+    whole_answer = tokens_of_text("many words of an answer " * 20)
+    assert whole_answer > 50 and last.cost_label == "estimated"
+    assert last.output_tokens == (whole_answer if said == "all" else whole_answer - 20)
     recording.close()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate.core.clock import SystemClock
 from headgate.core.errors import (
     ContextTooLong,
     GatewayError,
@@ -13,6 +14,9 @@ from headgate.core.errors import (
     NoEndpointAllowed,
     UnsupportedRequest,
 )
+from headgate.dispatch.shadow import copy_of
+from headgate.edge.dialects.anthropic_messages import AnthropicCountTokens
+from headgate.exchange.caller import Caller
 from headgate.routing.building import build_directory, models_by_tier
 from headgate.routing.constraints import Needs, requirement
 from headgate.routing.difficulty.port import Grade
@@ -417,3 +421,131 @@ def test_no_rule_is_ever_violated_by_a_candidate_or_a_reserve(
     assert all(each in able for each in found)
     assert all(each in able for each in exchange.reserves["small"])
     assert all(each in found for each in able if not each.context)
+
+
+TOOLS = [{"type": "function", "function": {"name": "t", "parameters": {"type": "object"}}}]
+NO_TOOLS = frozenset({"tools", "prefill"})
+
+
+@aio
+async def test_what_a_tiers_model_cannot_do_another_tiers_does():
+    """Stronger ones first, then weaker ones; the note says so."""
+    models = {
+        "small": (place("blind", lacks=NO_TOOLS),),
+        "middle": (place("deaf", lacks=NO_TOOLS),),
+        "large": (place("able"),),
+    }
+    tiered = RouteSettings(simple="small", medium="middle", complex="large")
+    made = router(models=models, features={"chat": FeatureStub(tiered)})
+    exchange = await passed(made, request("hello", model="chat", tools=TOOLS))
+    assert (names(exchange.candidates), exchange.routed_model) == (["able"], "large")
+    assert names(exchange.preferred) == ["able"] and "small is not able" in exchange.notes["route"]
+    turned = RouteSettings(simple="large", medium="middle", complex="small")
+    made = router(models=models, features={"chat": FeatureStub(turned)})
+    hard = await decided(made, request(HARD, model="chat", tools=TOOLS))
+    assert (names(hard.candidates), hard.model, hard.tier) == (["able"], "large", "complex")
+    plain = await decided(made, request(HARD, model="chat"))
+    assert (names(plain.candidates), plain.model) == (["blind"], "small")
+
+
+@aio
+async def test_what_does_not_fit_into_a_tiers_model_goes_to_another_tiers():
+    """Before the estimate is bent; if that must be, too."""
+    models = {"small": (place("short", context=1000),), "large": (place("long", context=2000),)}
+    made = router(models=models, features={"chat": FeatureStub(TIERED)})
+    header = {"x-headgate-tier": "simple"}
+    assert (await decided(made, request("hi", model="chat", headers=header))).model == "small"
+    for words in (1200, 1900, 2200):
+        decision = await decided(made, request("word " * words, model="chat", headers=header))
+        assert (names(decision.candidates), decision.model) == (["long"], "large")
+        assert names(decision.pools[0].endpoints) == ["long"]
+    with pytest.raises(ContextTooLong):
+        await decided(made, request("word " * 4000, model="chat", headers=header))
+
+
+@aio
+async def test_a_conversation_that_ends_with_the_models_words_is_answered_by_all():
+    """Only who resumes an answer needs one that goes on with it."""
+    blind = place("blind", lacks=frozenset({"images", "prefill"}))
+    cheap = place("cheap", lacks=frozenset({"prefill"}))
+    made = router(
+        models={"small": (blind, place("cloud", lacks=frozenset({"prefill"}))), "cheap": (cheap,)},
+        reserves={"chat": ["cheap"]},
+        require=RequireEverywhereSettings(sensitive=RequireSettings(self_hosted=True)),
+    )
+    exchange = request(model="chat")
+    begun = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "So"}]
+    exchange = request(model="chat", messages=begun)
+    decision = await decided(made, exchange)
+    assert names(decision.candidates) == ["blind", "cloud"]
+    assert names(decision.reserves["cheap"]) == ["cheap"]
+
+
+@aio
+async def test_the_tokens_of_any_request_may_be_counted():
+    """Whoever counts wants to know whether it is too long."""
+    dialect = AnthropicCountTokens()
+    made = router(models={"small": (place("short", context=100, lacks=frozenset({"images"})),)})
+    exchange = request("word " * 2000)
+    exchange.dialect = dialect
+    assert names((await decided(made, exchange)).candidates) == ["short"]
+
+
+@pytest.mark.parametrize(
+    ("require", "confined"),
+    [
+        (RequireSettings(), False),
+        (RequireSettings(not_providers=["nobody"]), False),
+        (RequireSettings(self_hosted=True), True),
+        (RequireSettings(region=["eu"]), True),
+        (RequireSettings(providers=["house"]), True),
+    ],
+)
+@aio
+async def test_rules_that_keep_a_request_to_certain_places_are_told(require, confined):
+    """Of the feature, on the quick way and on the long one; of sensitive data; of a policy."""
+    quick = router(features={"chat": FeatureStub(require=require)})
+    assert (await passed(quick, request(model="chat"))).confined is confined
+    assert (await passed(quick, request(model="small"))).confined is False
+    assert (await passed(quick, request(model="small", feature="chat"))).confined is confined
+    ruled = router(require=RequireEverywhereSettings(sensitive=require))
+    assert (await passed(ruled, request(model="chat", tags={"data": "sensitive"}))).confined is confined
+    assert (await passed(ruled, request(model="chat"))).confined is False
+    by_policy = router(policies=[rule(model="chat", require=require, use="small")])
+    assert (await passed(by_policy, request(model="chat"))).confined is confined
+
+
+@aio
+async def test_a_copy_obeys_the_rules_on_the_name_that_its_caller_asked_for():
+    """The copy is for another model, its data is the same."""
+    home = rule(model="chat", require=RequireSettings(self_hosted=True))
+    made = router(policies=[home], models={"trial": (place("outside"), place("inside", self_hosted=True))})
+    exchange = await passed(made, request("secret", model="chat"))
+    assert names(exchange.candidates) == ["house"]
+    copy = copy_of(exchange, "trial", 77 << 22, SystemClock())
+    assert names((await passed(made, copy)).candidates) == ["inside"]
+
+
+@aio
+async def test_a_label_that_is_no_feature_does_not_hide_calls_from_a_rule():
+    """Anybody may write any label."""
+    made = router(policies=[rule(model="small", calls_over=2, use="large")])
+    asked = [await passed(made, request(model="small", number=n, feature=f"job{n}")) for n in range(4)]
+    assert [names(each.candidates)[0] for each in asked] == ["house", "house", "big", "big"]
+    assert asked[0].feature == "job0"
+
+
+@aio
+async def test_a_features_label_brings_no_model_that_the_key_may_not_ask_for():
+    """Its rules on places hold all the same; a key that may ask for the feature gets the feature's model."""
+    eu = RequireSettings(region=["eu"])
+    made = router(policies=[rule(feature="chat", use="large", require=eu)])
+
+    async def reached(*models, model="small"):
+        exchange = request(model=model, feature="chat")
+        exchange.caller = Caller("key_1", models=models)
+        return names((await decided(made, exchange)).candidates)
+
+    assert await reached("small") == ["house"]
+    assert await reached("small", "chat") == ["europe"] == await reached("small", "large")
+    assert await reached() == ["europe"] == await reached("chat", model="chat")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from headgate.routing.learning import Learning
@@ -68,10 +70,44 @@ async def test_what_was_learned_is_written_down_at_the_end(tmp_path):
     learning._lessons, learning._outcome = Lessons(), lambda *told: told
     await learning.stop()
     assert file.read_bytes() == b"before"
-    learning._learn("q", "small", 0.0, 1.0)
-    assert learning._lessons.offered == [("q", "small", 0.0, 1.0)]
+    learning.learn("q", "small", 0.0, 1.0, None)
+    assert learning._lessons.offered == [("q", "small", 0.0, 1.0, None)]
     learning.start()
     assert learning._task is not None
     await learning._task
     await learning.stop()
     assert file.read_bytes() == b"learned" and list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("fault", [ImportError("libstdc++.so.6: cannot open"), MemoryError(), OSError("x")])
+def test_a_library_that_cannot_be_loaded_leaves_the_signals_to_judge(fault, tmp_path, monkeypatch, warnings):
+    """Neither a start nor a reload fails for it."""
+
+    def broken(file):
+        raise fault
+
+    monkeypatch.setattr("headgate.routing.learning.open_embedder", broken)
+    learning = Learning(str(tmp_path / "router.bin"), {}, usd_of=usd_of)
+    assert learning.grader_of("chat", LEARNED) == (None, None)
+    assert "judged by signals" in warnings.text
+
+
+class DeadLessons(Lessons):
+    """Whose task does not live."""
+
+    async def run(self):
+        self.learned += 1
+        raise RuntimeError("bad allocation")
+
+
+@aio
+async def test_lessons_that_died_do_not_keep_the_gateway_from_stopping(tmp_path):
+    """What comes after them in stopping is the records."""
+    file = tmp_path / "router.bin"
+    learning = Learning(str(file), {}, usd_of=usd_of)
+    learning._lessons = DeadLessons()
+    learning.start()
+    assert learning._task is not None
+    await asyncio.wait([learning._task])
+    await learning.stop()
+    assert file.read_bytes() == b"learned"

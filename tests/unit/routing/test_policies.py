@@ -73,6 +73,22 @@ def test_nobodys_word_makes_sensitive_data_normal():
     assert holds({"data": "sensitive"}, sensitive=True, headers={"x-headgate-data": "normal"})
 
 
+@pytest.mark.parametrize("values", [["normal", "sensitive"], ["sensitive", "normal"], ["normal, Sensitive"]])
+def test_one_header_that_says_sensitive_is_enough(values):
+    """There may be several, and several words in one."""
+    asked = request()
+    asked.headers = [(b"x-headgate-data", value.encode()) for value in values]
+    assert Facts(asked, "").sensitive
+
+
+def test_every_word_about_data_is_looked_at():
+    """A misspelt one behind a sound one is refused too."""
+    asked = request()
+    asked.headers = [(b"x-headgate-data", b"normal"), (b"x-headgate-data", b"sensitve")]
+    with pytest.raises(InvalidRequest, match="sensitve"):
+        assert Facts(asked, "").sensitive
+
+
 def test_a_misspelt_word_about_data_is_refused():
     """Taken for normal, it could send data where it must not go."""
     with pytest.raises(InvalidRequest, match="sensitve"):
@@ -99,6 +115,15 @@ def test_yesterdays_calls_are_forgotten():
     volume.count("chat", "UTC", 11)
     volume.count("chat", "UTC", 10)
     assert (volume.so_far("chat", "UTC", 10), volume.so_far("chat", "UTC", 11)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["08:00-18:00Z", "08:00Z-18:00", "08:00+02:00-18:00+02:00", "08:00+02:00-24:00"]
+)
+def test_hours_name_no_zone_of_their_own(text):
+    """They would be compared with hours that have none."""
+    with pytest.raises(ValueError, match=r"`zone`|08:00-18:00"):
+        parse_hours(text)
 
 
 @pytest.mark.parametrize("text", ["8-18", "08:00", "08:00-25:00", "", "a-b"])

@@ -77,6 +77,20 @@ def test_only_between_two_chunks_may_the_parser_be_passed_over() -> None:
     assert parser.complete and not parser.between_chunks
 
 
+def test_inside_the_next_chunks_size_the_parser_must_not_be_passed_over() -> None:
+    """Cut anywhere, in one piece before or byte by byte: what is left of a size line looks like a chunk of its own."""
+    first, second = b"5\r\nhello\r\n", b"1a;q=1\r\n%b\r\n" % (b"x" * 26)
+    body = first + second
+    borders = (len(first), len(body))
+    one_by_one = parsed()
+    for at in range(1, len(body) + 1):
+        one_by_one.feed(body[at - 1 : at])
+        assert one_by_one.between_chunks == parsed(body[:at]).between_chunks == (at in borders), body[:at]
+    cut = parsed(first + b"1")
+    cut.feed(b"5\r\n" + b"x" * 21 + b"\r\n")
+    assert cut.take() == b"hello" + b"x" * 21 and cut.between_chunks
+
+
 def test_the_parser_goes_on_as_if_nothing_had_been_there() -> None:
     """Chunks it has not seen change nothing for those it sees."""
     parser = parsed(b"2\r\nab\r\n")

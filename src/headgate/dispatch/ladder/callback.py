@@ -26,13 +26,15 @@ class Callback:
     url: Url
     token: str
     timeouts: Timeouts
+    self_hosted: bool = False
+    """It may be told of requests that rules keep to certain places."""
 
 
 def callback_of(settings: CallbackSettings) -> Callback:
     """Raises ValueError for an address that is none."""
     limit = float(settings.timeout)
     timeouts = Timeouts(connect=limit, headers=limit, first_content=limit, between=limit, total=limit)
-    return Callback(Url.parse(settings.url), settings.token, timeouts)
+    return Callback(Url.parse(settings.url), settings.token, timeouts, settings.self_hosted)
 
 
 class _Message(msgspec.Struct, frozen=True):

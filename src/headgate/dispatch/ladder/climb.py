@@ -158,9 +158,12 @@ class Ladder:
             if found is None:
                 raise NoAnswer("no rule holds")
             return found
-        told = situation(exchange, request, failure)
         if isinstance(rung, CallbackRung):
-            return await self._callbacks.ask(plan.callbacks[rung.target], told)
+            callback = plan.callbacks[rung.target]
+            if exchange.confined and not callback.self_hosted:
+                raise NoAnswer("rules keep this request from services that are not said to be yours")
+            return await self._callbacks.ask(callback, situation(exchange, request, failure))
+        told = situation(exchange, request, failure)
         if isinstance(rung, PythonRung):
             # Read back: a function gets a copy of its own, of plain values.
             return await self._functions.ask(plan.functions[rung.target], msgspec.json.decode(told))

@@ -87,6 +87,8 @@ class CallbackSettings(Section, frozen=True):
     """Sent as `authorization: Bearer TOKEN`, if there is one."""
     timeout: Duration = Duration(2)
     """The longest it may take; then the next rung is tried."""
+    self_hosted: bool = False
+    """It is a machine of yours: requests that rules keep to certain places may be told to it."""
 
     def __post_init__(self) -> None:
         if wrong := wrong_url(self.url):

@@ -27,8 +27,8 @@ class AnthropicSettings(ProviderSettings, frozen=True):
     api_key: str = ""
     """Sent as `x-api-key`."""
     api_keys: list[str] = msgspec.field(default_factory=list)
-    """More keys. Each is an endpoint of its own, with its own health: requests go round, and a key that is refused or at
-    its limit is left alone until it is good again."""
+    """More keys. Each is an endpoint of its own, with its own health: requests go round, a key at its limit rests until
+    there is room again, and one that is refused comes after the others for a minute."""
     auth_token: str = ""
     """Sent as `Authorization: Bearer` instead of the key: OAuth tokens, and servers that want a Bearer token."""
     base_url: str = "https://api.anthropic.com"

@@ -38,8 +38,8 @@ class AzureOpenAISettings(ProviderSettings, frozen=True):
     api_key: str = ""
     """One of the resource's keys; sent as `api-key`."""
     api_keys: list[str] = msgspec.field(default_factory=list)
-    """More keys. Each is an endpoint of its own, with its own health: requests go round, and a key that is refused or at
-    its limit is left alone until it is good again."""
+    """More keys. Each is an endpoint of its own, with its own health: requests go round, a key at its limit rests until
+    there is room again, and one that is refused comes after the others for a minute."""
     token: str = ""
     """An Entra token, sent as `Authorization: Bearer` instead of the key. It is not refreshed."""
     api_version: str = ""

@@ -31,8 +31,8 @@ class OpenAISettings(ProviderSettings, frozen=True):
     api_key: str = ""
     """Sent as `Authorization: Bearer`. May stay empty for a server that asks for none."""
     api_keys: list[str] = msgspec.field(default_factory=list)
-    """More keys. Each is an endpoint of its own, with its own health: requests go round, and a key that is refused or at
-    its limit is left alone until it is good again."""
+    """More keys. Each is an endpoint of its own, with its own health: requests go round, a key at its limit rests until
+    there is room again, and one that is refused comes after the others for a minute."""
     base_url: str = "https://api.openai.com/v1"
     """Address up to and with `/v1`."""
     organization: str = ""

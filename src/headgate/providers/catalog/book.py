@@ -86,6 +86,15 @@ class PriceBook:
             return _rates(found.get_prices(_moment(when_ns))) if found else None
         return _at(dated, when_ns)
 
+    def vendor_of(self, model: str) -> str:
+        """Whose model this is, judged by its name: a price key, or "" if the list knows nobody. Loads the list if need be."""
+        if self._library is None:
+            self.load()
+        try:
+            return str(self._library.find_provider(model.lower(), None, None).id)
+        except LookupError:
+            return ""
+
     def _look_up(self, pair: tuple[str, str]) -> _Dated | Literal["by the hour"]:
         found = self._find(pair)
         dated: _Dated | Literal["by the hour"] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headgate.core.clock import Clock
 from headgate.providers.health.health import Health
@@ -33,6 +33,7 @@ class HealthBook:
         self._publish = publish
         self._most = most
         self._known: dict[str, Health] = {}
+        self._claimed: frozenset[str] = frozenset()
         self._unclaimed: dict[str, tuple[float, str]] = {}
 
     def __len__(self) -> int:
@@ -55,6 +56,22 @@ class HealthBook:
             health.configure(settings, limits)
         self._known[key] = health  # the end of the row is what was asked for last
         return health
+
+    def claim(self, wanted: Mapping[str, tuple[HealthSettings, Limits]]) -> None:
+        """The configuration names these endpoints: they go by what it says of them, and are never forgotten. Those that only
+        the one before it named go by what holds for all."""
+        for key in self._claimed:
+            if key not in wanted and key in self._known:
+                self._known[key].configure(self.settings, NO_LIMITS)
+        self._claimed = frozenset(wanted)
+        for key, (settings, limits) in wanted.items():
+            self.of(key, settings, limits)
+
+    def renew(self, provider: str) -> None:
+        """This provider has been replaced by one with other settings: see `Health.renewed`."""
+        for key, health in self._known.items():
+            if key.startswith(f"{provider}/"):
+                health.renewed()
 
     def apply(self, news: HealthNews) -> None:
         """Another node told of a change: what is open longer stays open longer. Never told on."""
@@ -93,9 +110,14 @@ class HealthBook:
             self._publish(HealthNews(health.name, seconds, breaker.why))
 
     def _forget_one(self) -> None:
-        """The one that was asked for longest ago and has no call under way."""
+        """The one that was asked for longest ago, is none of the configuration's, and has no call under way."""
+        busy = ""
         for key, health in self._known.items():
+            if key in self._claimed:
+                continue
             if not health.in_flight:
                 del self._known[key]
                 return
-        del self._known[next(iter(self._known))]
+            busy = busy or key
+        if busy:
+            del self._known[busy]

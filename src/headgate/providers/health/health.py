@@ -23,6 +23,8 @@ UNTOLD_SECONDS = 1.0
 """How long a vendor's word holds that does not say until when."""
 TOKENS_SHARE = 0.1
 """After a vendor's tokens are used up we wait until this share of them is refilled: a request needs more than one."""
+MOST_SECONDS = 3600.0
+"""A vendor may say nonsense, and nothing else ends a rest: nobody waits longer than an hour for what its headers say."""
 
 _DEFAULTS = HealthSettings()
 
@@ -31,12 +33,12 @@ class Health:
     """One per endpoint, kept over configuration changes. Pure: moments are `time.monotonic()` seconds, and given."""
 
     __slots__ = (
-        "_calm",
         "_resting_until",
         "_resting_why",
         "_spare",
         "_spare_until",
         "breaker",
+        "calm",
         "budget",
         "ejected_until",
         "ejections",
@@ -72,8 +74,8 @@ class Health:
         self._resting_why = ""
         self._spare = 0
         self._spare_until = 0.0
-        # Breaker closed, nothing to wait for, no limits: what an endpoint nearly always is, told by one look.
-        self._calm = not limits
+        self.calm = not limits
+        """Breaker closed, nothing to wait for, no limits: what an endpoint nearly always is, told by one look."""
 
     def configure(self, settings: HealthSettings | None = None, limits: Limits | None = None) -> None:
         """Go by these from now on; None: as before. What is known, and what is open, stays."""
@@ -83,13 +85,13 @@ class Health:
             self.budget.share = settings.retry_share
         if limits is not None and limits != (self.rates.limits if self.rates is not None else NO_LIMITS):
             self.rates = Rates(limits) if limits else None
-            self._calm = False
+            self.calm = False
 
     # Asked by routing and dispatch
 
     def blocked(self, now: float) -> float:
         """Seconds until a call may be tried; 0.0: now."""
-        if self._calm:
+        if self.calm:
             return 0.0
         wait = self.breaker.blocked(now) if self.breaker.open_until else 0.0
         wait = max(wait, self._resting_until - now)
@@ -151,7 +153,7 @@ class Health:
 
         Each ticket comes back with one `end`."""
         breaker = self.breaker
-        if self._calm:
+        if self.calm:
             self.in_flight += 1
             self.budget.calls += 1
             return breaker.ticket
@@ -203,11 +205,19 @@ class Health:
         """Ask nothing of it until then; a later moment already known stays."""
         if until > self._resting_until:
             self._resting_until, self._resting_why = until, why
-            self._calm = False
+            self.calm = False
 
     def shun(self, until: float) -> None:
         """Ask it after its peers until then, for a reason that says nothing about its speed, such as an empty account."""
         self.ejected_until = max(self.ejected_until, until)
+
+    def renewed(self) -> None:
+        """The provider was configured anew, maybe with another key or account: what it said of the old one is void.
+
+        What was found out about the machines behind it (the breaker, speed) stays."""
+        self._resting_until = self._spare_until = 0.0
+        self._resting_why, self._spare = "", 0
+        self.ejected_until, self.ejections = 0.0, 0
 
     def hint(self, hints: RateHints, now: float, wall_now: float) -> None:
         """A vendor said how much more may be asked. wall_now: seconds since 1970, for vendors that say dates."""
@@ -222,8 +232,8 @@ class Health:
                     continue
                 full_in = allowance.seconds_to_full(wall_now)
                 self._spare = allowance.remaining
-                self._spare_until = now + (full_in if full_in >= 0 else UNTOLD_SECONDS)
-                self._calm = False
+                self._spare_until = now + (min(full_in, MOST_SECONDS) if full_in >= 0 else UNTOLD_SECONDS)
+                self.calm = False
 
     # Told by the prober and by other nodes
 
@@ -248,7 +258,7 @@ class Health:
     def told(self, now: float, open_until: float, why: str) -> None:
         """Another node found it failing, and leaves it alone until then."""
         self.breaker.told(now, open_until, why)
-        self._calm = False
+        self.calm = False
 
     def told_closed(self, now: float) -> bool:
         """Another node found it well again. True: that was news."""
@@ -261,12 +271,12 @@ class Health:
         self.latency.forget()
 
     def _changed(self) -> None:
-        self._calm = False
+        self.calm = False
         if self.on_change is not None:
             self.on_change(self)
 
     def _look_around(self, now: float) -> None:
-        self._calm = (
+        self.calm = (
             self.rates is None
             and not self.breaker.open_until
             and self._resting_until <= now
@@ -279,5 +289,7 @@ def _pause(allowance: Allowance, full_in: float) -> float:
     if full_in < 0:
         return UNTOLD_SECONDS
     if not allowance.limit:
-        return full_in
-    return full_in / allowance.limit if allowance.subject == "requests" else full_in * TOKENS_SHARE
+        return min(full_in, MOST_SECONDS)
+    return min(
+        full_in / allowance.limit if allowance.subject == "requests" else full_in * TOKENS_SHARE, MOST_SECONDS
+    )

@@ -15,7 +15,7 @@ from datetime import datetime
 __all__ = ["Allowance", "RateHints", "hints_of"]
 
 MOST_SECONDS = 86_400.0
-"""A vendor may say nonsense: nobody waits longer than a day for it."""
+"""A vendor may say nonsense: until all is there again takes no longer than a day. Nobody waits that long, see `Health`."""
 
 
 @dataclass(frozen=True, slots=True)

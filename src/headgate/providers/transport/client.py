@@ -86,10 +86,12 @@ class Transport:
         )
         no_body = request.method == "HEAD"
         connection = origin.lane.take_idle()
+        request.withheld = True  # until it leaves
         again = False
         while True:
             if connection is None:
                 connection = await self._obtain(loop, origin, timeouts, total_at, fresh=again)
+            request.withheld = False
             answer = connection.begin(head, body, timeouts, total_at, no_body=no_body)
             try:
                 return await answer

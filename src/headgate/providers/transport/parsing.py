@@ -107,6 +107,8 @@ class ReplyParser:
             if not self.complete:
                 raise self._malformed(error) from None
             self._extra = True
+        if self.between_chunks and not data.endswith(b"\n"):
+            self.between_chunks = False  # inside the next one's size
         if self.complete:
             if self._extra:
                 # The bytes behind a complete reply belong to nobody; neither does what else this peer says.

@@ -7,8 +7,10 @@ way for every vendor. The body may be anything: JSON of another shape, HTML from
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import time
 from typing import NamedTuple
 
 from headgate.core.errors import (
@@ -129,10 +131,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= DETAIL_CHARS else text[: DETAIL_CHARS - 1] + "…"
 
 
-def retry_after_seconds(headers: Headers) -> float | None:
+def retry_after_seconds(headers: Headers, *, wall: Callable[[], float] = time) -> float | None:
     """Seconds until the provider wants to be asked again: `retry-after-ms`, else `retry-after` as seconds or HTTP date.
 
-    A date is measured from the reply's own `date` header, so that no clock is needed and skew does not matter."""
+    A date is measured from the reply's own `date` header, so that skew does not matter; without one, from our own clock.
+    wall: seconds since 1970."""
     millis = _number(headers.first(b"retry-after-ms"))
     if millis is not None:
         return millis / 1000
@@ -142,12 +145,14 @@ def retry_after_seconds(headers: Headers) -> float | None:
     seconds = _number(value)
     if seconds is not None:
         return seconds
-    now = headers.first(b"date")
-    if now is None:
-        return None
+    said = headers.first(b"date")
     try:
         then = parsedate_to_datetime(value.decode("latin-1"))
-        return max(0.0, (then - parsedate_to_datetime(now.decode("latin-1"))).total_seconds())
+        if said is None:
+            now = datetime.fromtimestamp(wall(), UTC)
+        else:
+            now = parsedate_to_datetime(said.decode("latin-1"))
+        return max(0.0, (then - now).total_seconds())
     except (TypeError, ValueError, OverflowError):  # no date, or one with a zone and one without
         return None
 

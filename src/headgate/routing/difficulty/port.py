@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 __all__ = ["TIERS", "Grade", "Grader", "Question", "Tier"]
 
@@ -42,6 +42,8 @@ class Grade:
     """In words, the weightiest first."""
     quality: Mapping[str, float] = field(default_factory=dict)
     """What a learned grader expects of each model, 0 to 1, by its name; empty if it does not know."""
+    vector: Any = field(default=None, compare=False, repr=False)
+    """The question as a learned grader read it, so that whoever teaches it need not read again; None if it did not."""
 
 
 class Grader(Protocol):

@@ -41,15 +41,17 @@ def question_of(request: ChatRequest) -> Question:
     )
 
 
-def abilities_of(request: ChatRequest, question: Question) -> tuple[str, ...]:
-    """Which of `ABILITIES` the request cannot do without."""
+def abilities_of(question: Question) -> tuple[str, ...]:
+    """Which of `ABILITIES` the request cannot do without.
+
+    Never `prefill`: a conversation that ends in the model's own words is answered by everyone, if only some go on with them.
+    Whether one does is a question for whoever resumes an answer."""
     wanted = {
         "tools": question.tools > 0,
         "images": question.images > 0,
         "files": question.files > 0,
         "json": question.json_schema,
         "thinking": question.thinking,
-        "prefill": bool(request.messages) and request.messages[-1].role == "assistant",
     }
     return tuple(ability for ability, needed in wanted.items() if needed)
 

@@ -33,7 +33,7 @@ def open_learned_grader(
         grader = importlib.import_module("headgate.routing.learned.grader")
     except ModuleNotFoundError as fault:
         raise EmbedderMissing(f"the learned router needs {fault.name}: {INSTALL_COMMAND}") from fault
-    model = grader.LearnedModel.load(data, fingerprint=embedder.fingerprint)
+    model = grader.LearnedModel.load(data, fingerprint=embedder.fingerprint, dimensions=embedder.dimensions)
     aim: Aim = grader.Aim(usd_per_1000=usd_per_1000, quality=quality)
     opened: LearnedGrader = grader.LearnedGrader(model, embedder, usd_of=usd_of, aim=aim, otherwise=otherwise)
     return opened

@@ -75,6 +75,7 @@ class LearnedGrader:
             confidence=confidence(expected, chosen),
             reasons=_reasons(expected, usd, chosen),
             quality={name: one.quality for name, one in expected.items()},
+            vector=vector,
         )
 
     async def _ask_otherwise(self, question: Question, models: Mapping[Tier, str], why: str) -> Grade:

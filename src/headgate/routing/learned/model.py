@@ -161,8 +161,9 @@ class LearnedModel:
         return msgspec.msgpack.encode(stored)
 
     @classmethod
-    def load(cls, data: bytes, *, fingerprint: str) -> LearnedModel:
-        """What `dump` wrote. fingerprint: of the embedder in use. Raises LearnedModelUnusable, saying what to do."""
+    def load(cls, data: bytes, *, fingerprint: str, dimensions: int = 0) -> LearnedModel:
+        """What `dump` wrote. fingerprint, dimensions: of the embedder in use; 0: any. Raises LearnedModelUnusable, saying
+        what to do."""
         again = "; train again with `headgate route learn FILE`"
         if len(data) > _MOST_BYTES:
             raise LearnedModelUnusable(f"the learned router's file is over {_MOST_BYTES >> 20} MiB{again}")
@@ -176,6 +177,11 @@ class LearnedModel:
             if stored.fingerprint != fingerprint or stored.features != list(SURFACE):
                 raise LearnedModelUnusable(
                     f"the learned router's file was made with another embedder or release{again}"
+                )
+            # Before anything is made: the memory needed grows with the square of it.
+            if dimensions and len(stored.embedding_mean) != 4 * dimensions:
+                raise LearnedModelUnusable(
+                    f"the learned router's file has vectors of another length than the embedder{again}"
                 )
             return _restored(stored)
         except LearnedModelUnusable:
@@ -227,7 +233,9 @@ def _packed(array: Floats, kind: type[np.floating] = np.float32) -> bytes:
 
 
 def _unpacked(data: bytes, size: int, kind: str = "<f4") -> Floats:
-    found = np.frombuffer(data, kind).astype(np.float64)
+    # A damaged number may be one that warns when it is widened; the check below is what counts.
+    with np.errstate(invalid="ignore"):
+        found = np.frombuffer(data, kind).astype(np.float64)
     if len(found) != size or not np.isfinite(found).all():
         raise ValueError("not the numbers that were written")
     return found

@@ -163,3 +163,31 @@ async def test_a_caller_who_leaves_frees_the_place() -> None:
         await first
     assert upstream.replies[0].closed
     assert await callbacks.ask(callback_of(DESK), b"{}") == "x"
+
+
+@pytest.mark.parametrize(
+    ("hosted", "confined", "calls"), [(False, True, 0), (True, True, 1), (False, False, 1)]
+)
+@aio
+async def test_a_request_that_rules_keep_to_certain_places_is_told_to_own_services_only(
+    hosted: bool, confined: bool, calls: int
+) -> None:
+    """The whole conversation is posted; why it was not is on record."""
+    upstream = replying(b'{"text": "By noon."}')
+    desk = CallbackSettings(url="https://help.example.com/answer", self_hosted=hosted)
+    exchange = asked()
+    exchange.confined = confined
+    text = await said(ladder("http:desk", callbacks={"desk": desk}, upstream=upstream), exchange)
+    assert (text, len(upstream.requests)) == ("By noon." if calls else None, calls)
+    if not calls:
+        assert "rules keep this request from services" in exchange.notes["degraded"]
+
+
+@aio
+async def test_an_address_in_the_rung_itself_is_nobodys_own_machine() -> None:
+    """Whose it is can only be said of a callback with a name."""
+    upstream = replying(b'{"text": "By noon."}')
+    exchange = asked()
+    exchange.confined = True
+    assert await said(ladder("http:https://help.example.com/x", upstream=upstream), exchange) is None
+    assert not upstream.requests

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from headgate.core.errors import (
@@ -30,7 +32,8 @@ NOON = "Sat, 21 Nov 2026 12:00:00 GMT"
         ({"retry-after-ms": "soon", "retry-after": "20"}, 20.0),
         ({"retry-after": "Sat, 21 Nov 2026 12:00:30 GMT", "date": NOON}, 30.0),
         ({"retry-after": "Sat, 21 Nov 2026 11:00:00 GMT", "date": NOON}, 0.0),
-        ({"retry-after": "Sat, 21 Nov 2026 12:00:30 GMT"}, None),
+        ({"retry-after": "Sat, 21 Nov 2026 12:00:30 GMT"}, 40.0),
+        ({"retry-after": "tomorrow"}, None),
         ({"retry-after": "Sat, 21 Nov 2026 12:00:30 GMT", "date": "today"}, None),
         ({"retry-after": "-5", "date": NOON}, None),
         ({"retry-after": "nan"}, None),
@@ -38,8 +41,9 @@ NOON = "Sat, 21 Nov 2026 12:00:00 GMT"
     ],
 )
 def test_the_wait_is_read_in_every_form_and_nonsense_is_no_wait(sent, seconds):
-    """Milliseconds first; a date counts from the reply's own date."""
-    assert retry_after_seconds(headers(**sent)) == seconds
+    """Milliseconds first; a date counts from the reply's own date, and from our clock where it has none."""
+    ten_to_noon = datetime(2026, 11, 21, 11, 59, 50, tzinfo=UTC).timestamp()
+    assert retry_after_seconds(headers(**sent), wall=lambda: ten_to_noon) == seconds
 
 
 @pytest.mark.parametrize(

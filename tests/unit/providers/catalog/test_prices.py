@@ -183,3 +183,15 @@ def test_what_is_no_price_is_refused(price: str) -> None:
     """With the name of the field and what would be right."""
     with pytest.raises(msgspec.ValidationError, match=r"`output = .*` is not a price"):
         msgspec.convert({"input": 1, "output": price}, PriceSettings, dec_hook=decode_value, strict=False)
+
+
+def test_a_model_tells_whose_it_is_by_its_name(book: PriceBook) -> None:
+    """For people who type it without the vendor; nobody's is nobody's."""
+    assert [
+        book.vendor_of(name) for name in ("gpt-4o-mini", "Claude-3-5-haiku-latest", "gemini-2.0-flash")
+    ] == [
+        "openai",
+        "anthropic",
+        "google",
+    ]
+    assert book.vendor_of("no-such-model-anywhere") == ""

@@ -90,3 +90,49 @@ def test_the_book_is_bounded() -> None:
     for number in range(5000):
         book.apply(HealthNews(f"nobody {number}", 5.0, "elsewhere"))
         assert len(book) == 3
+
+
+def test_callers_cannot_push_out_what_the_configuration_names() -> None:
+    """They may ask for any model of a provider; the limits of the configured ones must not go with them."""
+    book = HealthBook(FakeClock(), most=10)
+    book.claim(
+        {"openai/gpt": (HealthSettings(), Limits(concurrency=4)), "openai/o": (HealthSettings(), Limits())}
+    )
+    mine, other = book.of("openai/gpt"), book.of("openai/o")
+    for number in range(50):
+        book.of(f"openai/x{number}")
+    assert len(book) == 10
+    assert book.of("openai/gpt") is mine and mine.rates is not None
+    assert book.of("openai/o") is other
+
+
+def test_a_book_of_claimed_endpoints_only_grows() -> None:
+    """The configuration is the operator's: it is never too large."""
+    book = HealthBook(FakeClock(), most=2)
+    book.claim({f"a/{number}": (HealthSettings(), Limits()) for number in range(5)})
+    book.of("a/x")
+    assert len(book) == 6
+    book.of("a/y")
+    assert len(book) == 6
+
+
+def test_what_a_configuration_no_longer_names_goes_by_what_holds_for_all() -> None:
+    """Limits that were taken out of the file are gone."""
+    book = HealthBook(FakeClock())
+    book.claim({"a/one": (HealthSettings(failures=2), Limits(concurrency=1))})
+    health = book.of("a/one")
+    book.claim({})
+    assert health.rates is None and health.settings == book.settings
+
+
+def test_of_a_replaced_provider_the_old_word_is_void() -> None:
+    """Of all its endpoints, and of no other provider's."""
+    book, now = HealthBook(FakeClock()), 1.0
+    for name in ("a/one", "a/two eu key 2", "ab/one"):
+        book.of(name).rest(now + 60, "spent")
+    book.renew("a")
+    assert [bool(book.of(name).blocked(now)) for name in ("a/one", "a/two eu key 2", "ab/one")] == [
+        False,
+        False,
+        True,
+    ]

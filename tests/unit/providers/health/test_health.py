@@ -243,3 +243,34 @@ def test_the_retry_budget_is_fed_by_calls() -> None:
     for _ in range(30):
         health.end(NOW, "ok", ticket=health.begin(NOW))
     assert health.may_retry(NOW)
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_no_header_of_a_vendor_keeps_an_endpoint_out_for_more_than_an_hour(limit: int) -> None:
+    """Nothing else ends such a rest."""
+    day = Allowance("requests", 0, limit, 86_400.0, -1.0)
+    health = Health()
+    health.hint((day,), NOW, WALL)
+    assert health.blocked(NOW) == 3600
+    health = Health()
+    health.hint((Allowance("requests", 1, 0, 86_400.0, -1.0),), NOW, WALL)
+    ticket = health.begin(NOW)
+    assert health.blocked(NOW + 3599) > 0
+    assert health.blocked(NOW + 3601) == 0
+    health.end(NOW, "ok", ticket=ticket)
+
+
+def test_a_provider_with_another_key_begins_without_what_was_said_of_the_old_one() -> None:
+    """Its rest, what was left, and that others go first; what was found out about its machines stays."""
+    health = Health()
+    health.rest(NOW + 500, "the quota is spent")
+    health.shun(NOW + 500)
+    health.hint((Allowance("requests", 1, 0, 500.0, -1.0),), NOW, WALL)
+    health.in_flight = 1
+    health.renewed()
+    assert health.blocked(NOW) == 0 and not health.ejected(NOW) and not health.why(NOW)
+    assert health.begin(NOW)
+    failing = Health(settings=HealthSettings(failures=1))
+    failing.end(NOW, "failed", ticket=failing.begin(NOW))
+    failing.renewed()
+    assert failing.blocked(NOW) > 0

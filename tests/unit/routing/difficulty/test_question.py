@@ -77,11 +77,11 @@ def test_a_long_text_is_cut_for_graders_and_counted_whole():
 
 
 def test_a_request_needs_what_it_uses_and_nothing_else():
-    """An answer that was begun has to be gone on with."""
+    """Also an answer that was begun is answered by everyone."""
     plain = asked(said(Text(text="x")))
-    assert abilities_of(plain, question_of(plain)) == ()
+    assert abilities_of(question_of(plain)) == ()
     begun = asked(said(Text(text="x"), Image(url="y")), said(Text(text="Well,"), role="assistant"))
-    assert abilities_of(begun, question_of(begun)) == ("images", "prefill")
+    assert abilities_of(question_of(begun)) == ("images",)
 
 
 def test_reasoning_that_is_switched_off_is_not_needed():

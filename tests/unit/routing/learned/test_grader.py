@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping
 
@@ -200,3 +201,28 @@ def test_without_the_extra_the_door_says_what_to_install(monkeypatch: pytest.Mon
             monkeypatch.delitem(sys.modules, name)
     with pytest.raises(EmbedderMissing, match=r"headgate\[embed\]"):
         door.open_learned_grader(data, WordEmbedder(), usd_of=usd_of, otherwise=Steady())
+
+
+class Failing(WordEmbedder):
+    """Breaks at one text."""
+
+    async def embed(self, texts):
+        if any("broken" in text for text in texts):
+            raise RuntimeError("bad allocation")
+        return await super().embed(texts)
+
+
+@aio
+async def test_an_outcome_that_cannot_be_learned_is_let_go_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    """One bad text must not be the end of all lessons."""
+    embedder = Failing()
+    lessons = Lessons(await train(rows(20), WordEmbedder()), embedder)
+    task = asyncio.create_task(lessons.run())
+    for text in ("question", "broken", "another question", "broken again"):
+        lessons.offer(scored(text, "small", 1.0))
+    while lessons.learned + lessons.failed < 4:
+        await asyncio.sleep(0)
+    assert (lessons.learned, lessons.failed, task.done()) == (2, 2, False)
+    assert caplog.text.count("could not be learned") == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

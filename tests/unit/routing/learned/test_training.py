@@ -193,3 +193,19 @@ def test_a_question_unlike_any_seen_stays_in_bounds() -> None:
     )
     found = model.expect(model.vector("9" * 8000, np.ones(4, np.float32)), ["a", "b"])
     assert all(0 <= one.quality <= 1 for one in found.values())
+
+
+def test_a_file_for_longer_vectors_is_refused_before_memory_is_taken() -> None:
+    """A small file may ask for gigabytes: what is needed grows with the square of the length."""
+    stored = msgspec.msgpack.decode(FILE) | {"embedding_mean": b"\x00" * 4 * 20_000}
+    dimensions = WordEmbedder().dimensions
+    with pytest.raises(LearnedModelUnusable, match=r"another length.*headgate route learn"):
+        LearnedModel.load(msgspec.msgpack.encode(stored), fingerprint=FINGERPRINT, dimensions=dimensions)
+    assert LearnedModel.load(FILE, fingerprint=FINGERPRINT, dimensions=dimensions).heads
+
+
+def test_a_number_that_signals_is_damage_like_any_other() -> None:
+    """Not a warning on the way."""
+    stored = msgspec.msgpack.decode(FILE) | {"surface_mean": b"\x01\x00\x80\x7f" * 23}
+    with pytest.raises(LearnedModelUnusable, match="damaged"):
+        LearnedModel.load(msgspec.msgpack.encode(stored), fingerprint=FINGERPRINT)

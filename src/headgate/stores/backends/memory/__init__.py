@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from headgate.stores.audit import AuditEntry
 from headgate.stores.errors import KeyExists
-from headgate.stores.keys import KeyRecord
+from headgate.stores.keys import KeyRecord, outlived
 from headgate.stores.rehearsals import RehearsalRecord
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
+from headgate.stores.totals import AttemptUsage, Totals, Which, add_up, is_meant, usage_of_attempt
 
-__all__ = ["MemoryKeys", "MemoryRehearsals", "MemorySpans"]
+__all__ = ["MemoryAudit", "MemoryKeys", "MemoryRehearsals", "MemorySpans"]
 
 
 class MemorySpans:
-    """See `SpanStore` and `SpanSink`: written by one thread, read by another."""
+    """See `SpanStore`, `TotalsStore` and `SpanSink`: written by one thread, read by another."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -77,32 +79,101 @@ class MemorySpans:
             rows = list(self._requests.values())[position : position + limit]
         return Page(position + len(rows), rows)
 
+    async def totals(self, by: Sequence[str], which: Which) -> Sequence[Totals]:
+        """See `TotalsStore`."""
+        with self._lock:
+            rows = list(self._requests.values())
+        return add_up(rows, by, which)
+
+    async def usages(
+        self, which: Which, *, after: tuple[int, int] = (0, -1), limit: int = 10_000
+    ) -> Sequence[AttemptUsage]:
+        """See `TotalsStore`."""
+        with self._lock:
+            meant = {request.id for request in self._requests.values() if is_meant(request, which)}
+            places = sorted(
+                (request_id, number)
+                for request_id in meant
+                for number in self._attempts.get(request_id, {})
+                if (request_id, number) > after
+            )
+            return [
+                usage_of_attempt(self._requests[request_id], self._attempts[request_id][number])
+                for request_id, number in places[:limit]
+            ]
+
+
+class MemoryAudit:
+    """See `AuditLog`."""
+
+    def __init__(self) -> None:
+        self._entries: list[AuditEntry] = []
+
+    def note(self, entry: AuditEntry | None) -> None:
+        """Keep an entry, if there is one."""
+        if entry is not None:
+            self._entries.append(msgspec.structs.replace(entry, id=len(self._entries) + 1))
+
+    async def add(self, entry: AuditEntry) -> None:
+        """See `AuditLog`."""
+        self.note(entry)
+
+    async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
+        """See `AuditLog`."""
+        found = [entry for entry in self._entries if entry.at_ns >= at_ns]
+        return found[max(len(found) - limit, 0) :]
+
 
 class MemoryKeys:
     """See `KeyStore` and `Installation`."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: MemoryAudit | None = None) -> None:
         self._records: dict[str, KeyRecord] = {}
         self._secret = os.urandom(32)
+        self._audit = audit or MemoryAudit()
 
     async def all(self) -> Sequence[KeyRecord]:
         """See `KeyStore`."""
         return sorted(self._records.values(), key=lambda record: (record.created_ns, record.id))
 
-    async def add(self, record: KeyRecord) -> None:
+    async def add(self, record: KeyRecord, audit: AuditEntry | None = None) -> None:
         """See `KeyStore`."""
         for other in self._records.values():
             if record.id == other.id or record.name == other.name or record.hash == other.hash:
                 raise KeyExists(f"a key `{record.name}` ({record.id}) is there already: choose another name")
         self._records[record.id] = record
+        self._audit.note(audit)
 
-    async def revoke(self, key_id: str, at_ns: int) -> bool:
+    async def revoke(self, key_id: str, at_ns: int, audit: AuditEntry | None = None) -> bool:
         """See `KeyStore`."""
         record = self._records.get(key_id)
         if record is None or record.revoked_ns is not None:
             return False
         self._records[key_id] = msgspec.structs.replace(record, revoked_ns=at_ns)
+        self._audit.note(audit)
         return True
+
+    async def rotate(
+        self, key_id: str, new_hash: str, until_ns: int, audit: AuditEntry | None = None
+    ) -> bool:
+        """See `KeyStore`."""
+        record = self._records.get(key_id)
+        if record is None or record.revoked_ns is not None:
+            return False
+        if any(other.hash == new_hash and other.id != key_id for other in self._records.values()):
+            raise KeyExists("another key has that hash already: make a new one")
+        self._records[key_id] = msgspec.structs.replace(
+            record, hash=new_hash, old_hashes=outlived(record, until_ns)
+        )
+        self._audit.note(audit)
+        return True
+
+    async def used(self, key_ids: Iterable[str], at_ns: int) -> None:
+        """See `KeyStore`."""
+        for key_id in key_ids:
+            record = self._records.get(key_id)
+            if record is not None and (record.last_used_ns or 0) < at_ns:
+                self._records[key_id] = msgspec.structs.replace(record, last_used_ns=at_ns)
 
     async def secret(self) -> bytes:
         """See `Installation`."""
@@ -112,8 +183,9 @@ class MemoryKeys:
 class MemoryRehearsals:
     """See `RehearsalStore`."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: MemoryAudit | None = None) -> None:
         self._records: dict[int, RehearsalRecord] = {}
+        self._audit = audit or MemoryAudit()
 
     async def all(self) -> Sequence[RehearsalRecord]:
         """See `RehearsalStore`."""
@@ -123,16 +195,19 @@ class MemoryRehearsals:
         """See `RehearsalStore`."""
         return [one for one in self._records.values() if one.stopped_ns is None and one.until_ns > now_ns]
 
-    async def add(self, record: RehearsalRecord) -> RehearsalRecord:
+    async def add(self, record: RehearsalRecord, audit: AuditEntry | None = None) -> RehearsalRecord:
         """See `RehearsalStore`."""
         kept = msgspec.structs.replace(record, id=len(self._records) + 1)
         self._records[kept.id] = kept
+        if audit is not None:
+            self._audit.note(msgspec.structs.replace(audit, subject=str(kept.id)))
         return kept
 
-    async def stop(self, rehearsal_id: int, at_ns: int) -> bool:
+    async def stop(self, rehearsal_id: int, at_ns: int, audit: AuditEntry | None = None) -> bool:
         """See `RehearsalStore`."""
         record = self._records.get(rehearsal_id)
         if record is None or record.stopped_ns is not None or record.until_ns <= at_ns:
             return False
         self._records[rehearsal_id] = msgspec.structs.replace(record, stopped_ns=at_ns)
+        self._audit.note(audit)
         return True

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from headgate.stores.backends.redis.health import RedisHealthShare
+from headgate.stores.backends.redis.meters import RedisMeters
 
-__all__ = ["RedisHealthShare"]
+__all__ = ["RedisHealthShare", "RedisMeters"]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from headgate.stores.backends.redis.client import connect, driver_error
 from headgate.stores.backends.redis.scripts import SNAPSHOT, TELL
 from headgate.stores.health import Apply, HealthNews
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
 __all__ = ["RedisHealthShare"]
@@ -50,7 +50,7 @@ class RedisHealthShare:
 
     def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         """url: `redis://`, `rediss://` or `unix://`. Raises ValueError for another, or without the extra `redis`."""
-        self._client = _connect(url)
+        self._client = connect(url, seconds=ANSWER_SECONDS)
         self._name = NAME.format(db=self._client.connection_pool.connection_kwargs.get("db") or 0)
         self._monotonic = monotonic
         self._node = os.urandom(8).hex()
@@ -187,7 +187,7 @@ class RedisHealthShare:
 
     @property
     def _failure(self) -> type[Exception]:
-        return _driver_error()
+        return driver_error()
 
 
 async def _next(listening: PubSub) -> bytes | None:
@@ -199,26 +199,3 @@ async def _next(listening: PubSub) -> bytes | None:
         if not asked:
             await listening.ping()
     raise ConnectionError(f"no word in {2 * SILENCE_SECONDS:g} s")
-
-
-def _connect(url: str) -> Redis:
-    try:
-        from redis.asyncio import Redis  # noqa: PLC0415 - an extra, and a quarter of a second of imports
-        from redis.asyncio.retry import Retry  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-    except ImportError:
-        raise ValueError("`server.redis` needs the driver: pip install 'headgate[redis]'") from None
-    # No retries inside: a connection made anew in secret would have missed news, and we could not know.
-    return Redis.from_url(
-        url,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
-
-
-def _driver_error() -> type[Exception]:
-    from redis.exceptions import RedisError  # noqa: PLC0415
-
-    return RedisError

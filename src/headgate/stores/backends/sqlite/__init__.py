@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from headgate.stores.backends.sqlite.audit import SqliteAudit
 from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.backends.sqlite.keys import SqliteKeys
+from headgate.stores.backends.sqlite.outlet import SqliteOutlet
 from headgate.stores.backends.sqlite.rehearsals import SqliteRehearsals
 from headgate.stores.backends.sqlite.sink import SqliteSink
 from headgate.stores.backends.sqlite.spans import SqliteSpans
 
-__all__ = ["Database", "SqliteKeys", "SqliteRehearsals", "SqliteSink", "SqliteSpans"]
+__all__ = [
+    "Database",
+    "SqliteAudit",
+    "SqliteKeys",
+    "SqliteOutlet",
+    "SqliteRehearsals",
+    "SqliteSink",
+    "SqliteSpans",
+]

@@ -1,7 +1,6 @@
-"""Contents: each once under its hash, many compressed together in a segment.
+"""Contents: each once under its hash, many compressed together in a segment, as `stores.segments` packs them.
 
-A segment is some 256 kB of contents joined and then compressed: a tenth of the cost of compressing each alone, and they
-share their repetitions. A batch closes its segment, so that what is stored can be read; little traffic makes small segments.
+A batch closes its segment, so that what is stored can be read; little traffic makes small segments.
 """
 
 from __future__ import annotations
@@ -10,19 +9,16 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from typing import Any
 
-import zstandard
-
 from headgate.stores.backends.sqlite.statements import Insert
+from headgate.stores.segments import Segment, pack, piece, without
 from headgate.stores.spans import Content
 
 __all__ = ["ContentWriter", "delete_content", "read_content"]
 
-_SEGMENT_BYTES = 256_000
-_LEVEL = 3
 _ASK_AT_ONCE = 500
 _REMEMBERED = 16_384
 
-_INSERT = Insert("content", ("hash", "kind", "segment_id", "offset", "length", "size"))
+_INSERT = Insert("content", ("segment_id", "hash", "kind", "offset", "length", "size"))
 _INSERT_SEGMENT = "INSERT INTO content_segment (data) VALUES (?)"
 
 
@@ -30,7 +26,6 @@ class ContentWriter:
     """Stores contents inside the transaction its caller has begun; the caller says `committed` or `rolled_back`."""
 
     def __init__(self) -> None:
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
         # Hashes seen lately, in order: most repeated prompts repeat soon. Only spares the question to the table.
         self._known: dict[str, None] = {}
         self._fresh: dict[str, None] = {}
@@ -46,26 +41,8 @@ class ContentWriter:
         self._fresh = dict.fromkeys(new)
         for found in _stored(connection, list(new)):
             del new[found]
-        pending: list[Content] = []
-        size = 0
-        for content in new.values():
-            pending.append(content)
-            size += len(content.data)
-            if size >= _SEGMENT_BYTES:
-                self._write_segment(connection, pending)
-                pending, size = [], 0
-        if pending:
-            self._write_segment(connection, pending)
-
-    def _write_segment(self, connection: Connection, contents: Sequence[Content]) -> None:
-        data = self._compressor.compress(b"".join([content.data for content in contents]))
-        segment_id = connection.execute(_INSERT_SEGMENT, (data,)).lastrowid
-        rows, offset = [], 0
-        for content in contents:
-            length = len(content.data)
-            rows.append((content.hash, content.kind, segment_id, offset, length, content.size))
-            offset += length
-        _INSERT.run(connection, rows)
+        for segment in pack(new.values()):
+            _write_segment(connection, segment)
 
     def committed(self) -> None:
         """What was written last is there to stay."""
@@ -78,6 +55,11 @@ class ContentWriter:
     def rolled_back(self) -> None:
         """What was written last never happened."""
         self._fresh = {}
+
+
+def _write_segment(connection: Connection, segment: Segment) -> None:
+    number = connection.execute(_INSERT_SEGMENT, (segment.data,)).lastrowid
+    _INSERT.run(connection, [(number, *place) for place in segment.places])
 
 
 def _stored(connection: Connection, hashes: Sequence[str]) -> Iterable[str]:
@@ -102,8 +84,7 @@ def read_content(connection: Connection, content_hash: str) -> Content | None:
     if row is None:
         return None
     kind, offset, length, size, data = row
-    joined = zstandard.ZstdDecompressor().decompress(data)
-    return Content(hash=content_hash, kind=kind, data=joined[offset : offset + length], size=size)
+    return Content(hash=content_hash, kind=kind, data=piece(data, offset, length), size=size)
 
 
 def delete_content(connection: Connection, content_hash: str) -> bool:
@@ -115,7 +96,6 @@ def delete_content(connection: Connection, content_hash: str) -> bool:
         return False
     (segment_id,) = row
     (data,) = connection.execute("SELECT data FROM content_segment WHERE id = ?", (segment_id,)).fetchone()
-    joined = zstandard.ZstdDecompressor().decompress(data)
     connection.execute("DELETE FROM content WHERE hash = ?", (content_hash,))
     kept: list[Any] = connection.execute(
         'SELECT hash, "offset", length FROM content WHERE segment_id = ? ORDER BY "offset"', (segment_id,)
@@ -123,11 +103,8 @@ def delete_content(connection: Connection, content_hash: str) -> bool:
     if not kept:
         connection.execute("DELETE FROM content_segment WHERE id = ?", (segment_id,))
         return True
-    pieces, offset = [], 0
-    for other, start, length in kept:
-        pieces.append(joined[start : start + length])
-        connection.execute('UPDATE content SET "offset" = ? WHERE hash = ?', (offset, other))
-        offset += length
-    rewritten = zstandard.ZstdCompressor(level=_LEVEL).compress(b"".join(pieces))
+    rewritten, offsets = without(data, [(start, length) for _, start, length in kept])
+    moved = [(offset, row[0]) for offset, row in zip(offsets, kept, strict=True)]
+    connection.executemany('UPDATE content SET "offset" = ? WHERE hash = ?', moved)
     connection.execute("UPDATE content_segment SET data = ? WHERE id = ?", (rewritten, segment_id))
     return True

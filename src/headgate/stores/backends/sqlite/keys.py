@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from headgate.stores.audit import AuditEntry
+from headgate.stores.backends.sqlite.audit import note, transaction
 from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.errors import KeyExists
-from headgate.stores.keys import KeyRecord
+from headgate.stores.keys import KeyRecord, outlived
 
 __all__ = ["SqliteKeys"]
 
-_COLUMNS = "id, name, hash, created_ns, expires_ns, revoked_ns, team, tenant, models"
+_FIELDS = KeyRecord.__struct_fields__
+_JSON = frozenset({"models", "features", "roles", "old_hashes"})
+"""Columns that hold a list, as JSON."""
+_COLUMNS = ", ".join(f'"{name}"' for name in _FIELDS)
 _ALL = f'SELECT {_COLUMNS} FROM "key" ORDER BY created_ns, id'  # noqa: S608 - our own names
-_ADD = f'INSERT INTO "key" ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'  # noqa: S608 - our own names
+_ONE = f'SELECT {_COLUMNS} FROM "key" WHERE id = ? AND revoked_ns IS NULL'  # noqa: S608 - as above
+_ADD = f'INSERT INTO "key" ({_COLUMNS}) VALUES ({", ".join("?" * len(_FIELDS))})'  # noqa: S608 - as above
 _REVOKE = 'UPDATE "key" SET revoked_ns = ? WHERE id = ? AND revoked_ns IS NULL'
+_ROTATE = 'UPDATE "key" SET hash = ?, old_hashes = ? WHERE id = ?'
+_USED = 'UPDATE "key" SET last_used_ns = ? WHERE id = ? AND (last_used_ns IS NULL OR last_used_ns < ?)'
 _SECRET_BYTES = 32
 
 
@@ -33,32 +41,76 @@ class SqliteKeys:
         rows: list[Any] = await self._database.run(lambda connection: connection.execute(_ALL).fetchall())
         return [_record(row) for row in rows]
 
-    async def add(self, record: KeyRecord) -> None:
+    async def add(self, record: KeyRecord, audit: AuditEntry | None = None) -> None:
         """See `KeyStore`."""
-        values = (*msgspec.structs.astuple(record)[:-1], msgspec.json.encode(record.models).decode())
+        values = [_column(name, getattr(record, name)) for name in _FIELDS]
+
+        def change(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                connection.execute(_ADD, values)
+                note(connection, audit)
+
         try:
-            await self._database.run(lambda connection: connection.execute(_ADD, values))
+            await self._database.run(change)
         except sqlite3.IntegrityError:
             raise KeyExists(
                 f"a key `{record.name}` ({record.id}) is there already: choose another name"
             ) from None
 
-    async def revoke(self, key_id: str, at_ns: int) -> bool:
+    async def revoke(self, key_id: str, at_ns: int, audit: AuditEntry | None = None) -> bool:
         """See `KeyStore`."""
-        changed = await self._database.run(
-            lambda connection: connection.execute(_REVOKE, (at_ns, key_id)).rowcount
-        )
-        return changed > 0
+
+        def change(connection: sqlite3.Connection) -> bool:
+            with transaction(connection):
+                found = connection.execute(_REVOKE, (at_ns, key_id)).rowcount > 0
+                note(connection, audit if found else None)
+            return found
+
+        return await self._database.run(change)
+
+    async def rotate(
+        self, key_id: str, new_hash: str, until_ns: int, audit: AuditEntry | None = None
+    ) -> bool:
+        """See `KeyStore`."""
+
+        def change(connection: sqlite3.Connection) -> bool:
+            with transaction(connection):
+                row = connection.execute(_ONE, (key_id,)).fetchone()
+                if row is not None:
+                    old = _column("old_hashes", outlived(_record(row), until_ns))
+                    connection.execute(_ROTATE, (new_hash, old, key_id))
+                    note(connection, audit)
+            return row is not None
+
+        try:
+            return await self._database.run(change)
+        except sqlite3.IntegrityError:
+            raise KeyExists("another key has that hash already: make a new one") from None
+
+    async def used(self, key_ids: Iterable[str], at_ns: int) -> None:
+        """See `KeyStore`."""
+        rows = [(at_ns, key_id, at_ns) for key_id in key_ids]
+
+        def change(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                connection.executemany(_USED, rows)
+
+        await self._database.run(change)
 
     async def secret(self) -> bytes:
         """See `Installation`."""
         return await self._database.run(_secret)
 
 
-def _record(row: tuple[Any, ...]) -> KeyRecord:
-    values = dict(zip(KeyRecord.__struct_fields__, row, strict=True))
-    values["models"] = tuple(msgspec.json.decode(values["models"]))
-    return KeyRecord(**values)
+def _column(name: str, value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if name in _JSON else value
+
+
+def _record(row: Sequence[Any]) -> KeyRecord:
+    values = dict(zip(_FIELDS, row, strict=True))
+    for name in _JSON:
+        values[name] = msgspec.json.decode(values[name])
+    return msgspec.convert(values, KeyRecord)
 
 
 def _secret(connection: sqlite3.Connection) -> bytes:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from headgate.stores.audit import AuditEntry
+from headgate.stores.backends.sqlite.audit import note, transaction
 from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.rehearsals import RehearsalRecord
 
@@ -39,7 +41,7 @@ class SqliteRehearsals:
 
         return [_record(row) for row in await self._database.run(ask)]
 
-    async def add(self, record: RehearsalRecord) -> RehearsalRecord:
+    async def add(self, record: RehearsalRecord, audit: AuditEntry | None = None) -> RehearsalRecord:
         """See `RehearsalStore`."""
         values = (
             record.endpoint,
@@ -51,15 +53,26 @@ class SqliteRehearsals:
             record.until_ns,
             record.stopped_ns,
         )
-        number = await self._database.run(lambda connection: connection.execute(_ADD, values).lastrowid)
-        return msgspec.structs.replace(record, id=number or 0)
 
-    async def stop(self, rehearsal_id: int, at_ns: int) -> bool:
+        def change(connection: sqlite3.Connection) -> int:
+            with transaction(connection):
+                number = connection.execute(_ADD, values).lastrowid or 0
+                if audit is not None:
+                    note(connection, msgspec.structs.replace(audit, subject=str(number)))
+            return number
+
+        return msgspec.structs.replace(record, id=await self._database.run(change))
+
+    async def stop(self, rehearsal_id: int, at_ns: int, audit: AuditEntry | None = None) -> bool:
         """See `RehearsalStore`."""
-        changed = await self._database.run(
-            lambda connection: connection.execute(_STOP, (at_ns, rehearsal_id, at_ns)).rowcount
-        )
-        return changed > 0
+
+        def change(connection: sqlite3.Connection) -> bool:
+            with transaction(connection):
+                found = connection.execute(_STOP, (at_ns, rehearsal_id, at_ns)).rowcount > 0
+                note(connection, audit if found else None)
+            return found
+
+        return await self._database.run(change)
 
 
 def _record(row: tuple[Any, ...]) -> RehearsalRecord:

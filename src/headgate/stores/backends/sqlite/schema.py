@@ -16,7 +16,7 @@ __all__ = ["schema_sql"]
 
 
 def schema_sql() -> str:
-    """All tables and indexes of `headgate.stores.tables`, one statement after the other."""
+    """All tables, indexes and triggers of `headgate.stores.tables`, one statement after the other."""
     dialect = sqlite.dialect()
     statements = [
         "-- Written by headgate.stores.backends.sqlite.schema from headgate.stores.tables. Do not edit."
@@ -27,6 +27,12 @@ def schema_sql() -> str:
             f"{str(CreateIndex(index).compile(dialect=dialect)).strip()};"
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         ]
+        if table.info.get("append_only"):
+            statements += [
+                f"CREATE TRIGGER {table.name}_no_{what.lower()} BEFORE {what} ON {table.name} "
+                f"BEGIN SELECT RAISE(ABORT, '{table.name} is only ever added to'); END;"
+                for what in ("DELETE", "UPDATE")
+            ]
     lines = "\n\n".join(statements).replace("\t", "  ").splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

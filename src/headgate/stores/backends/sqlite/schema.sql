@@ -35,6 +35,21 @@ CREATE TABLE attempt (
 )
  WITHOUT ROWID;
 
+CREATE TABLE audit (
+  id INTEGER NOT NULL,
+  at_ns BIGINT NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  "before" TEXT DEFAULT '' NOT NULL,
+  "after" TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (id)
+);
+
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only ever added to'); END;
+
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only ever added to'); END;
+
 CREATE TABLE content_segment (
   id INTEGER NOT NULL,
   data BLOB NOT NULL,
@@ -66,6 +81,12 @@ CREATE TABLE "key" (
   team TEXT DEFAULT '' NOT NULL,
   tenant TEXT DEFAULT '' NOT NULL,
   models TEXT DEFAULT '[]' NOT NULL,
+  features TEXT DEFAULT '[]' NOT NULL,
+  roles TEXT DEFAULT '["service"]' NOT NULL,
+  user TEXT DEFAULT '' NOT NULL,
+  note TEXT DEFAULT '' NOT NULL,
+  last_used_ns BIGINT,
+  old_hashes TEXT DEFAULT '[]' NOT NULL,
   PRIMARY KEY (id),
   UNIQUE (name),
   UNIQUE (hash)

@@ -12,6 +12,14 @@ from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.backends.sqlite.contents import read_content
 from headgate.stores.backends.sqlite.statements import column_list
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
+from headgate.stores.totals import (
+    AttemptUsage,
+    Totals,
+    Which,
+    totals_of,
+    totals_question,
+    usages_question,
+)
 
 __all__ = ["SqliteSpans"]
 
@@ -21,7 +29,7 @@ _ATTEMPTS = f"SELECT {column_list(AttemptRow)} FROM attempt WHERE request_id = ?
 
 
 class SqliteSpans:
-    """See `SpanStore`."""
+    """See `SpanStore` and `TotalsStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,6 +64,20 @@ class SqliteSpans:
         """See `SpanStore`."""
         page = await self._page("WHERE stored > ? ORDER BY stored LIMIT ?", (position, limit))
         return Page(max(position, page.position), page.rows)
+
+    async def totals(self, by: Sequence[str], which: Which) -> Sequence[Totals]:
+        """See `TotalsStore`."""
+        text, values = totals_question(by, which)
+        rows = await self._database.run(lambda connection: connection.execute(text, values).fetchall())
+        return [totals_of(row, by) for row in rows]
+
+    async def usages(
+        self, which: Which, *, after: tuple[int, int] = (0, -1), limit: int = 10_000
+    ) -> Sequence[AttemptUsage]:
+        """See `TotalsStore`."""
+        text, values = usages_question(which, after, limit)
+        rows = await self._database.run(lambda connection: connection.execute(text, values).fetchall())
+        return [AttemptUsage(*row) for row in rows]
 
     async def _page(self, which: str, values: tuple[Any, ...]) -> Page:
         rows = await self._database.run(

@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.Column("tags", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("operation", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("dialect", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("stream", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("stream", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("requested_model", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("routed_model", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("reported_model", sa.Text(), server_default=sa.text("''"), nullable=False),
@@ -134,14 +134,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stored"),
     )
     with op.batch_alter_table("request", schema=None) as batch_op:
-        batch_op.create_index(
-            "request_feature", ["feature"], unique=False, sqlite_where=sa.text("feature != ''")
-        )
         batch_op.create_index("request_id", ["id"], unique=True)
-        batch_op.create_index(
-            "request_key_id", ["key_id"], unique=False, sqlite_where=sa.text("key_id != ''")
-        )
-        batch_op.create_index("request_user", ["user"], unique=False, sqlite_where=sa.text("\"user\" != ''"))
+        for name in ("feature", "key_id", "user"):
+            given = sa.text(f"\"{name}\" != ''")
+            batch_op.create_index(
+                f"request_{name}", [name], unique=False, sqlite_where=given, postgresql_where=given
+            )
 
     op.create_table(
         "content",

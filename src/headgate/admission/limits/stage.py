@@ -1,0 +1,123 @@
+"""Limit: is there room for this request? All limits are checked, then all are taken; what was not used is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from time import monotonic
+
+from headgate.admission.limits.line import Line
+from headgate.admission.limits.rules import Ask, Plan
+from headgate.admission.limits.saying import headers, too_large, too_many
+from headgate.admission.limits.settings import QueueSettings
+from headgate.admission.limits.spent import Spent, spent
+from headgate.core.errors import LimitReached
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
+from headgate.exchange.stage import Proceed
+from headgate.stores.meters import Meters, Reading
+
+__all__ = ["Limit", "WhatIsAsked"]
+
+WhatIsAsked = Callable[[Exchange], tuple[str, str]]
+"""(feature, model) of a request: "" for none, and the model it will probably go to. Raises UnknownModel."""
+
+_KINDS = frozenset({"chat", "embeddings", "count_tokens"})
+"""Operations that reach a provider: others cost nobody anything."""
+
+
+class Limit:
+    """See `Stage`."""
+
+    def __init__(self, meters: Meters, plan: Plan, asked: WhatIsAsked, *, look_every: float = inf) -> None:
+        """look_every: see `Line`."""
+        self.plan = plan
+        """Swapped whole when the configuration changes."""
+        self.line = Line(meters, look_every=look_every)
+        self.refused = 0
+        self._meters = meters
+        self._asked = asked
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
+        """See `Stage`. Raises LimitReached, LimitsUnavailable."""
+        if exchange.dialect.operation not in _KINDS:
+            return await proceed(exchange)
+        feature, model = self._asked(exchange)
+        plan = self.plan
+        asks = plan.asks(exchange, feature, model)
+        if not asks:
+            return await proceed(exchange)
+        queue = plan.queues.get(feature)
+        if queue is None or not self.line.waiting:
+            reading = await self._meters.take(asks, exchange.id)
+        else:
+            reading = Reading(False, [], [0.0] * len(asks))
+        if not reading.ok:
+            reading = await self._refused(exchange, asks, reading, feature, queue)
+        exchange.on_close(partial(self._settle, exchange, asks))
+        exchange.reply_headers.extend(headers(asks, reading.left))
+        return await proceed(exchange)
+
+    async def _refused(
+        self, exchange: Exchange, asks: list[Ask], reading: Reading, feature: str, queue: QueueSettings | None
+    ) -> Reading:
+        """What waiting brought. Raises LimitReached."""
+        why = ""
+        error: LimitReached | None = too_large(asks)
+        if error is None and queue is not None and self.line.full(feature, queue):
+            self.line.in_vain += 1
+            why = f"; {queue.most} requests of `{feature}` wait already"
+        elif error is None and queue is not None:
+            began = monotonic()
+            try:
+                reading = await self.line.wait(
+                    asks,
+                    holder=exchange.id,
+                    key=exchange.caller.key_id if exchange.caller else "",
+                    feature=feature,
+                    settings=queue,
+                    reading=reading,
+                )
+            finally:
+                exchange.queued_seconds += monotonic() - began
+            if reading.ok:
+                return reading
+            why = f"; the request waited {float(queue.wait):g} s for it"
+        error = error or too_many(asks, reading, why=why)
+        self.refused += 1
+        exchange.reply_headers.append((b"x-headgate-limit", error.limit.encode()))
+        if len(reading.left) == len(asks):
+            # The name is of the limit that refused; the figures are of the tightest ones.
+            exchange.reply_headers.extend(headers(asks, reading.left)[1:])
+        raise error
+
+    def _settle(self, exchange: Exchange, asks: list[Ask]) -> None:
+        """The request is over: correct by what it has used."""
+        used: Spent | None = None
+        changes: list[Ask] = []
+        for ask in asks:
+            gauge, subject, units = ask
+            counts = gauge.counts
+            if counts == "requests":
+                continue
+            if counts == "concurrency":
+                changes.append((gauge, subject, -1))
+                continue
+            used = used or spent(exchange)
+            more = _used(exchange, ask, used) - units
+            if more:
+                changes.append((gauge, subject, more))
+        self._meters.settle(changes, exchange.id)
+        self.line.room_came()
+
+
+def _used(exchange: Exchange, ask: Ask, used: Spent) -> int:
+    gauge = ask[0]
+    tokens = used.input if gauge.counts != "output_tokens" else 0
+    if gauge.counts != "input_tokens":
+        tokens += used.output
+        if used.unknown:
+            said = exchange.peek.max_tokens
+            tokens += used.unknown * (gauge.assume_output if said is None else said)
+    return tokens

@@ -1,0 +1,63 @@
+"""Who may reach what: one table, role by route. What is not in it, nobody may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+__all__ = ["DASHBOARD", "OPEN", "RIGHTS", "ROLES", "SERVICE", "allowed_roles", "routes_of"]
+
+SERVICE = "service"
+
+ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "owner": "Whose installation it is; the first key is one.",
+        "operator": "Runs the gateway.",
+        "developer": "Builds with it: asks models, sees the dashboard.",
+        "reviewer": "Reads what was asked and answered, and judges it; asks no model.",
+        "viewer": "Sees the dashboard; asks no model.",
+        SERVICE: "An application: asks models, sees nothing else.",
+    }
+)
+"""Role -> what it is for."""
+
+DASHBOARD = "dashboard"
+"""The route of the pages at `/` and `/metrics`."""
+
+OPEN = frozenset({"GET /healthz", "GET /readyz", "GET /page.css"})
+"""Served to everybody, without a key: they tell nothing that is anybody's."""
+
+_ASK = frozenset({"owner", "operator", "developer", SERVICE})
+_SEE = frozenset({"owner", "operator", "developer", "reviewer", "viewer"})
+
+RIGHTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        # Under /v1 a route is called after the dialect that is spoken there: each has one of its own.
+        "openai.chat": _ASK,
+        "openai.responses": _ASK,
+        "openai.embeddings": _ASK,
+        "openai.models": _ASK,
+        "anthropic.messages": _ASK,
+        "anthropic.count_tokens": _ASK,
+        "anthropic.models": _ASK,
+        DASHBOARD: _SEE,
+    }
+)
+"""Route -> the roles that may reach it. A path nobody serves counts as a listing of models: whoever may not ask is refused
+before being told that nothing is there."""
+
+_ROUTES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {role: frozenset(route for route, roles in RIGHTS.items() if role in roles) for role in ROLES}
+)
+
+
+def routes_of(roles: Iterable[str]) -> frozenset[str]:
+    """All that somebody with these roles may reach. A role that is not known, of a newer Headgate perhaps, reaches nothing."""
+    found = [_ROUTES[role] for role in roles if role in _ROUTES]
+    # Nearly every key has one role: ten thousand keys share one set.
+    return found[0] if len(found) == 1 else frozenset().union(*found)
+
+
+def allowed_roles(route: str) -> tuple[str, ...]:
+    """The roles that may reach a route, in the order of ROLES; none for a route that is not in the table."""
+    return tuple(role for role in ROLES if role in RIGHTS.get(route, frozenset()))

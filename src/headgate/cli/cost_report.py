@@ -1,0 +1,203 @@
+"""`headgate cost report`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.cli.cost_options import form_of, form_options, money, percent, which_of, which_options
+from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
+
+if TYPE_CHECKING:
+    from headgate.config.loader import Configuration
+    from headgate.control.costs.report import CostReport
+    from headgate.stores.totals import Totals, Which
+
+__all__ = ["report_command"]
+
+_TITLES = (
+    "requests",
+    "attempts",
+    "tokens in",
+    "cached",
+    "tokens out",
+    "reasoning",
+    "cost USD",
+    "share",
+    "estimated USD",
+    "exact",
+    "estimated",
+    "unknown",
+    "unasked",
+)
+_IF_ANY = ("cached", "reasoning", "estimated USD", "estimated", "unknown", "unasked")
+"""Columns that are left out of a table where all of them are nought."""
+
+
+@click.command("report", short_help="What has it cost?")
+@config_option
+@click.option(
+    "--by",
+    default="feature",
+    show_default=True,
+    metavar="WHAT,...",
+    help="feature, model, user, team, key, tenant, day, month, tag:NAME ...; several give a line for each combination.",
+)
+@which_options
+@form_options
+def report_command(config: Path | None, *, by: str, form: str, **asked: Any) -> None:
+    """Tell what was spent, from the records, by whatever you ask; how sure it is; copies of our own apart.
+
+    By: feature, model (which answered), routed, requested, provider, region, user, team, key, tenant, session, tier,
+    dialect, operation, outcome, degraded, day and month (UTC), tag:NAME. Cost is `exact` where it follows from the
+    provider's own count of tokens, `estimated` where that count is missing, `unknown` where the model has no price:
+    then a `+` stands behind the sum. `unasked` requests never reached a provider.
+
+    \b
+    Examples:
+      headgate cost report
+      headgate cost report --by feature,model --since 7d
+      headgate cost report --by day,user --since 2026-11-01 --until 2026-12-01 --feature support-chat --csv
+      headgate cost report --by tag:project --json
+    """
+    from headgate.control.costs.report import dimensions
+
+    which = which_of(asked)
+    try:
+        names = dimensions(by)
+    except ValueError as wrong:
+        fail(str(wrong), code=2)
+    configuration = read_configuration(config)
+    with plain_failures():
+        found = asyncio.run(_read(configuration, names, which))
+    form = form_of(form)
+    if form == "json":
+        print_json(_as_json(found))
+    elif form == "csv":
+        _print_csv(found)
+    elif not found.lines and not found.apart:
+        say(f"no such request is recorded in {configuration.settings.server.database}")
+    else:
+        click.echo("\n".join(_lines(found)))
+
+
+async def _read(configuration: Configuration, by: Sequence[str], which: Which) -> CostReport:
+    from headgate.compose import open_stores
+    from headgate.control.costs.report import report
+
+    stores = open_stores(configuration.settings)
+    try:
+        return await report(stores.spans, by, which)
+    finally:
+        await stores.aclose()
+
+
+def _lines(found: CostReport) -> Iterator[str]:
+    if found.lines:
+        yield _table(found.by, found.lines, found.total)
+    if found.apart:
+        yield ""
+        yield click.style("Made besides what callers asked for, and not in the table above", bold=True)
+        yield _table(["purpose", *found.by], found.apart, found.total_apart)
+    if found.total.unknown or found.total_apart.unknown:
+        yield "\n  + requests of unknown price come on top; give their models a `price` in the configuration"
+
+
+def _table(words: Sequence[str], lines: Sequence[Totals], total: Totals) -> str:
+    from headgate.cli.table import aligned
+
+    kept = [
+        place
+        for place, (title, figure) in enumerate(zip(_TITLES, _figures(total, total), strict=True))
+        if title not in _IF_ANY or figure.strip("0.")
+    ]
+
+    def chosen(cells: Sequence[str]) -> list[str]:
+        return [cells[place] for place in kept]
+
+    rows = [[*_group(line), *chosen(_figures(line, total))] for line in lines]
+    last = ["all", *[""] * (len(words) - 1), *chosen(_figures(total, total))]
+    return aligned([*words, *chosen(_TITLES)], rows, left=len(words), last=last)
+
+
+def _group(line: Totals) -> list[str]:
+    from headgate.cli.table import plain
+
+    return [plain(value, 40) for value in line.group]
+
+
+def _figures(line: Totals, total: Totals) -> list[str]:
+    from decimal import Decimal
+
+    from headgate.core.money import usd
+
+    share = Decimal(line.cost_nanos) / total.cost_nanos if total.cost_nanos else Decimal(0)
+    asked = line.exact + line.estimated + line.reconciled + line.unknown
+    return [
+        f"{line.requests:,}",
+        f"{line.attempts:,}",
+        f"{_prompt(line):,}",
+        f"{line.cache_read_tokens:,}",
+        f"{line.output_tokens + line.reasoning_tokens:,}",
+        f"{line.reasoning_tokens:,}",
+        f"{money(usd(line.cost_nanos), fine=True)}{'+' if line.unknown else ''}",
+        percent(share),
+        money(usd(line.estimated_nanos), fine=True),
+        f"{line.exact + line.reconciled:,}",
+        f"{line.estimated:,}",
+        f"{line.unknown:,}",
+        f"{line.requests - asked:,}",
+    ]
+
+
+def _prompt(line: Totals) -> int:
+    return line.input_tokens + line.cache_read_tokens + line.cache_write_tokens + line.cache_write_1h_tokens
+
+
+def _print_csv(found: CostReport) -> None:
+    from headgate.cli.table import as_csv
+    from headgate.core.money import usd
+    from headgate.stores.totals import SUMS
+
+    names = [name for name in SUMS if not name.endswith("_nanos")]
+    titles = ["purpose", *found.by, *names, "cost_usd", "estimated_usd"]
+    rows = [
+        [
+            *group,
+            *(getattr(line, name) for name in names),
+            f"{usd(line.cost_nanos):f}",
+            f"{usd(line.estimated_nanos):f}",
+        ]
+        for group, line in [
+            *((("", *line.group), line) for line in found.lines),
+            *((line.group, line) for line in found.apart),
+        ]
+    ]
+    click.echo(as_csv(titles, rows, words=1 + len(found.by)), nl=False)
+
+
+def _as_json(found: CostReport) -> dict[str, Any]:
+    names = ["purpose", *found.by]
+    return {
+        "by": list(found.by),
+        "lines": [_told(line, dict(zip(found.by, line.group, strict=True))) for line in found.lines],
+        "total": _told(found.total, {}),
+        "apart": [_told(line, dict(zip(names, line.group, strict=True))) for line in found.apart],
+        "total_apart": _told(found.total_apart, {}),
+    }
+
+
+def _told(line: Totals, group: dict[str, str]) -> dict[str, Any]:
+    from headgate.core.money import usd
+    from headgate.stores.totals import SUMS
+
+    return {
+        **group,
+        **{name: getattr(line, name) for name in SUMS},
+        "cost_usd": f"{usd(line.cost_nanos):f}",
+        "estimated_usd": f"{usd(line.estimated_nanos):f}",
+    }

@@ -1,0 +1,174 @@
+-- Written by headgate.stores.backends.postgres.schema from headgate.stores.tables. Do not edit.
+
+CREATE TABLE attempt (
+  id BIGINT NOT NULL,
+  request_id BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  wire TEXT DEFAULT '' NOT NULL,
+  reported_model TEXT DEFAULT '' NOT NULL,
+  region TEXT DEFAULT '' NOT NULL,
+  status BIGINT DEFAULT 0 NOT NULL,
+  outcome TEXT DEFAULT 'ok' NOT NULL,
+  error_class TEXT DEFAULT '' NOT NULL,
+  error_detail TEXT DEFAULT '' NOT NULL,
+  finish_reason TEXT DEFAULT '' NOT NULL,
+  started_us BIGINT DEFAULT 0 NOT NULL,
+  connected_us BIGINT DEFAULT 0 NOT NULL,
+  sent_us BIGINT DEFAULT 0 NOT NULL,
+  first_byte_us BIGINT DEFAULT 0 NOT NULL,
+  first_content_us BIGINT DEFAULT 0 NOT NULL,
+  ended_us BIGINT DEFAULT 0 NOT NULL,
+  input_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_read_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_write_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_write_1h_tokens BIGINT DEFAULT 0 NOT NULL,
+  output_tokens BIGINT DEFAULT 0 NOT NULL,
+  reasoning_tokens BIGINT DEFAULT 0 NOT NULL,
+  cost_nanos BIGINT,
+  cost_label TEXT DEFAULT '' NOT NULL,
+  upstream_request_id TEXT DEFAULT '' NOT NULL,
+  kind TEXT DEFAULT '' NOT NULL,
+  credential TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (request_id, number)
+);
+
+CREATE TABLE audit (
+  id BIGSERIAL NOT NULL,
+  at_ns BIGINT NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  before TEXT DEFAULT '' NOT NULL,
+  after TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (id)
+);
+
+CREATE FUNCTION audit_only_added() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'audit is only ever added to'; END$$;
+
+CREATE TRIGGER audit_no_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_only_added();
+
+CREATE TABLE content_segment (
+  id BIGSERIAL NOT NULL,
+  data BYTEA NOT NULL,
+  PRIMARY KEY (id)
+);
+
+CREATE TABLE installation (
+  name TEXT NOT NULL,
+  value BYTEA NOT NULL,
+  PRIMARY KEY (name)
+);
+
+CREATE TABLE journal_position (
+  journal TEXT NOT NULL,
+  segment BIGINT NOT NULL,
+  "offset" BIGINT NOT NULL,
+  PRIMARY KEY (journal)
+);
+
+CREATE TABLE key (
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  created_ns BIGINT NOT NULL,
+  expires_ns BIGINT,
+  revoked_ns BIGINT,
+  team TEXT DEFAULT '' NOT NULL,
+  tenant TEXT DEFAULT '' NOT NULL,
+  models TEXT DEFAULT '[]' NOT NULL,
+  features TEXT DEFAULT '[]' NOT NULL,
+  roles TEXT DEFAULT '["service"]' NOT NULL,
+  "user" TEXT DEFAULT '' NOT NULL,
+  note TEXT DEFAULT '' NOT NULL,
+  last_used_ns BIGINT,
+  old_hashes TEXT DEFAULT '[]' NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (name),
+  UNIQUE (hash)
+);
+
+CREATE TABLE rehearsal (
+  id BIGSERIAL NOT NULL,
+  endpoint TEXT NOT NULL,
+  targets TEXT NOT NULL,
+  fault TEXT NOT NULL,
+  share FLOAT NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  started_ns BIGINT NOT NULL,
+  until_ns BIGINT NOT NULL,
+  stopped_ns BIGINT,
+  PRIMARY KEY (id)
+);
+
+CREATE TABLE request (
+  stored BIGSERIAL NOT NULL,
+  id BIGINT NOT NULL,
+  started_ns BIGINT NOT NULL,
+  trace_id TEXT NOT NULL,
+  parent_id TEXT DEFAULT '' NOT NULL,
+  key_id TEXT DEFAULT '' NOT NULL,
+  team TEXT DEFAULT '' NOT NULL,
+  tenant TEXT DEFAULT '' NOT NULL,
+  "user" TEXT DEFAULT '' NOT NULL,
+  session TEXT DEFAULT '' NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  tags TEXT DEFAULT '' NOT NULL,
+  operation TEXT DEFAULT '' NOT NULL,
+  dialect TEXT DEFAULT '' NOT NULL,
+  stream BOOLEAN DEFAULT false NOT NULL,
+  requested_model TEXT DEFAULT '' NOT NULL,
+  routed_model TEXT DEFAULT '' NOT NULL,
+  reported_model TEXT DEFAULT '' NOT NULL,
+  provider TEXT DEFAULT '' NOT NULL,
+  region TEXT DEFAULT '' NOT NULL,
+  config_hash TEXT DEFAULT '' NOT NULL,
+  status BIGINT DEFAULT 0 NOT NULL,
+  outcome TEXT DEFAULT 'ok' NOT NULL,
+  error_class TEXT DEFAULT '' NOT NULL,
+  error_detail TEXT DEFAULT '' NOT NULL,
+  finish_reason TEXT DEFAULT '' NOT NULL,
+  attempts BIGINT DEFAULT 0 NOT NULL,
+  queued_us BIGINT DEFAULT 0 NOT NULL,
+  first_upstream_us BIGINT DEFAULT 0 NOT NULL,
+  first_content_us BIGINT DEFAULT 0 NOT NULL,
+  total_us BIGINT DEFAULT 0 NOT NULL,
+  overhead_us BIGINT DEFAULT 0 NOT NULL,
+  input_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_read_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_write_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_write_1h_tokens BIGINT DEFAULT 0 NOT NULL,
+  output_tokens BIGINT DEFAULT 0 NOT NULL,
+  reasoning_tokens BIGINT DEFAULT 0 NOT NULL,
+  cost_nanos BIGINT,
+  cost_label TEXT DEFAULT '' NOT NULL,
+  bytes_in BIGINT DEFAULT 0 NOT NULL,
+  bytes_out BIGINT DEFAULT 0 NOT NULL,
+  request_content TEXT DEFAULT '' NOT NULL,
+  reply_content TEXT DEFAULT '' NOT NULL,
+  notes TEXT DEFAULT '' NOT NULL,
+  tier TEXT DEFAULT '' NOT NULL,
+  degraded TEXT DEFAULT '' NOT NULL,
+  purpose TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (stored)
+);
+
+CREATE INDEX request_feature ON request (feature) WHERE feature != '';
+
+CREATE UNIQUE INDEX request_id ON request (id);
+
+CREATE INDEX request_key_id ON request (key_id) WHERE key_id != '';
+
+CREATE INDEX request_user ON request ("user") WHERE "user" != '';
+
+CREATE TABLE content (
+  hash TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  segment_id BIGINT NOT NULL,
+  "offset" BIGINT NOT NULL,
+  length BIGINT NOT NULL,
+  size BIGINT NOT NULL,
+  PRIMARY KEY (hash),
+  FOREIGN KEY(segment_id) REFERENCES content_segment (id)
+);

@@ -1,0 +1,75 @@
+"""Spans in: batches from the writer's thread, one transaction each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headgate.stores.backends.postgres.connection import WRITE_SECONDS, Database
+from headgate.stores.backends.postgres.contents import ContentWriter
+from headgate.stores.backends.postgres.statements import Insert
+from headgate.stores.sink import Batch, Position
+from headgate.stores.spans import AttemptRow, RequestRow
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+
+__all__ = ["PostgresSink"]
+
+_REQUESTS = Insert("request", RequestRow)
+_ATTEMPTS = Insert("attempt", AttemptRow)
+_SET_POSITION = (
+    'INSERT INTO journal_position (journal, segment, "offset") VALUES ($1, $2, $3) '
+    'ON CONFLICT (journal) DO UPDATE SET segment = excluded.segment, "offset" = excluded."offset"'
+)
+_GET_POSITION = 'SELECT segment, "offset" FROM journal_position WHERE journal = $1'
+_LOCK_WRITE = 0x6865_6164_6761_7402
+
+
+class PostgresSink:
+    """The one that writes spans, of this process: others do the same on the same database. Belongs to one thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._contents = ContentWriter()
+
+    def write(self, batch: Batch) -> None:
+        """See `SpanSink`."""
+
+        async def store(connection: Connection) -> None:
+            async with connection.transaction():
+                # One batch at a time, of all nodes: numbers of `stored` are given before a transaction ends, and who
+                # follows them would pass over a batch whose numbers are lower and which ends later.
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_WRITE)
+                await _REQUESTS.run(connection, batch.requests)
+                await _ATTEMPTS.run(connection, batch.attempts)
+                await self._contents.write(connection, batch.contents)
+                position = batch.position
+                await connection.execute(_SET_POSITION, batch.journal, position.segment, position.offset)
+
+        try:
+            self._database.ask(store, seconds=WRITE_SECONDS)
+        except BaseException:
+            self._contents.rolled_back()
+            raise
+        self._contents.committed()
+
+    def position(self, journal: str) -> Position:
+        """See `SpanSink`."""
+
+        async def ask(connection: Connection) -> Position:
+            row = await connection.fetchrow(_GET_POSITION, journal)
+            return Position(*row) if row else Position()
+
+        return self._database.ask(ask)
+
+    def forget(self, journal: str) -> None:
+        """See `SpanSink`."""
+
+        async def ask(connection: Connection) -> None:
+            await connection.execute("DELETE FROM journal_position WHERE journal = $1", journal)
+
+        self._database.ask(ask)
+
+    def close(self) -> None:
+        """See `SpanSink`. The connections are the database's; what was seen may be another's by the next time."""
+        self._contents = ContentWriter()

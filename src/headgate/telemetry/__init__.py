@@ -1,0 +1,1 @@
+"""What is told to whoever watches a gateway from outside. All names in one place, `names.py`."""

@@ -1,0 +1,36 @@
+"""What docs/how-to/plan-costs.md shows is what is printed; the worked example to the last figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.gateway import running_gateway
+from tests.support.pages import Reader, blocks, steps
+
+__all__: list[str] = []
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "plan-costs.md"
+
+
+def test_the_plans_come_out_as_shown_figure_by_figure(tmp_path: Path) -> None:
+    """Other pages may differ in their numbers from run to run; arithmetic may not."""
+    reader = Reader(tmp_path, "", {})
+    plans = [
+        step for block in blocks(PAGE, "console") for step in steps(block) if "cost plan" in step.command
+    ]
+    assert len(plans) == 3
+    for step in plans:
+        printed = reader.run(step.command).splitlines()
+        assert [line for line in step.shown if line not in printed] == []
+
+
+def test_the_page_can_be_followed(tmp_path: Path) -> None:
+    """Its configuration, then every command in order."""
+    (config,) = blocks(PAGE, "toml")
+    text = config.text.replace('kind = "simulated"', 'kind = "simulated"\nspeed = 0')
+    with running_gateway(tmp_path, text) as gateway:
+        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+        commands = [block for block in blocks(PAGE, "console") if "cost plan" not in block.text]
+        assert len(commands) == 5
+        for block in commands:
+            reader.do(block)

@@ -1,0 +1,170 @@
+"""A real PostgreSQL on a free port, that can be killed, frozen and started again; each test gets a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from tests.support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["PostgresServer", "postgres_server"]
+
+USER, PASSWORD = "tester", "p@ss/word"
+_QUOTED = "p%40ss%2Fword"
+
+
+class PostgresServer:
+    """Keeps its files in a temporary folder and waits for no disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        # The server refuses to be root.
+        self._user: int | None = None
+        self._group: int | None = None
+        if os.getuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            self._user, self._group = nobody.pw_uid, nobody.pw_gid
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        (folder / "password").write_text(PASSWORD)
+        (folder / "password").chmod(0o644)
+        subprocess.run(
+            [
+                _program("initdb"),
+                f"--pgdata={folder / 'data'}",
+                f"--username={USER}",
+                f"--pwfile={folder / 'password'}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+            ],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=60,
+            user=self._user,
+            group=self._group,
+        )
+
+    def url(self, database: str, *, password: str = _QUOTED) -> str:
+        """Of one of its databases."""
+        return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self, options: str = "") -> str:
+        """The URL of a new, empty database."""
+        name = f"headgate_{next(self._numbers)}"
+        self.run("postgres", f"CREATE DATABASE {name} {options}")
+        return self.url(name)
+
+    def run(self, database: str, statement: str) -> list[asyncpg.Record]:
+        """Run one statement in a database, given by name or URL."""
+
+        async def ask() -> list[asyncpg.Record]:
+            connection = await asyncpg.connect(database if "://" in database else self.url(database))
+            try:
+                return list(await connection.fetch(statement))
+            finally:
+                await connection.close()
+
+        return asyncio.run(ask())
+
+    def start(self) -> None:
+        """Returns once it accepts connections."""
+        options = [
+            "fsync=off",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=60",
+        ]
+        options += ["shared_buffers=16MB", "log_min_messages=fatal"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [_program("postgres"), "-D", str(self._folder / "data"), "-p", str(self.port)]
+                + [word for option in options for word in ("-c", option)],
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                group=self._group,
+            )
+        due = time.monotonic() + 30
+        while True:
+            try:
+                self.run("postgres", "SELECT 1")
+            except (OSError, asyncpg.PostgresError):
+                ended = self._process.poll() is not None
+                if ended or time.monotonic() > due:
+                    raise RuntimeError((self._folder / "log").read_text(errors="replace")) from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def kill(self) -> None:
+        """At once, with all its connections. Idempotent."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        # SIGQUIT: the server's own `kill -9`, which takes its children along.
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=20)
+
+    def freeze(self) -> None:
+        """New connections are accepted by the kernel, nothing answers."""
+        assert self._process is not None
+        for number in self._all():
+            os.kill(number, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on as if nothing had been."""
+        for number in self._all():
+            os.kill(number, signal.SIGCONT)
+
+    def _all(self) -> list[int]:
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [self._process.pid, *map(int, children.split())]
+
+
+def _program(name: str) -> str:
+    """Debian keeps the server's programs where no PATH looks."""
+    found = shutil.which(name)
+    if found is None:
+        places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+        assert places, f"there is no {name}: apt-get install postgresql"
+        found = str(places[-1])
+    return found
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Started, and killed at the end."""
+    # Not pytest's own folder: only its owner may look into that.
+    folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-"))
+    try:
+        server = PostgresServer(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,107 @@
+"""What is counted of a request, whatever its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headgate.core.errors import ProviderOverloaded
+from headgate.core.messages import Answer, Choice, Text
+from headgate.exchange.attempt import AttemptKind
+from headgate.exchange.caller import Caller
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply, whole
+from headgate.telemetry.metrics import Counter
+from tests.support.aio import aio
+from tests.support.recording import Recording
+
+__all__: list[str] = []
+
+KINDS: tuple[AttemptKind, ...] = ("", "retry", "hedge")
+
+
+@pytest.fixture
+def recording(tmp_path: Path):
+    made = Recording(tmp_path)
+    yield made
+    made.close()
+
+
+def asked(recording: Recording, **fields) -> Exchange:
+    exchange = recording.desk.exchange()
+    exchange.caller, exchange.feature = Caller("key_1"), "chat"
+    for name, value in fields.items():
+        setattr(exchange, name, value)
+    return exchange
+
+
+def answering(recording: Recording, kinds=KINDS, error=None):
+    async def proceed(exchange: Exchange) -> Reply:
+        for kind in kinds:
+            attempt = recording.desk.attempt(exchange)
+            attempt.kind, attempt.abandoned = kind, kind == "hedge"
+            attempt.status = 200
+        if error is not None:
+            raise error
+        return whole(Answer(choices=[Choice(parts=[Text(text="yes")])]))
+
+    return proceed
+
+
+def numbers(counter: Counter) -> dict[str, int]:
+    return {" ".join(labels): number for labels, number in counter.values.items()}
+
+
+@aio
+async def test_a_request_and_its_attempts_are_counted_once(recording: Recording) -> None:
+    """Attempts by why they were made; the second of two side by side is a hedge."""
+    exchange = asked(recording)
+    await recording.serve(exchange, answering(recording))
+    metrics = recording.stage.metrics
+    endpoint = exchange.attempts[0].endpoint
+    place = f"{endpoint.provider} {endpoint.model}"
+    assert numbers(metrics.requests) == {"chat ok": 1}
+    assert numbers(metrics.attempts) == {
+        f"{place} first ok": 1,
+        f"{place} retry ok": 1,
+        f"{place} hedge abandoned": 1,
+    }
+    assert numbers(metrics.hedges) == {"chat": 1}
+    assert not metrics.degraded.values and not metrics.resumed.values
+
+
+@aio
+async def test_degraded_and_resumed_answers_are_counted_beside(recording: Recording) -> None:
+    """They have ended well, and are marked."""
+    exchange = asked(recording, degraded="model:small", notes={"resumed": "after 7 characters"})
+    await recording.serve(exchange, answering(recording, ()))
+    metrics = recording.stage.metrics
+    assert numbers(metrics.requests) == {"chat ok": 1}
+    assert numbers(metrics.degraded) == {"chat model:small": 1} and numbers(metrics.resumed) == {"chat": 1}
+
+
+@aio
+async def test_a_failure_is_counted_as_one(recording: Recording) -> None:
+    """With nothing degraded."""
+    failing = answering(recording, ("",), ProviderOverloaded("x"))
+    with pytest.raises(ProviderOverloaded):
+        await recording.serve(asked(recording), failing)
+    metrics = recording.stage.metrics
+    assert numbers(metrics.requests) == {"chat failed": 1} and not metrics.degraded.values
+
+
+@aio
+async def test_of_a_shadow_copy_only_the_attempts_count(recording: Recording) -> None:
+    """Nobody asked."""
+    await recording.serve(asked(recording, purpose="shadow", degraded="say"), answering(recording, ("",)))
+    metrics = recording.stage.metrics
+    assert sum(metrics.attempts.values.values()) == 1
+    assert not metrics.requests.values and not metrics.degraded.values
+
+
+@aio
+async def test_without_a_key_there_is_no_feature(recording: Recording) -> None:
+    """Whatever the header says."""
+    await recording.serve(asked(recording, caller=None), answering(recording, ()))
+    assert numbers(recording.stage.metrics.requests) == {" ok": 1}
