@@ -12,7 +12,7 @@
     dispatch   attempts, deadlines, failover
 
 No road to a provider avoids it: batches, evaluations, replays and cache warming travel it too. A stage whose room is
-not built yet is simply absent: the order is fixed here, what is present is decided in `compose.py`.
+not built yet is simply absent: the order is fixed here, what is present is decided in `compose/`.
 """
 
 from __future__ import annotations

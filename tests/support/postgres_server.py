@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import contextlib
 import os
 import pwd
 import shutil
@@ -130,13 +131,17 @@ class PostgresServer:
     def freeze(self) -> None:
         """New connections are accepted by the kernel, nothing answers."""
         assert self._process is not None
-        for number in self._all():
-            os.kill(number, signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Go on as if nothing had been."""
-        for number in self._all():
-            os.kill(number, signal.SIGCONT)
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        for process in self._all():
+            # A worker may end between being listed and being told.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def _all(self) -> list[int]:
         assert self._process is not None

@@ -11,6 +11,7 @@ import pytest
 
 from headgate import compose
 from headgate.compose import Gateway
+from headgate.compose import gateway as gateway_module
 from headgate.config.loader import parse
 from headgate.config.model import Configuration
 from headgate.providers.adapters.openai import OpenAISettings
@@ -65,7 +66,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         assert isinstance(provider.settings, OpenAISettings)
         found.append((provider.settings.api_key, seconds))
 
-    monkeypatch.setattr(compose, "_close_later", later)
+    monkeypatch.setattr(gateway_module, "close_later", later)
     return found
 
 
@@ -141,7 +142,7 @@ async def test_a_configuration_that_does_not_work_leaves_no_trace(
         real(*given, **named)
         raise ImportError("DLL load failed while importing onnxruntime")
 
-    monkeypatch.setattr(compose, "directory_of", broken)
+    monkeypatch.setattr(gateway_module, "directory_of", broken)
     with pytest.raises(ImportError):
         await gateway.apply(written(tmp_path, key="second", concurrency=1, failures=1))
     await asyncio.sleep(0)

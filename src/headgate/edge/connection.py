@@ -246,6 +246,7 @@ class Connection(asyncio.Protocol):
                 expects = value.lower() == b"100-continue"
         turn = Turn(self, scope, keep_alive=parser.should_keep_alive(), expects_continue=expects)
         scope["headgate.push"], scope["headgate.begin"] = turn.push, turn.begin
+        scope["headgate.pusher"] = turn.pusher
         self._arriving = turn
         if expects:
             self._begin(turn)

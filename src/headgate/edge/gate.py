@@ -108,7 +108,7 @@ class Gate:
                     waiting.over()
                     begun = waiting.begun
             if reply.frames is not None:
-                await self._stream(exchange, reply, send, scope.get("headgate.push"), begun=begun)
+                await self._stream(exchange, reply, send, scope, begun=begun)
             elif begun:
                 await self._end_stream(exchange, send, reply)
             else:
@@ -221,9 +221,10 @@ class Gate:
             await send({"type": "http.response.body", "body": last})
 
     async def _stream(
-        self, exchange: Exchange, reply: Reply, send: Send, push: Push | None, *, begun: bool = False
+        self, exchange: Exchange, reply: Reply, send: Send, scope: Scope, *, begun: bool = False
     ) -> None:
         """begun: head and comments are out already."""
+        push: Push | None = scope.get("headgate.push")
         frames = reply.frames
         assert frames is not None
         if not begun:
@@ -265,6 +266,7 @@ class Gate:
                     sent += len(data)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                     if push is not None and pumped is not None:
+                        push = scope["headgate.pusher"]()
                         # The head is out: from here on bytes go from socket to socket without waking this task.
                         while not await pumped.pump(deliver):
                             await send({"type": "http.response.body", "body": b"", "more_body": True})

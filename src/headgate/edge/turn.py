@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +173,22 @@ class Turn:
                 body = (_SIZES[size] if size < _SHORT else b"%x\r\n" % size) + body + b"\r\n"
             connection.write(body)
         return not connection.write_paused
+
+    def pusher(self) -> Callable[[bytes], bool]:
+        """`push` for the many pieces of a reply under way: what cannot change between them is looked at once."""
+        if not self._chunked:
+            return self.push
+        connection = self._connection
+        write = connection.write
+
+        def push(body: bytes) -> bool:
+            if self.disconnected or not body:
+                return True
+            size = len(body)
+            write((_SIZES[size] if size < _SHORT else b"%x\r\n" % size) + body + b"\r\n")
+            return not connection.write_paused
+
+        return push
 
     def _render_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
         lines = [_STATUS_LINES[status], *self._connection.standing_headers()]

@@ -26,7 +26,7 @@ async def test_providers_stay_when_one_of_the_new_ones_cannot_be_built(tmp_path,
         def refuse(settings):
             raise ValueError(f"cannot build {type(settings).__name__}")
 
-        monkeypatch.setattr("headgate.compose.build_provider", refuse)
+        monkeypatch.setattr("headgate.compose.providers.build_provider", refuse)
         with pytest.raises(ValueError, match="cannot build OpenAISettings"):
             await gateway.apply(configuration(tmp_path, '[providers.new]\nkind = "openai"\n'))
         assert gateway.configuration is before
@@ -54,7 +54,7 @@ def test_settings_that_cannot_work_end_the_command_in_words(tmp_path, monkeypatc
     def refuse(settings):
         raise ValueError("install the extra `bedrock`")
 
-    monkeypatch.setattr("headgate.compose.build_provider", refuse)
+    monkeypatch.setattr("headgate.compose.providers.build_provider", refuse)
     with pytest.raises(SystemExit) as ended:
         start()
     assert ended.value.code == 2 and "install the extra `bedrock`" in capsys.readouterr().err

@@ -257,7 +257,11 @@ class Kept:
             return True
 
         scope = {"type": "http", "method": "POST", "path": CHAT, "query_string": b"", "headers": []}
-        await gate({**scope, "headgate.begin": begin, "headgate.push": push}, receive, send)
+        await gate(
+            {**scope, "headgate.begin": begin, "headgate.push": push, "headgate.pusher": lambda: push},
+            receive,
+            send,
+        )
 
     @property
     def order(self) -> list[str]:

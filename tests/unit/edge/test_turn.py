@@ -139,28 +139,38 @@ async def test_after_the_answer_the_app_hears_that_it_is_over() -> None:
     assert heard == ["http.disconnect"]
 
 
-def pushing(*pieces: bytes, headers: Headers = ()) -> Any:
-    """An app that sends a first piece and pushes the rest."""
+def pushing(*pieces: bytes, headers: Headers = (), many: bool = False) -> Any:
+    """An app that sends a first piece and pushes the rest. many: as who has many to push."""
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
         await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        push = scope["headgate.pusher"]() if many else scope["headgate.push"]
         for piece in pieces:
-            scope["said"] = scope["headgate.push"](piece)
+            scope["said"] = push(piece)
         await send({"type": "http.response.body", "body": b"end"})
 
     return answer
 
 
+@pytest.mark.parametrize("many", [False, True])
 @aio
-async def test_pushed_pieces_are_chunks_like_all_others() -> None:
+async def test_pushed_pieces_are_chunks_like_all_others(many: bool) -> None:
     """An empty one is none: it would be the mark of the end."""
-    raw = await written(pushing(b"two", b"", b"three"))
+    raw = await written(pushing(b"two", b"", b"three", many=many))
     body = raw.transport.written.partition(b"\r\n\r\n")[2]
     assert body == b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n3\r\nend\r\n0\r\n\r\n"
     assert raw.scopes[0]["said"] is True
-    raw = await written(pushing(b"two", b"", b"three"), version=b"1.0")
+    raw = await written(pushing(b"two", b"", b"three", many=many), version=b"1.0")
     assert raw.transport.written.endswith(b"\r\n\r\nonetwothreeend") and raw.transport.closed
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 2047, 2048, 70_000])
+@aio
+async def test_a_chunk_says_how_long_it_is(size: int) -> None:
+    """Short ones from a table, long ones worked out."""
+    raw = await written(pushing(b"x" * size, many=True))
+    assert b"\r\n%x\r\n%b\r\n3\r\nend" % (size, b"x" * size) in raw.transport.written
 
 
 @aio

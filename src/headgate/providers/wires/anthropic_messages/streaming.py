@@ -125,7 +125,7 @@ class MessagesDecoder:
     def feed(self, data: bytes) -> Frame | None:
         """Raises UpstreamMalformed for bytes that are no such stream."""
         splitter = self._splitter
-        words = None if splitter.holding else self._repeating.words(data)
+        words = None if splitter.held else self._repeating.words(data)
         if words is not None:
             return Frame(data, [TextDelta(text=words)])
         found = splitter.feed(data)

@@ -127,7 +127,7 @@ class ChatStream:
     def feed(self, data: bytes) -> Frame | None:
         """The events `data` completes. Raises UpstreamMalformed."""
         splitter = self._splitter
-        words = None if splitter.holding else self._repeating.words(data)
+        words = None if splitter.held else self._repeating.words(data)
         if words:
             return Frame(data, [TextDelta(text=words)])
         said = splitter.feed(data)

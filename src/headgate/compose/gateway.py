@@ -1,0 +1,303 @@
+"""A gateway, put together from its configuration; started, given another configuration, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+from collections.abc import Awaitable, Mapping, Sequence
+
+from headgate.admission.limits.stage import Limit
+from headgate.admission.rights import DASHBOARD
+from headgate.admission.ring import KeyRing
+from headgate.admission.stage import Identify
+from headgate.admission.tokens.issuers import Issuers
+from headgate.compose.keys import KnownKeys
+from headgate.compose.manners import ladders, limits_of, longest_use, manners_of, shadow_settings_of
+from headgate.compose.places import Places, asked_for, directory_of
+from headgate.compose.prices import blended_prices, expected_usd
+from headgate.compose.providers import ProbeResult, Provider, close_later, probe, providers_of
+from headgate.compose.stores import journal_directory, meters_of, open_stores, why_not_ready
+from headgate.config.model import Configuration, Settings
+from headgate.control.metrics import learn_names, watch
+from headgate.control.overview import Overviews
+from headgate.core.clock import SystemClock
+from headgate.core.ids import IdSource
+from headgate.dashboard.page import Page
+from headgate.dispatch.ladder.callback import Callbacks
+from headgate.dispatch.ladder.climb import Ask, Ladder
+from headgate.dispatch.ladder.entry_point import Functions
+from headgate.dispatch.ladder.plan import NO_LADDER
+from headgate.dispatch.ladder.stale import MemoryStale
+from headgate.dispatch.manner import Manner
+from headgate.dispatch.shadow import Shadows, ShadowSettings
+from headgate.dispatch.stage import Dispatch
+from headgate.edge.accept import accept
+from headgate.edge.front import Front
+from headgate.edge.gate import Gate
+from headgate.edge.paths import Paths
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
+from headgate.exchange.stage import Proceed, Stage
+from headgate.journey import journey
+from headgate.providers.catalog.book import PriceBook
+from headgate.providers.health.book import HealthBook
+from headgate.providers.port import Endpoint
+from headgate.providers.probing import Prober
+from headgate.providers.rehearsal.orders import Rehearsals
+from headgate.providers.transport.client import Transport
+from headgate.records.journal import Journal
+from headgate.records.pricing import Pricer
+from headgate.records.stage import Record
+from headgate.records.writer import Writer
+from headgate.routing.directory import Directory
+from headgate.routing.learning import Learning
+from headgate.routing.stage import Router
+from headgate.routing.strategies import PriceOf
+from headgate.routing.volume import DayVolume
+from headgate.stores.backends.redis.health import RedisHealthShare
+from headgate.stores.errors import StoreUnavailable
+from headgate.stores.meters import Meters
+from headgate.telemetry.metrics import Metrics
+
+__all__ = ["LIMIT_LOOK_SECONDS", "Gateway"]
+
+log = logging.getLogger("headgate")
+
+LIMIT_LOOK_SECONDS = 0.05
+"""How often a waiting request looks for room that other nodes have given back."""
+
+
+class Gateway:
+    """A gateway, from its configuration. `app` is served by whoever listens."""
+
+    def __init__(self, configuration: Configuration, *, bootstrap_key: str | None = None) -> None:
+        """bootstrap_key: a key that shall be valid, instead of one generated at the first start."""
+        self.configuration = configuration
+        self.first_key: str | None = None
+        """The key generated at the first start, to be shown once; None ever after."""
+        settings = configuration.settings
+        self._bootstrap_key = bootstrap_key
+        self._clock = SystemClock()
+        self._providers = providers_of(settings)
+        self._retired: set[asyncio.Task[None]] = set()
+        self._promised_until = 0.0
+        """The moment (monotonic) when requests that began under configurations before this one are over."""
+        stores = open_stores(settings)
+        self.database = stores.database
+        self.spans = stores.spans
+        self.keys = stores.keys
+        self._rehearsals = Rehearsals(self._clock)
+        self._share = RedisHealthShare(settings.server.redis) if settings.server.redis else None
+        self._healths = HealthBook(
+            self._clock, publish=self._share.publish if self._share is not None else None
+        )
+        self._prober = Prober(self._models, self._clock)
+        self._book = PriceBook()
+        self._pricer = Pricer(self._book)
+        self.journal = Journal(
+            journal_directory(settings),
+            self._clock,
+            fsync=settings.records.fsync,
+            segment_bytes=settings.records.segment,
+        )
+        self.writer = Writer(self.journal, stores.sink, self._pricer, self._clock)
+        self._ids = IdSource(self._clock)
+        self._volume = DayVolume()
+        self._prices = blended_prices(self._book)
+        self._learning = Learning(settings.routing.learned, os.environ, usd_of=self._usd_of)
+        places = Places(settings, self._providers, self._healths, self._rehearsals)
+        self._router = Router(self._directory(settings, places, self._prices), volume=self._volume)
+        places.claim()
+        self._shadow_settings = shadow_settings_of(settings)
+        self.shadows = Shadows(self._send_copy, self._ids, self._clock, self._shadow)
+        self._ladders = ladders(settings)
+        self._manners = manners_of(settings, self._ladders)
+        self._callbacks = Transport()
+        self._ring, self._issuers = KeyRing((), b""), Issuers(settings.tokens, self._callbacks)
+        self._overviews = Overviews(self)
+        self._known = KnownKeys(self.keys, stores.rehearsals, self._ring, self._rehearsals, self._clock)
+        self.meters: Meters = meters_of(settings)
+        self.limit = Limit(
+            self.meters,
+            limits_of(settings),
+            self._what_is_asked,
+            look_every=LIMIT_LOOK_SECONDS if settings.server.redis else math.inf,
+        )
+        self.metrics = Metrics()
+        record = Record(
+            self.journal,
+            self._pricer,
+            settings.records,
+            lambda: self.configuration.hash,
+            self._clock,
+            self.metrics,
+        )
+        self._stages: dict[str, Stage] = {
+            "record": record,
+            "identify": Identify(
+                self._ring, keys_required=settings.server.auth == "keys", token_caller=self._issuers.caller
+            ),
+            "accept": accept,
+            "route": self._router,
+            "dispatch": Dispatch(
+                ids=self._ids, manner=self._manner, ladder=self._ladder, shadows=self.shadows
+            ),
+        }
+        # A copy has been let in already, with the request it is a copy of.
+        self._copies: Proceed = journey(
+            {name: self._stages[name] for name in ("record", "route", "dispatch")}
+        )
+        self.gate = Gate(
+            proceed=self._journey(settings), paths=Paths(), settings=settings.server, ids=self._ids
+        )
+        watch(self.metrics, self, lambda: self._router.directory)
+        self._name_metrics(settings)
+        self.app = Front(
+            self.gate,
+            ready=lambda: why_not_ready(self.writer, self.database),
+            pages=Page(self._overviews.now, may_see=self._may_see, metrics=self.metrics.text),
+        )
+
+    async def start(self) -> None:
+        """Open the database, know the keys, start the writer. Raises StoreUnavailable, StoreTooNew."""
+        self.first_key = await self._known.read(
+            bootstrap=self._bootstrap_key, required=self.configuration.settings.server.auth != "none"
+        )
+        self.writer.start()
+        if self._share is not None:
+            self._share.start(self._healths.apply)
+        await self._issuers.start()
+        self._prober.start()
+        self._learning.start()
+        self._known.start()
+
+    async def apply(self, configuration: Configuration) -> None:
+        """Serve the next request by this configuration; requests under way keep the one they began with.
+
+        All or nothing: whatever this raises, what served before goes on serving."""
+        settings = configuration.settings
+        planned, plan = ladders(settings), limits_of(settings)
+        manners = manners_of(settings, planned)
+        providers, prices = providers_of(settings, self._providers), blended_prices(self._book)
+        places = Places(settings, providers, self._healths, self._rehearsals)
+        directory = self._directory(settings, places, prices)
+        # Only now is anything changed that serves.
+        self._issuers.use(settings.tokens)
+        self._replace_providers(providers)
+        places.claim()
+        self._router.directory = directory
+        self._prices = prices
+        self._learning.start()
+        self._manners = manners
+        self._shadow_settings = shadow_settings_of(settings)
+        self._ladders = planned
+        self.limit.plan = plan
+        self.gate.proceed = self._journey(settings)
+        self._name_metrics(configuration.settings)
+        self.configuration = configuration
+
+    async def stop(self) -> None:
+        """Store what is recorded, close what is open. Call it when no request is under way any more."""
+        await self._issuers.aclose()
+        await self._prober.aclose()
+        if self._share is not None:
+            await self._share.aclose()
+        await self.shadows.aclose()
+        await self._learning.stop()
+        await self._known.stop()
+        for retired in self._retired:
+            retired.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
+        for provider in self._providers.values():
+            await provider.upstream.aclose()
+        await self._callbacks.aclose()
+        await self.meters.aclose()
+        with contextlib.suppress(StoreUnavailable):
+            await self._known.note_used()
+        if not await self.writer.aclose(float(self.configuration.settings.records.drain)):
+            log.warning("some records are still in the journal; they are stored at the next start")
+        await self.database.close()
+
+    async def probe(self, name: str) -> ProbeResult:
+        """Try a provider: is it there, does it take our credentials?"""
+        return await probe(name, self._providers[name])
+
+    # How the parts are made
+
+    def _directory(self, settings: Settings, places: Places, prices: PriceOf) -> Directory:
+        directory = directory_of(
+            settings,
+            places.providers,
+            place=places,
+            price_of=prices,
+            volume=self._volume,
+            grader_of=self._learning.grader_of,
+        )
+        for shadow in shadow_settings_of(settings).values():
+            # A copy's model is no part of a route: it is made here, so that its places are the configuration's.
+            directory.resolve(shadow.model)
+        self._book.prefetch(
+            (endpoint.price_key, endpoint.model)
+            for endpoint in directory.endpoints()
+            if endpoint.price_key and endpoint.own_price is None
+        )
+        return directory
+
+    def _usd_of(self, model: str, tokens: int) -> float:
+        return expected_usd(self._router.directory, self._prices, model, tokens)
+
+    def _replace_providers(self, after: dict[str, Provider]) -> None:
+        """Those that are no more, or that another one has taken the name of, are closed when nobody can be using them."""
+        before, self._providers = self._providers, after
+        now = self._clock.monotonic()
+        self._promised_until = max(self._promised_until, now + longest_use(self._manners.values()))
+        seconds = self._promised_until - now
+        for name, provider in before.items():
+            if after.get(name) is not provider:
+                self._healths.renew(name)
+                if isinstance(provider.upstream, Transport):
+                    provider.upstream.retire()
+                later = close_later(provider, seconds)
+                task = asyncio.create_task(later, name="retire")
+                self._retired.add(task)
+                task.add_done_callback(self._retired.discard)
+
+    def _journey(self, settings: Settings) -> Proceed:
+        # Without limits the stage is not there, and costs nothing.
+        return journey(self._stages | ({"limit": self.limit} if settings.limits else {}))
+
+    def _what_is_asked(self, exchange: Exchange) -> tuple[str, str]:
+        return asked_for(self._router.directory, exchange)
+
+    def _name_metrics(self, settings: Settings) -> None:
+        rungs = {name: [rung.mark for rung in plan.rungs] for name, plan in self._ladders.items()}
+        learn_names(self.metrics, settings.features, self._router.directory.endpoints(), rungs)
+
+    def _models(self) -> Mapping[str, Sequence[Endpoint]]:
+        return self._router.directory.models()
+
+    def _manner(self, feature: str) -> Manner:
+        return self._manners.get(feature) or self._manners[""]
+
+    def _shadow(self, feature: str) -> ShadowSettings | None:
+        return self._shadow_settings.get(feature)
+
+    def _send_copy(self, copy: Exchange) -> Awaitable[Reply]:
+        return self._copies(copy)
+
+    def _ladder(self, ask: Ask) -> Ladder:
+        return Ladder(
+            lambda feature: self._ladders.get(feature, NO_LADDER),
+            ask,
+            stale=MemoryStale(self._clock),
+            callbacks=Callbacks(self._callbacks),
+            functions=Functions(),
+            clock=self._clock,
+        )
+
+    def _may_see(self, key: bytes) -> bool:
+        caller = self._ring.caller(key) or self._issuers.caller(key)
+        return caller is not None and DASHBOARD in caller.routes

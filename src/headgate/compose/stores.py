@@ -1,0 +1,119 @@
+"""Where an installation keeps things: which engine, which file or server, which folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headgate.admission.limits.away import SharedMeters
+from headgate.config.model import Settings
+from headgate.records.writer import Writer
+from headgate.stores.address import is_postgres
+from headgate.stores.backends import postgres, sqlite
+from headgate.stores.backends.memory.meters import MemoryMeters
+from headgate.stores.backends.redis.meters import RedisMeters
+from headgate.stores.errors import StoreError
+from headgate.stores.meters import Meters
+from headgate.stores.moving import Moved, Progress, move
+from headgate.stores.sink import SpanSink
+
+__all__ = [
+    "Stores",
+    "database_path",
+    "journal_directory",
+    "meters_of",
+    "move_installation",
+    "open_stores",
+    "why_not_ready",
+]
+
+
+def database_path(settings: Settings) -> Path:
+    """Where the SQLite file of `server.database` lies."""
+    return Path(settings.server.database.removeprefix("sqlite:///"))
+
+
+def journal_directory(settings: Settings) -> Path:
+    """Where this machine's gateways write what happened, until it is in the database."""
+    if is_postgres(settings.server.database):
+        return Path(settings.server.data) / "journal"
+    return database_path(settings).with_suffix(".journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the command line reads and writes beside a running gateway, or without one."""
+
+    spans: sqlite.SqliteSpans | postgres.PostgresSpans
+    keys: sqlite.SqliteKeys | postgres.PostgresKeys
+    rehearsals: sqlite.SqliteRehearsals | postgres.PostgresRehearsals
+    audit: sqlite.SqliteAudit | postgres.PostgresAudit
+    sink: SpanSink
+    """For one thread; nothing is connected before it is used."""
+    database: sqlite.Database | postgres.Database
+
+    async def aclose(self) -> None:
+        await self.database.close()
+
+
+def open_stores(settings: Settings) -> Stores:
+    """The stores of an installation. Opened at first use, which raises StoreUnavailable, StoreTooNew."""
+    if is_postgres(settings.server.database):
+        server = postgres.Database(settings.server.database)
+        return Stores(
+            postgres.PostgresSpans(server),
+            postgres.PostgresKeys(server),
+            postgres.PostgresRehearsals(server),
+            postgres.PostgresAudit(server),
+            postgres.PostgresSink(server),
+            server,
+        )
+    file = sqlite.Database(database_path(settings))
+    return Stores(
+        sqlite.SqliteSpans(file),
+        sqlite.SqliteKeys(file),
+        sqlite.SqliteRehearsals(file),
+        sqlite.SqliteAudit(file),
+        sqlite.SqliteSink(file),
+        file,
+    )
+
+
+def meters_of(settings: Settings) -> Meters:
+    """Where limits are counted."""
+    local = MemoryMeters()
+    server = settings.server
+    if not server.redis:
+        return local
+    return SharedMeters(
+        RedisMeters(server.redis), local, policy=server.limits_without_redis, nodes=server.nodes
+    )
+
+
+async def move_installation(source: Path, target: str, progress: Progress) -> Sequence[Moved]:
+    """Copy an installation from its SQLite file to a PostgreSQL URL; the file stays. Raises StoreError."""
+    if waiting := sorted(source.with_suffix(".journal").glob("*.lock")):
+        raise StoreError(
+            f"a gateway uses {source}, or was killed and left records in {waiting[0].parent}: stop it; if it was killed, "
+            "start it once more and stop it, so that it stores them. Nothing was moved"
+        )
+    server, outlet = postgres.Database(target), sqlite.SqliteOutlet(sqlite.Database(source))
+    try:
+        return await move(outlet, postgres.PostgresTarget(server), progress)
+    finally:
+        outlet.close()
+        await server.close()
+
+
+async def why_not_ready(writer: Writer, database: sqlite.Database | postgres.Database) -> str:
+    """What keeps a gateway from being sent traffic, in words; "" if nothing does."""
+    if writer.failed is not None:
+        return f"the record writer has failed: {writer.failed}"
+    if not writer.ready:
+        return "starting: the record writer is opening the database and reading the price list"
+    try:
+        await database.probe()
+    except Exception as failure:  # noqa: BLE001 - whatever is wrong with the database, it is not ready
+        return f"the database does not answer: {failure}"
+    return ""
