@@ -11,12 +11,26 @@ from headgate.edge.dialects.openai_embeddings import OpenAIEmbeddings
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
 from headgate.providers.health.health import Health
+from headgate.providers.health.latency import Latency
 from headgate.providers.port import Endpoint
 
 __all__ = ["NOW", "FakeHealth", "fake", "names", "place", "request"]
 
 NOW = 1000.0
 _MONDAY_NOON_NS = 1_767_614_400 * 1_000_000_000  # 2026-01-05 12:00 UTC
+
+
+class FakeLatency(Latency):
+    """Says what it was told to, at any moment."""
+
+    __slots__ = ("told",)
+
+    def __init__(self, told: float) -> None:
+        super().__init__()
+        self.told = told
+
+    def expected(self, now: float) -> float:
+        return self.told
 
 
 class FakeHealth(Health):
@@ -35,6 +49,7 @@ class FakeHealth(Health):
     ) -> None:
         """All of it anew."""
         self._blocked, self._ejected, self._expected = blocked, ejected, expected
+        self.latency = FakeLatency(expected)
         self.calm, self.ejected_until = not blocked, math.inf if ejected else 0.0
         self.in_flight = in_flight
 

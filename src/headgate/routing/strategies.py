@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -50,6 +51,7 @@ class Moment:
 Strategy = Callable[[list[Endpoint], Moment], list[Endpoint]]
 
 
+@lru_cache(maxsize=1024)
 def in_region(region: str, wanted: str) -> bool:
     """Is `region` the wanted one or a part of it? `eu-west-1` is in `eu`; nowhere is in nothing."""
     region, wanted = region.lower(), wanted.lower()
@@ -117,13 +119,13 @@ def nearest(endpoints: list[Endpoint], moment: Moment) -> list[Endpoint]:
 
     Never measured and idle counts as quick, to be measured; one in 64 requests looks whether another is quicker by now."""
     now, region = moment.now, moment.region
-    near = [each for each in endpoints if in_region(each.region, region)] if region else endpoints
-    ordered = _quickest(near, now)
-    level = len(near)
-    if level < len(endpoints):
-        far = _quickest([each for each in endpoints if each not in near], now)
-        ordered += far
-        level = level or len(far)
+    near, far = endpoints, list[Endpoint]()
+    if region:
+        near = []
+        for each in endpoints:
+            (near if in_region(each.region, region) else far).append(each)
+    ordered = _quickest(near, now) + _quickest(far, now)
+    level = len(near) or len(far)
     if level > 1 and not ((moment.seed * STIR) & WORD) >> _EXPLORED_BITS:
         ordered.insert(0, ordered.pop(1 + (draw(moment.seed) >> 32) % (level - 1)))
     return ordered
@@ -134,7 +136,7 @@ def _quickest(endpoints: Sequence[Endpoint], now: float) -> list[Endpoint]:
     keys = []
     for each in endpoints:
         health = each.health
-        keys.append(health.expected(now) or (_LAST if health.in_flight else 0.0))
+        keys.append(health.latency.expected(now) or (_LAST if health.in_flight else 0.0))
     return _by(keys, endpoints)
 
 
