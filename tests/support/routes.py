@@ -28,6 +28,7 @@ class FakeLatency(Latency):
     def __init__(self, told: float) -> None:
         super().__init__()
         self.told = told
+        self.rank = math.log(told) if told else -math.inf
 
     def expected(self, now: float) -> float:
         return self.told

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from math import inf
 from typing import Any
 
 from headgate.providers.port import Endpoint
@@ -29,7 +30,7 @@ __all__ = [
 PriceOf = Callable[[Endpoint], float | None]
 """USD per million tokens, prompt and answer blended; None: not known."""
 
-_LAST = 1e9
+_UNMEASURED = -inf
 _DRAW_ALL = 6
 _EXPLORED_BITS = 64 - 6
 """One request in so many asks another endpoint than the nearest, or latencies would never be measured again."""
@@ -118,25 +119,30 @@ def nearest(endpoints: list[Endpoint], moment: Moment) -> list[Endpoint]:
     """Those in the caller's region, then the rest; among equals the quickest to answer lately.
 
     Never measured and idle counts as quick, to be measured; one in 64 requests looks whether another is quicker by now."""
-    now, region = moment.now, moment.region
+    region = moment.region
     near, far = endpoints, list[Endpoint]()
     if region:
         near = []
         for each in endpoints:
             (near if in_region(each.region, region) else far).append(each)
-    ordered = _quickest(near, now) + _quickest(far, now)
+    ordered = _quickest(near)
+    if far:
+        ordered += _quickest(far)
     level = len(near) or len(far)
     if level > 1 and not ((moment.seed * STIR) & WORD) >> _EXPLORED_BITS:
         ordered.insert(0, ordered.pop(1 + (draw(moment.seed) >> 32) % (level - 1)))
     return ordered
 
 
-def _quickest(endpoints: Sequence[Endpoint], now: float) -> list[Endpoint]:
+def _quickest(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
     """By how soon they answered lately. Never measured and idle counts as at once; never measured and busy comes last."""
-    keys = []
-    for each in endpoints:
-        health = each.health
-        keys.append(health.latency.expected(now) or (_LAST if health.in_flight else 0.0))
+    healths = [each.health for each in endpoints]
+    keys = [health.latency.rank for health in healths]
+    if _UNMEASURED in keys:
+        keys = [
+            inf if key == _UNMEASURED and health.in_flight else key
+            for key, health in zip(keys, healths, strict=True)
+        ]
     return _by(keys, endpoints)
 
 

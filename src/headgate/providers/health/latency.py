@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, inf, log
 
 __all__ = ["Latency"]
 
@@ -27,11 +27,14 @@ class Latency:
 
     While nothing is measured the figure fades towards 0, so that an endpoint which was slow is tried again."""
 
-    __slots__ = ("_at", "_count", "_kept", "_sorted", "_sorted_count", "_value")
+    __slots__ = ("_at", "_count", "_kept", "_sorted", "_sorted_count", "_value", "rank")
 
     def __init__(self) -> None:
         self._value = 0.0
         self._at = 0.0
+        self.rank = -inf
+        """Orders endpoints as `expected` would, at any moment: all fade alike, so what is left of each needs no moment.
+        -inf: never measured."""
         self._kept: list[float] = []
         self._count = 0
         self._sorted: list[float] = []
@@ -46,6 +49,7 @@ class Latency:
             kept = exp((self._at - now) / FADE_SECONDS) if now > self._at else 1.0
             self._value = value * kept + seconds * (1.0 - kept)
         self._at = now
+        self._rank()
         if self._count < KEPT:
             self._kept.append(seconds)
         else:
@@ -57,6 +61,10 @@ class Latency:
         expected = self.expected(now)
         penalty = max(expected, min(max(FAILURE_FACTOR * expected, FAILURE_LEAST), FAILURE_MOST))
         self._value, self._at = penalty, now
+        self._rank()
+
+    def _rank(self) -> None:
+        self.rank = log(self._value) + self._at / FADE_SECONDS if self._value > 0.0 else -inf
 
     def expected(self, now: float) -> float:
         """Seconds to the first content; 0.0: never measured."""

@@ -121,3 +121,21 @@ def test_a_quantile_lies_among_the_calls(seconds: list[float], share: float) -> 
         exact.observe(1.0, one)
     below = sum(one < exact.quantile(share) for one in kept)
     assert below <= share * len(kept)
+
+
+@given(
+    some.lists(some.tuples(some.floats(0.001, 100), some.floats(0, 60)), min_size=1, max_size=6),
+    some.lists(some.tuples(some.floats(0.001, 100), some.floats(0, 60)), min_size=1, max_size=6),
+)
+def test_ranks_order_as_what_is_expected_does(
+    ours: list[tuple[float, float]], theirs: list[tuple[float, float]]
+) -> None:
+    """At any later moment: all fade alike."""
+    one, other = Latency(), Latency()
+    for latency, calls in ((one, ours), (other, theirs)):
+        for seconds, moment in sorted(calls, key=lambda call: call[1]):
+            latency.observe(moment, seconds)
+    a, b = one.expected(70.0), other.expected(70.0)
+    if not math.isclose(a, b, rel_tol=1e-6):
+        assert (one.rank < other.rank) == (a < b)
+    assert Latency().rank < one.rank
