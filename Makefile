@@ -62,11 +62,14 @@ bench-routing: setup embedder
 	@PYTHONPATH=. $(BIN)/python -m bench.routing.run $(ARGS)
 
 # requirements.lock is what people who work on Headgate install, requirements-run.lock what serving needs,
-# scripts/setup.lock what installs the two. docs/decisions/0002 says why there is no uv.lock.
+# requirements-image.lock what the container image has, scripts/setup.lock what installs them.
+# docs/decisions/0002 says why there is no uv.lock.
+IMAGE := bedrock postgres redis secrets sso
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 lock: setup
 	$(COMPILE) --group dev --all-extras pyproject.toml -o requirements.lock
 	$(COMPILE) -c requirements.lock pyproject.toml -o requirements-run.lock
+	$(COMPILE) -c requirements.lock $(IMAGE:%=--extra %) pyproject.toml -o requirements-image.lock
 	$(COMPILE) -c requirements.lock scripts/setup.in -o scripts/setup.lock
 	cd tests/node && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 

@@ -58,7 +58,9 @@ class Streams(msgspec.Struct, frozen=True):
     problem: str
 
 
-def closed_loop(target: Target, *, connections: int, seconds: float, work: Path) -> ClosedLoop:
+def closed_loop(
+    target: Target, *, connections: int, seconds: float, work: Path, script: str = "wrk.lua"
+) -> ClosedLoop:
     """Drive one target with wrk as hard as it goes. Raises LoadFailed."""
     headers, body = work / "wrk-headers.txt", work / "wrk-body.bin"
     headers.write_text("".join(f"{name}: {value}\n" for name, value in target.headers.items()))
@@ -68,7 +70,7 @@ def closed_loop(target: Target, *, connections: int, seconds: float, work: Path)
         raise LoadFailed("wrk is not installed: apt-get install wrk")
     url = f"http://127.0.0.1:{target.port}{target.path}"
     options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
-    command = [program, *options, "-s", str(ROOT / "bench" / "wrk.lua"), url, "--", str(headers), str(body)]
+    command = [program, *options, "-s", str(ROOT / "bench" / script), url, "--", str(headers), str(body)]
     text = _run(command, patience=seconds + 60)
     for line in text.splitlines():
         if line.startswith("RESULT "):

@@ -1,6 +1,6 @@
-"""Write docs/reference/configuration.md and docs/reference/cli.md from the types and commands they describe.
+"""Write docs/reference/configuration.md, cli.md and api.md from the types, commands and routes they describe.
 
-Run after a change of either: `.venv/bin/python scripts/write_reference.py`. A test compares; nobody edits the pages.
+Run after a change of any: `.venv/bin/python scripts/write_reference.py`. A test compares; nobody edits the pages.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from headgate.config.environment import USUAL
 from headgate.config.model import KINDS, Settings
 from headgate.config.reading import hints, wanted
 from headgate.config.schema import default_of
+from headgate.control.http.openapi import description
+from headgate.control.http.reference import reference
+from headgate.control.http.routes import ROUTES
 from headgate.core.section import Duration, Section, Size
 from headgate.providers.settings import ProviderSettings
 
@@ -45,7 +48,8 @@ def _configuration() -> Iterator[str]:
         'Durations are `"250ms"`, `"2s"`, `"5m"`, `"1h"`, `"7d"` or a number of seconds. Sizes are `"64 kB"`, `"32 MB"`, '
         '`"1 GiB"` or a number of bytes. Every text may hold `${NAME}` or `${NAME:-default}` from the environment; `$$` is '
         f"a dollar sign. Variables that may be read: {', '.join(f'`{each}`' for each in USUAL)}, and what "
-        "`[environment] allow` adds.\n"
+        "`[environment] allow` adds. Credentials and addresses may be `file:PATH`, and credentials of providers `secret:NAME` "
+        "([keep secrets](../how-to/keep-secrets.md)).\n"
     )
     for name, kind in hints(Settings).items():
         if get_origin(kind) is dict:
@@ -156,7 +160,9 @@ def _cli() -> Iterator[str]:
     yield "| `HEADGATE_CONFIG` | the configuration file, where `--config` is not given |"
     yield "| `HEADGATE_LISTEN` | where `serve` listens, where `--listen` is not given |"
     yield "| `HEADGATE_DATABASE` | `server.database`, where there is no file |"
-    yield "| `HEADGATE_BOOTSTRAP_KEY` | a key that shall be valid, instead of one made at the first start (containers, tests) |\n"
+    yield "| `HEADGATE_BOOTSTRAP_KEY` | a key that shall be valid, instead of one made at the first start (containers, tests) |"
+    yield "| `HEADGATE_SECRET_KEY` | what secrets in the database are encrypted under ([keep secrets](../how-to/keep-secrets.md)); `file:PATH` reads it from a file |"
+    yield "| `HEADGATE_SECRET_KEY_OLD` | the one before, until `headgate secrets rotate` has run |\n"
     root = click.Context(
         main,
         info_name="headgate",
@@ -185,7 +191,12 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
             )
 
 
-PAGES = {"configuration.md": configuration_page, "cli.md": cli_page}
+def api_page() -> str:
+    """Every route under /api, from the description that a gateway gives of itself."""
+    return "\n".join([f"# API for operators\n\n{_MADE}\n", *reference(description(ROUTES))])
+
+
+PAGES = {"configuration.md": configuration_page, "cli.md": cli_page, "api.md": api_page}
 """Page under docs/reference -> what writes it."""
 
 if __name__ == "__main__":

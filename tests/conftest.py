@@ -42,6 +42,7 @@ TOOLS = {
         ("postgres", *map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres"))),
         "apt-get install postgresql",
     ),
+    "prometheus": Tool(("prometheus",), "apt-get install prometheus"),
     "wrk": Tool(("wrk",), "apt-get install wrk"),
 }
 

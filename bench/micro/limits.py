@@ -3,7 +3,7 @@
     PYTHONPATH=.:src python bench/micro/limits.py            about ten seconds
 
 CPU time per request of the whole stage: which limits it is about, taking, the headers, settling at the end. The prompt is
-estimated only where a limit counts tokens; that costs 12 µs per kB of body and is told apart.
+estimated only where a limit counts tokens; that costs 2 µs per kB of body and is told apart.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
     identify   key -> caller; may this key ask for this
     accept     refuse what the edge could not read
     limit      requests, tokens, concurrency; queue or refuse      release after the last byte
+    budget     whose money; how long an answer may be; downgrade   (dispatch reserves, record settles)
     compose    feature -> prompt version; variables; history
     screen     injection, secrets, personal data                   put data back; moderate; validate; disclose
     recall     exact, then semantic answer; join a call in flight  store a complete answer
@@ -30,6 +31,7 @@ ORDER = (
     "identify",
     "accept",
     "limit",
+    "budget",
     "compose",
     "screen",
     "recall",

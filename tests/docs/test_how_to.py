@@ -35,10 +35,12 @@ FOR_USERS = [page for folder in ("how-to", "reference", "tutorial") for page in 
 @pytest.mark.parametrize("page", [page for page in FOR_USERS if blocks(page, "toml")], ids=lambda p: p.name)
 def test_every_configuration_on_a_page_is_taken(page: Path, tmp_path: Path) -> None:
     """Whoever copies it can start with it."""
-    certificate = tmp_path / "ca.pem"
+    certificate, key = tmp_path / "ca.pem", tmp_path / "house.txt"
     certificate.touch()
+    key.write_text("a-key-of-the-house\n")
     for block in blocks(page, "toml"):
-        parse(block.text.replace("/etc/ssl/internal-ca.pem", str(certificate)), KEYS)
+        text = block.text.replace("/etc/ssl/internal-ca.pem", str(certificate))
+        parse(text.replace("file:house.txt", f"file:{key}"), KEYS)
 
 
 def test_problems_are_told_as_the_page_shows(tmp_path: Path) -> None:

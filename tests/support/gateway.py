@@ -53,10 +53,17 @@ class RunningGateway:
 
 @contextmanager
 def running_gateway(
-    directory: Path, config: str, *, environment: Mapping[str, str] | None = None, ready_within: float = 30.0
+    directory: Path,
+    config: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    ready_within: float = 30.0,
+    port: int = 0,
 ) -> Iterator[RunningGateway]:
-    """Start `headgate serve` on `config` (TOML; without [server].listen and database), wait until it is ready, stop it."""
-    port = free_port()
+    """Start `headgate serve` on `config` (TOML; without [server].listen and database), wait until it is ready, stop it.
+
+    port: 0 is any."""
+    port = port or free_port()
     (directory / "headgate.toml").write_text(config)
     env = {
         k: v for k, v in os.environ.items() if not k.endswith("_API_KEY") and not k.lower().endswith("_proxy")

@@ -27,6 +27,8 @@ ADDRESS = "http://127.0.0.1:8080"
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ID = re.compile(r"\b(?:req|key|msg|chatcmpl|resp)[_-]\w+")
+_RECORDED = ("headgate tail", "headgate budgets")
+"""Commands that read what a gateway has written down."""
 _SAME = (
     (re.compile(r"/\S*headgate-demo-\S*/|/tmp/\S*/"), "DIR/"),
     (_ID, "ID"),
@@ -106,7 +108,7 @@ class Reader:
                 self.compare(step, self.run(self._here(step.command)))
             except AssertionError:
                 # A request is on record a moment after its last byte; whoever reads the page types slower than that.
-                if not step.command.startswith("headgate tail") or time.monotonic() > due:
+                if not step.command.startswith(_RECORDED) or time.monotonic() > due:
                     raise
                 time.sleep(0.1)
             else:
@@ -150,14 +152,16 @@ class Reader:
 
 
 def _curl(words: list[str]) -> str:
-    """As curl does with -s, -i, -N, -H, -d and an address: what it prints. Not every machine has curl."""
+    """As curl does with -s, -i, -N, -H, -X, -d and an address: what it prints. Not every machine has curl."""
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    body, address, with_head = "", "", False
+    body, address, method, with_head = "", "", "", False
     rest = iter(words[1:])
     for word in rest:
         if word == "-H":
             name, _, value = next(rest).partition(":")
             headers[name.lower()] = value.strip()
+        elif word == "-X":
+            method = next(rest)
         elif word == "-d":
             body = next(rest)
         elif word.startswith("-"):
@@ -168,7 +172,8 @@ def _curl(words: list[str]) -> str:
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:
-        connection.request("POST", parts.path, body.encode(), headers)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        connection.request(method or ("POST" if body else "GET"), target, body.encode(), headers)
         reply = connection.getresponse()
         text = reply.read().decode()
     finally:

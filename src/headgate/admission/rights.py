@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-__all__ = ["DASHBOARD", "OPEN", "RIGHTS", "ROLES", "SERVICE", "allowed_roles", "routes_of"]
+__all__ = ["CONTENT", "DASHBOARD", "OPEN", "RIGHTS", "ROLES", "SERVICE", "allowed_roles", "routes_of"]
 
 SERVICE = "service"
 
@@ -24,11 +24,15 @@ ROLES: Mapping[str, str] = MappingProxyType(
 DASHBOARD = "dashboard"
 """The route of the pages at `/` and `/metrics`."""
 
-OPEN = frozenset({"GET /healthz", "GET /readyz", "GET /page.css"})
+CONTENT = "content"
+"""Not a route: to read what was asked and answered, wherever a route tells it."""
+
+OPEN = frozenset({"GET /healthz", "GET /readyz", "GET /page.css", "GET /api/openapi.json", "GET /api/docs"})
 """Served to everybody, without a key: they tell nothing that is anybody's."""
 
 _ASK = frozenset({"owner", "operator", "developer", SERVICE})
 _SEE = frozenset({"owner", "operator", "developer", "reviewer", "viewer"})
+_RUN = frozenset({"owner", "operator"})
 
 RIGHTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -41,6 +45,32 @@ RIGHTS: Mapping[str, frozenset[str]] = MappingProxyType(
         "anthropic.count_tokens": _ASK,
         "anthropic.models": _ASK,
         DASHBOARD: _SEE,
+        CONTENT: frozenset({"owner", "reviewer"}),
+        # Under /api a route is called after what is done there.
+        "api.me": _SEE | {SERVICE},
+        "api.config.show": _SEE,
+        "api.keys.list": _RUN,
+        "api.keys.create": _RUN,
+        "api.keys.show": _RUN,
+        "api.keys.revoke": _RUN,
+        "api.keys.rotate": _RUN,
+        "api.audit.list": _RUN,
+        "api.requests.list": _SEE,
+        "api.requests.show": _SEE,
+        "api.costs.show": _SEE,
+        "api.budgets.list": _SEE,
+        "api.budgets.deposit": _RUN,
+        "api.ledger.list": _SEE,
+        "api.alerts.list": _SEE,
+        "api.receivers.list": _RUN,
+        "api.receivers.add": _RUN,
+        "api.receivers.remove": _RUN,
+        "api.secrets.list": _RUN,
+        "api.secrets.give": _RUN,
+        "api.secrets.remove": _RUN,
+        "api.rehearsals.list": _SEE,
+        "api.rehearsals.start": _RUN,
+        "api.rehearsals.stop": _RUN,
     }
 )
 """Route -> the roles that may reach it. A path nobody serves counts as a listing of models: whoever may not ask is refused

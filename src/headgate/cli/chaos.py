@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -18,14 +18,13 @@ from headgate.cli.output import config_option, fail, plain_failures, print_json,
 if TYPE_CHECKING:
     from headgate.compose import Stores
     from headgate.config.model import Configuration, Settings
-    from headgate.stores.audit import AuditEntry
+    from headgate.control.rehearsals import OrderRefused
     from headgate.stores.rehearsals import RehearsalRecord
 
 __all__ = ["command"]
 
 T = TypeVar("T")
 
-LONGEST_SECONDS = 86_400.0
 _SOON = "running gateways follow within a second or so"
 
 
@@ -87,37 +86,37 @@ def start(
       headgate chaos start openai silence --share 0.2
       headgate chaos start small rate_limit:5 --for 2m
     """
-    from headgate.providers.rehearsal.faults import FAULTS, parse_fault
-    from headgate.stores.rehearsals import RehearsalRecord
+    from headgate.control.rehearsals import OrderRefused, order_rehearsal
+    from headgate.providers.rehearsal.faults import FAULTS
 
     configuration = read_configuration(config)
+    settings, seconds = configuration.settings, _seconds(duration)
+
+    def order(stores: Stores) -> Awaitable[RehearsalRecord]:
+        return order_rehearsal(
+            stores.rehearsals,
+            settings,
+            endpoint=endpoint,
+            fault=fault,
+            share=share,
+            seconds=seconds,
+            feature=feature,
+            actor=actor(),
+        )
+
     try:
-        wanted = parse_fault(fault)
-    except ValueError as wrong:
-        fail(f"{wrong}; `headgate chaos faults` lists them", code=2)
-    seconds = _seconds(duration)
-    targets = _targets(configuration.settings, endpoint)
-    _check_feature(configuration.settings, feature)
-    now = time.time_ns()
-    record = RehearsalRecord(
-        endpoint=endpoint,
-        targets=targets,
-        fault=wanted.text,
-        share=share,
-        feature=feature,
-        started_ns=now,
-        until_ns=now + int(seconds * 1e9),
-    )
-    entry = _entry("rehearsal.start", now, after=record)
-    kept = _with_stores(configuration, lambda stores: stores.rehearsals.add(record, entry))
+        kept = _with_stores(configuration, order)
+    except OrderRefused as refused:
+        _refused(refused, settings, endpoint, duration)
+    _note_unconfigured(settings, endpoint)
     if as_json:
         print_json(_told(kept))
     else:
         click.echo(str(kept.id))
     warning = click.style("WARNING: calls fail on purpose now.", fg="yellow", bold=True)
     say(
-        f"{warning} {FAULTS[wanted.name].meaning}\n"
-        f"  rehearsal {kept.id}: {kept.fault} on {', '.join(targets) if endpoint != '*' else 'every endpoint'}, "
+        f"{warning} {FAULTS[kept.fault.partition(':')[0]].meaning}\n"
+        f"  rehearsal {kept.id}: {kept.fault} on {', '.join(kept.targets) if endpoint != '*' else 'every endpoint'}, "
         f"{_share_text(kept)}, until {_moment(kept.until_ns)}\n"
         f"  {_SOON}; `headgate chaos stop {kept.id}` ends it before its time"
     )
@@ -160,27 +159,29 @@ def stop(rehearsal: int | None, config: Path | None, *, everything: bool) -> Non
       headgate chaos stop 3
       headgate chaos stop --all
     """
+    from headgate.control.rehearsals import NoSuchRehearsal, end_rehearsal
+
     if (rehearsal is None) is not everything:
         fail("say which: `headgate chaos stop ID`, or `headgate chaos stop --all`", code=2)
     configuration = read_configuration(config)
 
-    async def end(stores: Stores) -> Sequence[int]:
-        now = time.time_ns()
-        running = {record.id: record for record in await stores.rehearsals.active(now)}
-        if rehearsal is not None and rehearsal not in running:
-            there = f"; running are {', '.join(map(str, running))}" if running else "; none is running"
-            fail(f"no rehearsal {rehearsal} is running{there}")
-        return [
-            number
-            for number in (running if rehearsal is None else [rehearsal])
-            if await stores.rehearsals.stop(
-                number, now, _entry("rehearsal.stop", now, before=running[number])
-            )
-        ]
+    async def end(stores: Stores) -> list[int]:
+        if rehearsal is not None:
+            return [(await end_rehearsal(stores.rehearsals, rehearsal, actor=actor())).id]
+        ended = []
+        for record in await stores.rehearsals.active(time.time_ns()):
+            # One that has just ended by itself is as good as ended.
+            with contextlib.suppress(NoSuchRehearsal):
+                ended.append((await end_rehearsal(stores.rehearsals, record.id, actor=actor())).id)
+        return ended
 
-    ended = _with_stores(configuration, end)
-    told = ", ".join(f"rehearsal {number}" for number in ended)
-    say(f"ended: {told}; {_SOON}" if ended else "no rehearsal is running")
+    try:
+        numbers = _with_stores(configuration, end)
+    except NoSuchRehearsal as missing:
+        there = ", ".join(map(str, missing.running))
+        fail(f"{missing}{f'; running are {there}' if there else '; none is running'}")
+    told = ", ".join(f"rehearsal {number}" for number in numbers)
+    say(f"ended: {told}; {_SOON}" if numbers else "no rehearsal is running")
 
 
 @command.command()
@@ -226,83 +227,37 @@ def _with_stores(configuration: Configuration, work: Callable[[Stores], Awaitabl
         return asyncio.run(run())
 
 
-def _entry(
-    action: str, at_ns: int, *, before: RehearsalRecord | None = None, after: RehearsalRecord | None = None
-) -> AuditEntry:
-    from headgate.stores.audit import AuditEntry
-
-    was, now = ({} if one is None else _ordered(one) for one in (before, after))
-    if before is not None:
-        now = {**was, "stopped": datetime.fromtimestamp(at_ns // 1_000_000_000, tz=UTC).isoformat(sep=" ")}
-    return AuditEntry(
-        at_ns=at_ns,
-        actor=actor(),
-        action=action,
-        subject=str(before.id) if before is not None else "",
-        before=json.dumps(was) if was else "",
-        after=json.dumps(now),
-    )
-
-
-def _ordered(record: RehearsalRecord) -> dict[str, object]:
-    return {
-        "fault": record.fault,
-        "endpoint": record.endpoint,
-        "targets": list(record.targets),
-        "share": record.share,
-        "feature": record.feature,
-        "until": datetime.fromtimestamp(record.until_ns // 1_000_000_000, tz=UTC).isoformat(sep=" "),
-    }
-
-
 def _seconds(text: str) -> float:
     from headgate.core.section import Duration
 
     try:
-        seconds = float(Duration.parse(text))
+        return float(Duration.parse(text))
     except ValueError as wrong:
         fail(f"--for: {wrong}", code=2)
-    if not 0 < seconds <= LONGEST_SECONDS:
-        fail(f'--for "{text}": a rehearsal lasts more than 0 and at most 24 hours', code=2)
-    return seconds
 
 
-def _targets(settings: Settings, endpoint: str) -> tuple[str, ...]:
-    """The endpoint as providers and `provider/model`s. Ends the command if there is none of that name."""
+def _refused(refused: OrderRefused, settings: Settings, endpoint: str, duration: str) -> NoReturn:
+    text = str(refused)
+    if refused.param == "fault":
+        text += "; `headgate chaos faults` lists them"
+    elif refused.param == "seconds":
+        text = f'--for "{duration}": {text}'
+    elif refused.param == "endpoint" and endpoint in settings.features:
+        text = f"`{endpoint}` is a feature: `headgate chaos start '*' FAULT --feature {endpoint}`"
+    fail(text, code=2)
+
+
+def _note_unconfigured(settings: Settings, endpoint: str) -> None:
+    """A caller may ask for any model of a provider by its full name, so it is not refused; more likely it is a typing error."""
     from headgate.config.problems import did_you_mean
 
-    if endpoint == "*" or endpoint in settings.providers:
-        return (endpoint,)
-    if endpoint in settings.models:
-        found = (f"{each.provider}/{each.model}" for each in settings.models[endpoint].endpoints)
-        return tuple(dict.fromkeys(found))
     places = [
         f"{each.provider}/{each.model}" for model in settings.models.values() for each in model.endpoints
     ]
-    provider, _, model = endpoint.partition("/")
-    if provider not in settings.providers or not model:
-        if endpoint in settings.features:
-            fail(f"`{endpoint}` is a feature: `headgate chaos start '*' FAULT --feature {endpoint}`", code=2)
-        known = [*settings.providers, *settings.models, *places]
-        fail(f"no provider, model or endpoint `{endpoint}`{did_you_mean(endpoint, known)}", code=2)
-    if places and endpoint not in places:
-        # A caller may ask for any model of a provider by its full name, so it is not refused.
+    named = endpoint in ("*", *settings.providers, *settings.models)
+    if places and not named and endpoint not in places:
         hint = did_you_mean(endpoint, places)
         say(click.style("note: ", fg="yellow") + f"no model is configured at `{endpoint}`{hint}")
-    return (endpoint,)
-
-
-def _check_feature(settings: Settings, feature: str) -> None:
-    from headgate.config.problems import did_you_mean
-
-    if feature and feature not in settings.features:
-        fail(f"no feature `{feature}`{did_you_mean(feature, settings.features)}", code=2)
-
-
-def _state(record: RehearsalRecord) -> str:
-    if record.stopped_ns is not None:
-        return "stopped"
-    return "over" if record.until_ns <= time.time_ns() else "running"
 
 
 def _share_text(record: RehearsalRecord) -> str:
@@ -312,6 +267,12 @@ def _share_text(record: RehearsalRecord) -> str:
 
 def _moment(ns: int | None) -> str:
     return f"{datetime.fromtimestamp(ns / 1e9).astimezone():%Y-%m-%d %H:%M:%S %Z}" if ns is not None else ""
+
+
+def _state(record: RehearsalRecord) -> str:
+    from headgate.control.rehearsals import rehearsal_state
+
+    return rehearsal_state(record, time.time_ns())
 
 
 def _told(record: RehearsalRecord) -> dict[str, object]:
@@ -339,6 +300,11 @@ def _print_table(records: Sequence[RehearsalRecord]) -> None:
     for record in records:
         until = _moment(record.stopped_ns or record.until_ns)
         table.add_row(
-            str(record.id), _state(record), record.fault, record.endpoint, _share_text(record), until
+            str(record.id),
+            _state(record),
+            record.fault,
+            record.endpoint,
+            _share_text(record),
+            until,
         )
     Console().print(table)

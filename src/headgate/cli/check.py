@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.cli.output import config_option, fail, print_json, refuse, say
+from headgate.cli.output import config_option, fail, plain_failures, print_json, refuse, say
 
 if TYPE_CHECKING:
-    from headgate.compose import ProbeResult, Provider
+    from headgate.compose import KnownSecrets, ProbeResult, Provider
     from headgate.config.explain import ListPrice, Story
     from headgate.config.loader import Configuration
     from headgate.config.model import Settings
@@ -56,15 +56,17 @@ def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
             raise SystemExit(2) from None
         refuse(refused)
     from headgate.config.explain import explain, limits, policies
+    from headgate.config.secrets import key_sources
 
     providers = _build(configuration.settings)
+    keys = key_sources(configuration.settings, configuration.sources)
     stories = explain(configuration, _list_prices(configuration.settings, providers))
     probes = asyncio.run(_try_all(providers)) if try_them else []
     sound = all(probe.ok for probe in probes)
     if as_json:
-        print_json(_as_json(configuration, stories, probes, ok=sound))
+        print_json(_as_json(configuration, stories, probes, keys, ok=sound))
     else:
-        _tell(configuration, stories, probes, policies(configuration), limits(configuration))
+        _tell(configuration, stories, probes, policies(configuration), limits(configuration), keys)
     raise SystemExit(0 if sound else 1)
 
 
@@ -100,12 +102,17 @@ def _amount(value: Any) -> str:
 
 def _build(settings: Settings) -> dict[str, Provider]:
     """Every provider as the gateway would make it. Ends the command if one cannot be made."""
-    from headgate.compose import build_provider, ladders
+    from msgspec.structs import replace
 
-    built = {}
+    from headgate.compose import SecretsRefused, ladders
+
+    secrets = _secrets(settings)
+    built: dict[str, Provider] = {}
     for name, wanted in settings.providers.items():
         try:
-            built[name] = build_provider(wanted)
+            built |= secrets.providers(replace(settings, providers={name: wanted}))
+        except SecretsRefused as wrong:
+            fail(str(wrong), code=2)
         except (ValueError, OSError, ImportError) as wrong:
             fail(f"providers.{name}: {wrong}", code=2)
     try:
@@ -113,6 +120,28 @@ def _build(settings: Settings) -> dict[str, Provider]:
     except ValueError as wrong:
         fail(f"degrade: {wrong}", code=2)
     return built
+
+
+def _secrets(settings: Settings) -> KnownSecrets:
+    """Those of the database that the configuration names. Ends the command if one cannot be had."""
+    import os
+
+    from headgate.compose import KnownSecrets, SecretsRefused, open_stores
+
+    async def learn() -> KnownSecrets:
+        stores = open_stores(settings)
+        try:
+            secrets = KnownSecrets(stores.secrets, os.environ)
+            await secrets.learn(settings)
+            return secrets
+        finally:
+            await stores.aclose()
+
+    try:
+        with plain_failures():
+            return asyncio.run(learn())
+    except SecretsRefused as wrong:
+        fail(str(wrong), code=2)
 
 
 async def _try_all(providers: Mapping[str, Provider]) -> Sequence[ProbeResult]:
@@ -134,7 +163,9 @@ def _tell(
     probes: Sequence[ProbeResult],
     policies: Sequence[str],
     limits: Sequence[str],
+    credentials: Mapping[str, str],
 ) -> None:
+    from headgate.config.explain import alerts, budgets, telemetry
     from headgate.stores.address import shown_database
 
     settings = configuration.settings
@@ -148,6 +179,8 @@ def _tell(
         keys = f"Every request brings a key{tokens}."
     click.echo(f"\nListens on {settings.server.listen}. {keys}")
     click.echo(f"Records go to {shown_database(settings.server.database)}, {_content(settings)}.")
+    for sentence in telemetry(configuration):
+        click.echo(f"{sentence}.")
     for kind, title in (("feature", "Features"), ("model", "Models")):
         told = [story for story in stories if story.kind == kind]
         if told:
@@ -167,6 +200,19 @@ def _tell(
         click.echo("\nLimits, all of them count")
     for sentence in limits:
         click.echo(f"  {sentence}.")
+    paid = budgets(configuration)
+    if paid:
+        click.echo("\nBudgets, all of them count")
+    for sentence in paid:
+        click.echo(f"  {sentence}.")
+    told_of = alerts(configuration)
+    if told_of:
+        click.echo("\nAlerts")
+    for sentence in told_of:
+        click.echo(f"  {sentence}.")
+    click.echo("\nKeys of providers")
+    for provider, whence in credentials.items():
+        click.echo(f"  {click.style(provider, bold=True)}: {whence}.")
     providers = ", ".join(f"{name}/MODEL" for name in settings.providers)
     click.echo(f"\nCallers may also ask for a provider's model by name: {providers}.")
     if probes:
@@ -193,7 +239,12 @@ def _problem(each: Any) -> dict[str, Any]:
 
 
 def _as_json(
-    configuration: Configuration, stories: Sequence[Story], probes: Sequence[ProbeResult], *, ok: bool
+    configuration: Configuration,
+    stories: Sequence[Story],
+    probes: Sequence[ProbeResult],
+    keys: Mapping[str, str],
+    *,
+    ok: bool,
 ) -> dict[str, Any]:
     return {
         "ok": ok,
@@ -213,6 +264,7 @@ def _as_json(
             }
             for story in stories
         ],
+        "keys": dict(keys),
         "providers": [
             {"name": each.provider, "ok": each.ok, "ms": round(each.milliseconds, 1), "message": each.message}
             for each in probes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from headgate.cli.cost_plan import plan_command
+from headgate.cli.cost_reconcile import reconcile_command
 from headgate.cli.cost_report import report_command
 from headgate.cli.cost_tokens import tokens_command
 from headgate.cli.cost_whatif import whatif_command
@@ -14,7 +15,7 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """Tell what it will cost, what it has cost, and what it would have cost elsewhere. Calls nobody.
+    """Tell what it will cost, what it has cost, what it would have cost elsewhere, and whether the bill is right. Calls nobody.
 
     \b
     Examples:
@@ -22,6 +23,7 @@ def command() -> None:
       headgate cost report --by feature,model --since 7d
       headgate cost whatif --model small --feature support-chat
       headgate cost tokens
+      headgate cost reconcile usage.json
     """
 
 
@@ -29,3 +31,4 @@ command.add_command(plan_command)
 command.add_command(report_command)
 command.add_command(whatif_command)
 command.add_command(tokens_command)
+command.add_command(reconcile_command)

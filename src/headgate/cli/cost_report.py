@@ -29,12 +29,13 @@ _TITLES = (
     "cost USD",
     "share",
     "estimated USD",
+    "avoided USD",
     "exact",
     "estimated",
     "unknown",
     "unasked",
 )
-_IF_ANY = ("cached", "reasoning", "estimated USD", "estimated", "unknown", "unasked")
+_IF_ANY = ("cached", "reasoning", "estimated USD", "avoided USD", "estimated", "unknown", "unasked")
 """Columns that are left out of a table where all of them are nought."""
 
 
@@ -55,7 +56,8 @@ def report_command(config: Path | None, *, by: str, form: str, **asked: Any) -> 
     By: feature, model (which answered), routed, requested, provider, region, user, team, key, tenant, session, tier,
     dialect, operation, outcome, degraded, day and month (UTC), tag:NAME. Cost is `exact` where it follows from the
     provider's own count of tokens, `estimated` where that count is missing, `unknown` where the model has no price:
-    then a `+` stands behind the sum. `unasked` requests never reached a provider.
+    then a `+` stands behind the sum. `unasked` requests never reached a provider. What the ledger adds (calls of gateways
+    that died, differences to a provider's bill) stands in a table of its own, `not attributed` where it does not say.
 
     \b
     Examples:
@@ -79,7 +81,7 @@ def report_command(config: Path | None, *, by: str, form: str, **asked: Any) -> 
         print_json(_as_json(found))
     elif form == "csv":
         _print_csv(found)
-    elif not found.lines and not found.apart:
+    elif not found.lines and not found.apart and not found.differences:
         say(f"no such request is recorded in {configuration.settings.server.database}")
     else:
         click.echo("\n".join(_lines(found)))
@@ -91,18 +93,25 @@ async def _read(configuration: Configuration, by: Sequence[str], which: Which) -
 
     stores = open_stores(configuration.settings)
     try:
-        return await report(stores.spans, by, which)
+        return await report(stores.spans, by, which, stores.ledger)
     finally:
         await stores.aclose()
 
 
 def _lines(found: CostReport) -> Iterator[str]:
+    from headgate.core.money import usd
+
     if found.lines:
         yield _table(found.by, found.lines, found.total)
     if found.apart:
         yield ""
         yield click.style("Made besides what callers asked for, and not in the table above", bold=True)
         yield _table(["purpose", *found.by], found.apart, found.total_apart)
+    if found.differences:
+        yield ""
+        yield click.style("What the ledger adds (headgate ledger), and not in a table above", bold=True)
+        yield _difference_table(found)
+        yield f"\n  Everything together: {money(usd(found.spent_nanos), fine=True)} USD"
     if found.total.unknown or found.total_apart.unknown:
         yield "\n  + requests of unknown price come on top; give their models a `price` in the configuration"
 
@@ -122,6 +131,25 @@ def _table(words: Sequence[str], lines: Sequence[Totals], total: Totals) -> str:
     rows = [[*_group(line), *chosen(_figures(line, total))] for line in lines]
     last = ["all", *[""] * (len(words) - 1), *chosen(_figures(total, total))]
     return aligned([*words, *chosen(_TITLES)], rows, left=len(words), last=last)
+
+
+def _difference_table(found: CostReport) -> str:
+    from headgate.cli.table import aligned, plain
+    from headgate.core.money import usd
+
+    def row(words: Sequence[str], line: Totals) -> list[str]:
+        figures = (line.cost_nanos, line.estimated_nanos)
+        return [*words, f"{line.requests:,}", *(money(usd(nanos), fine=True) for nanos in figures)]
+
+    words = ["kind", *found.by]
+    rows = [
+        row(
+            [line.group[0], *(plain(text, 40) if text else "not attributed" for text in line.group[1:])], line
+        )
+        for line in found.differences
+    ]
+    last = row(["all", *[""] * len(found.by)], found.total_differences)
+    return aligned([*words, "entries", "cost USD", "estimated USD"], rows, left=len(words), last=last)
 
 
 def _group(line: Totals) -> list[str]:
@@ -147,6 +175,7 @@ def _figures(line: Totals, total: Totals) -> list[str]:
         f"{money(usd(line.cost_nanos), fine=True)}{'+' if line.unknown else ''}",
         percent(share),
         money(usd(line.estimated_nanos), fine=True),
+        money(usd(line.avoided_nanos), fine=True),
         f"{line.exact + line.reconciled:,}",
         f"{line.estimated:,}",
         f"{line.unknown:,}",
@@ -164,23 +193,27 @@ def _print_csv(found: CostReport) -> None:
     from headgate.stores.totals import SUMS
 
     names = [name for name in SUMS if not name.endswith("_nanos")]
-    titles = ["purpose", *found.by, *names, "cost_usd", "estimated_usd"]
+    titles = ["purpose", *found.by, *names, "cost_usd", "estimated_usd", "avoided_usd"]
     rows = [
         [
             *group,
             *(getattr(line, name) for name in names),
             f"{usd(line.cost_nanos):f}",
             f"{usd(line.estimated_nanos):f}",
+            f"{usd(line.avoided_nanos):f}",
         ]
         for group, line in [
             *((("", *line.group), line) for line in found.lines),
             *((line.group, line) for line in found.apart),
+            *(((f"ledger:{line.group[0]}", *line.group[1:]), line) for line in found.differences),
         ]
     ]
     click.echo(as_csv(titles, rows, words=1 + len(found.by)), nl=False)
 
 
 def _as_json(found: CostReport) -> dict[str, Any]:
+    from headgate.core.money import usd
+
     names = ["purpose", *found.by]
     return {
         "by": list(found.by),
@@ -188,6 +221,11 @@ def _as_json(found: CostReport) -> dict[str, Any]:
         "total": _told(found.total, {}),
         "apart": [_told(line, dict(zip(names, line.group, strict=True))) for line in found.apart],
         "total_apart": _told(found.total_apart, {}),
+        "differences": [
+            _told(line, dict(zip(["kind", *found.by], line.group, strict=True))) for line in found.differences
+        ],
+        "total_differences": _told(found.total_differences, {}),
+        "spent_usd": f"{usd(found.spent_nanos):f}",
     }
 
 
@@ -200,4 +238,5 @@ def _told(line: Totals, group: dict[str, str]) -> dict[str, Any]:
         **{name: getattr(line, name) for name in SUMS},
         "cost_usd": f"{usd(line.cost_nanos):f}",
         "estimated_usd": f"{usd(line.estimated_nanos):f}",
+        "avoided_usd": f"{usd(line.avoided_nanos):f}",
     }

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from headgate.cli.announcement import first_call, standing
 from headgate.cli.listening import Listener, url_of
 from headgate.cli.output import fail, say
-from headgate.compose import Gateway
+from headgate.compose import Gateway, SecretsRefused
 from headgate.config.model import Configuration
 from headgate.config.watch import Watcher
 from headgate.edge.connection import connection_class
@@ -49,7 +49,10 @@ async def running(configuration: Configuration, *, bootstrap_key: str | None) ->
         # Settings that are well written and cannot work: a certificate that is not there, an extra not installed.
         fail(str(wrong), code=2)
     try:
-        await gateway.start()
+        try:
+            await gateway.start()
+        except SecretsRefused as refused:
+            fail(str(refused), code=2)
         _spare_the_collector()
         yield gateway
     finally:
@@ -67,16 +70,23 @@ def _spare_the_collector() -> None:
 def listener(gateway: Gateway) -> Listener:
     """What serves `gateway.app`, within the bounds of its settings."""
     settings = gateway.configuration.settings.server
+    connection = connection_class(settings)
+
+    def leave() -> None:
+        gateway.gate.leaving = connection.leaving = True
+        say("Headgate stops soon: load balancers are told")
 
     def drain() -> None:
         gateway.gate.draining = True
 
     return Listener(
         gateway.app,
-        connection=connection_class(settings),
+        connection=connection,
         keep_alive=settings.keep_alive,
         shutdown_seconds=settings.shutdown_time,
         before_shutdown=drain,
+        notice_seconds=settings.notice_time,
+        give_notice=leave,
     )
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import uvicorn
@@ -18,6 +18,9 @@ import uvicorn
 from headgate.config.checks import split_listen
 
 __all__ = ["Listener", "bind", "event_loop", "url_of"]
+
+_TICK_SECONDS = 0.1
+"""How often uvicorn looks whether it shall stop, and renews the date."""
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -80,8 +83,13 @@ class Listener(uvicorn.Server):
         keep_alive: float = 75.0,
         shutdown_seconds: float = 30.0,
         before_shutdown: Callable[[], None] = lambda: None,
+        notice_seconds: float = 0.0,
+        give_notice: Callable[[], None] = lambda: None,
     ) -> None:
-        """before_shutdown: called once when stopping begins, before the first connection is closed."""
+        """before_shutdown: called once when stopping begins, before the first connection is closed.
+
+        notice_seconds: from SIGTERM until the port is closed. If there are any, `give_notice` is called at their beginning
+            and `before_shutdown` never: who came in time is served."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -99,22 +107,32 @@ class Listener(uvicorn.Server):
             )
         )
         self._before_shutdown = before_shutdown
+        self._notice_seconds = notice_seconds
+        self._give_notice = give_notice
+        self._noticed = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Ours: SIGTERM and SIGINT begin the stop, a second one cuts it short; neither is raised again afterwards."""
         loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as undo:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number, stop in ((signal.SIGTERM, self.leave), (signal.SIGINT, self.stop)):
                 try:
-                    loop.add_signal_handler(number, self.stop)
+                    loop.add_signal_handler(number, stop)
                     undo.callback(loop.remove_signal_handler, number)
                 except (NotImplementedError, ValueError, RuntimeError):
                     # Windows' loops have no signal handlers, and other threads may not set one.
                     with contextlib.suppress(ValueError):
-                        before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.stop))
+                        before = signal.signal(number, lambda *_, stop=stop: loop.call_soon_threadsafe(stop))
                         undo.callback(signal.signal, number, before)
             yield
+
+    def leave(self) -> None:
+        """As `stop`, after the notice. Called again: end at once."""
+        if self._notice_seconds and not self.should_exit:
+            self._noticed = True
+            self._give_notice()
+        self.stop()
 
     def stop(self) -> None:
         """Let requests under way end, take no new ones. Called twice: end at once."""
@@ -124,8 +142,47 @@ class Listener(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn calls this when stopping begins."""
-        self._before_shutdown()
+        late = []
+        if self._noticed:
+            await self._serve_on()
+            late = self._last_callers(sockets or [])
+        else:
+            self._before_shutdown()
+        # Closes the port before it first waits for anything.
         await super().shutdown(sockets)
+        await asyncio.gather(*late)
         # Requests that ran out of time were cancelled just now; their records are written as they end.
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=2)
+
+    async def _serve_on(self) -> None:
+        """Until the notice is over, or somebody has lost patience."""
+        for tick in range(round(self._notice_seconds / _TICK_SECONDS)):
+            if self.force_exit:
+                break
+            await asyncio.sleep(_TICK_SECONDS)
+            await self.on_tick(tick)
+
+    def _last_callers(self, sockets: Iterable[socket.socket]) -> list[asyncio.Task[None]]:
+        """Let in whoever the kernel has let in for us: closing the port would throw them out with their requests."""
+        loop = asyncio.get_running_loop()
+        found = []
+        for listening in sockets:
+            with contextlib.suppress(OSError):
+                while True:
+                    found.append(listening.accept()[0])
+        return [loop.create_task(self._let_in(caller)) for caller in found]
+
+    async def _let_in(self, caller: socket.socket) -> None:
+        def made() -> asyncio.Protocol:
+            make: Any = self.config.http_protocol_class
+            connection: asyncio.Protocol = make(
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return connection
+
+        caller.setblocking(False)
+        with contextlib.suppress(OSError):
+            _, connection = await asyncio.get_running_loop().connect_accepted_socket(made, caller)
+            # They are late: one request, and it had better be on its way.
+            connection.shutdown()  # type: ignore[attr-defined]

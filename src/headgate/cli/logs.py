@@ -38,3 +38,6 @@ def set_up_logging(level: str, form: str) -> None:
     # Libraries say less than we do unless everything is wanted.
     for name in ("uvicorn", "asyncio", "sqlalchemy", "alembic", "botocore"):
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    if level == "debug":
+        # What it signs it logs, session tokens included.
+        logging.getLogger("botocore.auth").setLevel(logging.INFO)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import os
 from collections.abc import Awaitable, Mapping, Sequence
 
-from headgate.admission.limits.stage import Limit
 from headgate.admission.rights import DASHBOARD
 from headgate.admission.ring import KeyRing
 from headgate.admission.stage import Identify
 from headgate.admission.tokens.issuers import Issuers
+from headgate.compose.alerts import AlertService
+from headgate.compose.api import api_of
 from headgate.compose.keys import KnownKeys
-from headgate.compose.manners import ladders, limits_of, longest_use, manners_of, shadow_settings_of
+from headgate.compose.manners import ladders, longest_use, manners_of, shadow_settings_of
+from headgate.compose.metering import Metering
+from headgate.compose.otlp import OtlpService
 from headgate.compose.places import Places, asked_for, directory_of
 from headgate.compose.prices import blended_prices, expected_usd
-from headgate.compose.providers import ProbeResult, Provider, close_later, probe, providers_of
-from headgate.compose.stores import journal_directory, meters_of, open_stores, why_not_ready
+from headgate.compose.providers import ProbeResult, Provider, close_later, probe
+from headgate.compose.recording import Recording
+from headgate.compose.secrets import KnownSecrets, wanted_secrets
+from headgate.compose.stores import open_stores, why_not_ready
 from headgate.config.model import Configuration, Settings
 from headgate.control.metrics import learn_names, watch
 from headgate.control.overview import Overviews
@@ -38,20 +42,16 @@ from headgate.edge.accept import accept
 from headgate.edge.front import Front
 from headgate.edge.gate import Gate
 from headgate.edge.paths import Paths
+from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed, Stage
 from headgate.journey import journey
-from headgate.providers.catalog.book import PriceBook
 from headgate.providers.health.book import HealthBook
 from headgate.providers.port import Endpoint
 from headgate.providers.probing import Prober
 from headgate.providers.rehearsal.orders import Rehearsals
 from headgate.providers.transport.client import Transport
-from headgate.records.journal import Journal
-from headgate.records.pricing import Pricer
-from headgate.records.stage import Record
-from headgate.records.writer import Writer
 from headgate.routing.directory import Directory
 from headgate.routing.learning import Learning
 from headgate.routing.stage import Router
@@ -59,15 +59,13 @@ from headgate.routing.strategies import PriceOf
 from headgate.routing.volume import DayVolume
 from headgate.stores.backends.redis.health import RedisHealthShare
 from headgate.stores.errors import StoreUnavailable
-from headgate.stores.meters import Meters
 from headgate.telemetry.metrics import Metrics
 
-__all__ = ["LIMIT_LOOK_SECONDS", "Gateway"]
+__all__ = ["Gateway"]
 
 log = logging.getLogger("headgate")
 
-LIMIT_LOOK_SECONDS = 0.05
-"""How often a waiting request looks for room that other nodes have given back."""
+_FOR_COPIES = ("record", "budget", "route", "dispatch")
 
 
 class Gateway:
@@ -81,7 +79,6 @@ class Gateway:
         settings = configuration.settings
         self._bootstrap_key = bootstrap_key
         self._clock = SystemClock()
-        self._providers = providers_of(settings)
         self._retired: set[asyncio.Task[None]] = set()
         self._promised_until = 0.0
         """The moment (monotonic) when requests that began under configurations before this one are over."""
@@ -89,21 +86,17 @@ class Gateway:
         self.database = stores.database
         self.spans = stores.spans
         self.keys = stores.keys
+        self._secrets = KnownSecrets(stores.secrets, os.environ)
+        self._providers = self._secrets.providers(settings)
         self._rehearsals = Rehearsals(self._clock)
         self._share = RedisHealthShare(settings.server.redis) if settings.server.redis else None
         self._healths = HealthBook(
             self._clock, publish=self._share.publish if self._share is not None else None
         )
         self._prober = Prober(self._models, self._clock)
-        self._book = PriceBook()
-        self._pricer = Pricer(self._book)
-        self.journal = Journal(
-            journal_directory(settings),
-            self._clock,
-            fsync=settings.records.fsync,
-            segment_bytes=settings.records.segment,
-        )
-        self.writer = Writer(self.journal, stores.sink, self._pricer, self._clock)
+        self.metrics = Metrics()
+        recording = Recording(settings, stores, self._clock, lambda: self.configuration.hash, self.metrics)
+        self._book, self.journal, self.writer = recording.book, recording.journal, recording.writer
         self._ids = IdSource(self._clock)
         self._volume = DayVolume()
         self._prices = blended_prices(self._book)
@@ -119,24 +112,18 @@ class Gateway:
         self._ring, self._issuers = KeyRing((), b""), Issuers(settings.tokens, self._callbacks)
         self._overviews = Overviews(self)
         self._known = KnownKeys(self.keys, stores.rehearsals, self._ring, self._rehearsals, self._clock)
-        self.meters: Meters = meters_of(settings)
-        self.limit = Limit(
-            self.meters,
-            limits_of(settings),
-            self._what_is_asked,
-            look_every=LIMIT_LOOK_SECONDS if settings.server.redis else math.inf,
-        )
-        self.metrics = Metrics()
-        record = Record(
-            self.journal,
-            self._pricer,
-            settings.records,
-            lambda: self.configuration.hash,
+        self._alerts = AlertService(settings, stores, self._clock)
+        self.metering = Metering(
+            settings,
+            stores,
+            self._book,
             self._clock,
-            self.metrics,
+            self._what_is_asked,
+            self._alerts,
+            lambda: self.writer.ready,
         )
         self._stages: dict[str, Stage] = {
-            "record": record,
+            "record": recording.stage,
             "identify": Identify(
                 self._ring, keys_required=settings.server.auth == "keys", token_caller=self._issuers.caller
             ),
@@ -146,42 +133,52 @@ class Gateway:
                 ids=self._ids, manner=self._manner, ladder=self._ladder, shadows=self.shadows
             ),
         }
-        # A copy has been let in already, with the request it is a copy of.
-        self._copies: Proceed = journey(
-            {name: self._stages[name] for name in ("record", "route", "dispatch")}
-        )
-        self.gate = Gate(
-            proceed=self._journey(settings), paths=Paths(), settings=settings.server, ids=self._ids
-        )
+        self.gate = Gate(proceed=self._journey(), paths=Paths(), settings=settings.server, ids=self._ids)
+        self._copies = self._journey_of_copies()
         watch(self.metrics, self, lambda: self._router.directory)
+        self.metering.report(self.metrics)
+        self._alerts.report(self.metrics)
         self._name_metrics(settings)
+        self._otlp = OtlpService(settings, stores, self.metrics, self._clock)
         self.app = Front(
             self.gate,
             ready=lambda: why_not_ready(self.writer, self.database),
             pages=Page(self._overviews.now, may_see=self._may_see, metrics=self.metrics.text),
+            api=api_of(self, stores, self._known, self._caller_of, self._ids),
         )
 
     async def start(self) -> None:
-        """Open the database, know the keys, start the writer. Raises StoreUnavailable, StoreTooNew."""
+        """Open the database, know the keys, start the writer. Raises StoreUnavailable, StoreTooNew, SecretsRefused."""
+        # Before the first key is made: a start that is refused could not show it.
+        await self._secrets.learn(self.configuration.settings)
+        if wanted_secrets(self.configuration.settings):
+            self._use_secrets(forgiving=False)
         self.first_key = await self._known.read(
             bootstrap=self._bootstrap_key, required=self.configuration.settings.server.auth != "none"
         )
+        # Two nodes of one number would give two requests the same id, and one of them would not be stored.
+        self._ids.be(await self.keys.next_node())
+        self._secrets.start(lambda: self.configuration.settings, lambda: self._use_secrets(forgiving=True))
         self.writer.start()
         if self._share is not None:
             self._share.start(self._healths.apply)
+        await self.metering.start()
+        self._alerts.start()
         await self._issuers.start()
         self._prober.start()
         self._learning.start()
         self._known.start()
+        self._otlp.start()
 
     async def apply(self, configuration: Configuration) -> None:
         """Serve the next request by this configuration; requests under way keep the one they began with.
 
         All or nothing: whatever this raises, what served before goes on serving."""
         settings = configuration.settings
-        planned, plan = ladders(settings), limits_of(settings)
+        planned, metered = ladders(settings), self.metering.prepared(settings)
         manners = manners_of(settings, planned)
-        providers, prices = providers_of(settings, self._providers), blended_prices(self._book)
+        await self._secrets.learn(settings)
+        providers, prices = self._secrets.providers(settings, self._providers), blended_prices(self._book)
         places = Places(settings, providers, self._healths, self._rehearsals)
         directory = self._directory(settings, places, prices)
         # Only now is anything changed that serves.
@@ -194,10 +191,14 @@ class Gateway:
         self._manners = manners
         self._shadow_settings = shadow_settings_of(settings)
         self._ladders = planned
-        self.limit.plan = plan
-        self.gate.proceed = self._journey(settings)
+        metered()
+        self._alerts.use(settings)
+        self.gate.proceed = self._journey()
+        self._copies = self._journey_of_copies()
         self._name_metrics(configuration.settings)
+        self._otlp.use(settings)
         self.configuration = configuration
+        self._secrets.serves()
 
     async def stop(self) -> None:
         """Store what is recorded, close what is open. Call it when no request is under way any more."""
@@ -208,17 +209,20 @@ class Gateway:
         await self.shadows.aclose()
         await self._learning.stop()
         await self._known.stop()
+        await self._secrets.stop()
         for retired in self._retired:
             retired.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
         for provider in self._providers.values():
             await provider.upstream.aclose()
         await self._callbacks.aclose()
-        await self.meters.aclose()
+        await self.metering.aclose()
+        await self._alerts.aclose()
         with contextlib.suppress(StoreUnavailable):
             await self._known.note_used()
         if not await self.writer.aclose(float(self.configuration.settings.records.drain)):
             log.warning("some records are still in the journal; they are stored at the next start")
+        await self._otlp.aclose()
         await self.database.close()
 
     async def probe(self, name: str) -> ProbeResult:
@@ -246,6 +250,18 @@ class Gateway:
         )
         return directory
 
+    def _use_secrets(self, *, forgiving: bool) -> None:
+        """Secrets of the database are known, or others than before: from the next request on they are used."""
+        settings = self.configuration.settings
+        providers = self._secrets.providers(settings, self._providers, forgiving=forgiving)
+        places = Places(settings, providers, self._healths, self._rehearsals)
+        directory = self._directory(settings, places, self._prices)
+        self._replace_providers(providers)
+        places.claim()
+        self._router.directory = directory
+        self._name_metrics(settings)
+        self._secrets.serves()
+
     def _usd_of(self, model: str, tokens: int) -> float:
         return expected_usd(self._router.directory, self._prices, model, tokens)
 
@@ -265,9 +281,13 @@ class Gateway:
                 self._retired.add(task)
                 task.add_done_callback(self._retired.discard)
 
-    def _journey(self, settings: Settings) -> Proceed:
-        # Without limits the stage is not there, and costs nothing.
-        return journey(self._stages | ({"limit": self.limit} if settings.limits else {}))
+    def _journey(self) -> Proceed:
+        return journey({**self._stages, **self.metering.stages()})
+
+    def _journey_of_copies(self) -> Proceed:
+        """A copy has been let in already, with the request it is a copy of; but it costs money of its own."""
+        stages = {**self._stages, **self.metering.stages()}
+        return journey({name: stages[name] for name in _FOR_COPIES if name in stages})
 
     def _what_is_asked(self, exchange: Exchange) -> tuple[str, str]:
         return asked_for(self._router.directory, exchange)
@@ -299,5 +319,8 @@ class Gateway:
         )
 
     def _may_see(self, key: bytes) -> bool:
-        caller = self._ring.caller(key) or self._issuers.caller(key)
+        caller = self._caller_of(key)
         return caller is not None and DASHBOARD in caller.routes
+
+    def _caller_of(self, key: bytes) -> Caller | None:
+        return self._ring.caller(key) or self._issuers.caller(key)

@@ -45,6 +45,7 @@ class KnownKeys:
         self._rehearsals = rehearsals
         self._clock = clock
         self._pepper = b""
+        self._refreshing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def read(self, *, bootstrap: str | None, required: bool) -> str | None:
@@ -54,7 +55,7 @@ class KnownKeys:
         made and returned."""
         self._pepper = await self._keys.secret()
         first = await self._first(bootstrap, required=required)
-        await self._refresh()
+        await self.refresh()
         return first
 
     def start(self) -> None:
@@ -67,6 +68,13 @@ class KnownKeys:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    async def refresh(self) -> None:
+        """Know at once what the database knows. Raises StoreUnavailable."""
+        # One at a time: what was read before must not be taken for what is true after.
+        async with self._refreshing:
+            self._ring.know(await self._keys.all(), self._pepper)
+            self._rehearsals.know(await self._orders.active(self._clock.wall_ns()))
 
     async def note_used(self) -> None:
         """Write down which keys were used. Raises StoreUnavailable."""
@@ -100,17 +108,13 @@ class KnownKeys:
         old = {one.hash for record in records for one in record.old_hashes}
         return old | {record.hash for record in records}
 
-    async def _refresh(self) -> None:
-        self._ring.know(await self._keys.all(), self._pepper)
-        self._rehearsals.know(await self._orders.active(self._clock.wall_ns()))
-
     async def _keep_fresh(self) -> None:
         noted = self._clock.monotonic()
         complained = -math.inf
         while True:
             await asyncio.sleep(KEY_REFRESH_SECONDS)
             try:
-                await self._refresh()
+                await self.refresh()
                 if self._clock.monotonic() - noted >= KEY_USE_SECONDS:
                     noted = self._clock.monotonic()
                     await self.note_used()

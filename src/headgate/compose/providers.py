@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from headgate.config.model import Settings
-from headgate.core.errors import GatewayError
+from headgate.config.secrets import stored_names
+from headgate.core.errors import GatewayError, ProviderAuthFailed
 from headgate.providers.adapters.anthropic import AnthropicAdapter, AnthropicSettings
 from headgate.providers.adapters.azure_openai import AzureOpenAIAdapter, AzureOpenAISettings
 from headgate.providers.adapters.bedrock import BedrockAdapter, BedrockSettings
 from headgate.providers.adapters.gemini import GeminiAdapter, GeminiSettings
 from headgate.providers.adapters.openai import OpenAIAdapter, OpenAISettings
+from headgate.providers.discretion import carries_credentials, without_credentials_of
 from headgate.providers.port import Adapter, Timeouts, Upstream
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.adapter import SimulatedAdapter
@@ -24,6 +27,8 @@ from headgate.providers.simulated.server import SimulatedServer
 from headgate.providers.simulated.settings import SimulatedSettings
 from headgate.providers.simulated.upstream import SimulatedUpstream
 from headgate.providers.transport.client import Transport
+from headgate.providers.transport.proxy import proxy_for
+from headgate.providers.withheld import withheld
 
 __all__ = [
     "ProbeResult",
@@ -69,7 +74,28 @@ def build_provider(settings: ProviderSettings) -> Provider:
     if isinstance(settings, SimulatedSettings):
         return Provider(settings, SimulatedAdapter(settings), SimulatedUpstream(settings))
     adapter, *more = [_adapter(each) for each in _for_each_key(settings)]
+    if names := stored_names(settings):
+        # Nobody has put the values in their places: a name must not leave as if it were a key.
+        return Provider(settings, withheld(adapter, names), Transport(settings.transport))
+    _refuse_to_tell_a_proxy(settings, adapter)
     return Provider(settings, adapter, Transport(settings.transport), tuple(more))
+
+
+def _refuse_to_tell_a_proxy(settings: ProviderSettings, adapter: Adapter) -> None:
+    """Raises ValueError where a proxy would read the provider's credentials. Through TLS it sees none."""
+    try:
+        call = adapter.probe()
+    except ProviderAuthFailed:
+        return
+    url = call.url
+    if url.scheme != "http" or not carries_credentials(call.headers):
+        return
+    proxy = proxy_for(url.scheme, url.host, url.port, settings.transport.proxy, os.environ)
+    if proxy is not None:
+        raise ValueError(
+            f"the proxy {proxy.host}:{proxy.port} would read the key for {url.host}, because its address begins with http://: use "
+            'https://, or `transport = { proxy = "none" }`, or name the host in NO_PROXY'
+        )
 
 
 def _adapter(settings: ProviderSettings) -> Adapter:
@@ -119,18 +145,21 @@ async def probe(name: str, provider: Provider, *, seconds: float = 10.0) -> Prob
     began = time.monotonic()
     ok, message = False, ""
     try:
+        call = provider.adapter.probe()
         reply = await provider.upstream.send(
-            provider.adapter.probe(),
+            call,
             Timeouts(connect=seconds, headers=seconds, between=seconds, total=seconds),
         )
         try:
-            body = await reply.read(4_000_000)
+            said = without_credentials_of(call.headers, await reply.read(4_000_000))
         finally:
             reply.close()
         ok = 200 <= reply.status < 300
-        message = "answers" if ok else f"HTTP {reply.status}: {body[:200].decode('utf-8', 'replace')}"
+        message = "answers" if ok else f"HTTP {reply.status}: {said[:200].decode('utf-8', 'replace')}"
     except GatewayError as error:
         message = error.message
+    except ValueError as wrong:  # a key that no header can carry
+        message = str(wrong)
     return ProbeResult(name, ok, 1000 * (time.monotonic() - began), message)
 
 

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.admission.limits.away import SharedMeters
+from headgate.budgets.away import SharedPurses
 from headgate.config.model import Settings
 from headgate.records.writer import Writer
 from headgate.stores.address import is_postgres
 from headgate.stores.backends import postgres, sqlite
 from headgate.stores.backends.memory.meters import MemoryMeters
+from headgate.stores.backends.memory.purses import MemoryPurses
 from headgate.stores.backends.redis.meters import RedisMeters
+from headgate.stores.backends.redis.outbox import Outbox
+from headgate.stores.backends.redis.purses import RedisPurses
 from headgate.stores.errors import StoreError
 from headgate.stores.meters import Meters
 from headgate.stores.moving import Moved, Progress, move
+from headgate.stores.purses import UseStore
 from headgate.stores.sink import SpanSink
 
 __all__ = [
@@ -25,6 +30,8 @@ __all__ = [
     "meters_of",
     "move_installation",
     "open_stores",
+    "outbox_of",
+    "purses_of",
     "why_not_ready",
 ]
 
@@ -46,9 +53,13 @@ class Stores:
     """What the command line reads and writes beside a running gateway, or without one."""
 
     spans: sqlite.SqliteSpans | postgres.PostgresSpans
+    ledger: sqlite.SqliteLedger | postgres.PostgresLedger
     keys: sqlite.SqliteKeys | postgres.PostgresKeys
     rehearsals: sqlite.SqliteRehearsals | postgres.PostgresRehearsals
     audit: sqlite.SqliteAudit | postgres.PostgresAudit
+    secrets: sqlite.SqliteSecrets | postgres.PostgresSecrets
+    alerts: sqlite.SqliteAlerts | postgres.PostgresAlerts
+    exports: sqlite.SqliteExports | postgres.PostgresExports
     sink: SpanSink
     """For one thread; nothing is connected before it is used."""
     database: sqlite.Database | postgres.Database
@@ -63,32 +74,56 @@ def open_stores(settings: Settings) -> Stores:
         server = postgres.Database(settings.server.database)
         return Stores(
             postgres.PostgresSpans(server),
+            postgres.PostgresLedger(server),
             postgres.PostgresKeys(server),
             postgres.PostgresRehearsals(server),
             postgres.PostgresAudit(server),
+            postgres.PostgresSecrets(server),
+            postgres.PostgresAlerts(server),
+            postgres.PostgresExports(server),
             postgres.PostgresSink(server),
             server,
         )
     file = sqlite.Database(database_path(settings))
     return Stores(
         sqlite.SqliteSpans(file),
+        sqlite.SqliteLedger(file),
         sqlite.SqliteKeys(file),
         sqlite.SqliteRehearsals(file),
         sqlite.SqliteAudit(file),
+        sqlite.SqliteSecrets(file),
+        sqlite.SqliteAlerts(file),
+        sqlite.SqliteExports(file),
         sqlite.SqliteSink(file),
         file,
     )
 
 
-def meters_of(settings: Settings) -> Meters:
-    """Where limits are counted."""
+def outbox_of(settings: Settings) -> Outbox | None:
+    """What limits and budgets ask Redis through, so that both cost a request one round trip. None: there is no Redis."""
+    return Outbox(settings.server.redis) if settings.server.redis else None
+
+
+def meters_of(settings: Settings, outbox: Outbox | None = None) -> Meters:
+    """Where limits are counted. outbox: shared with others, and closed by whoever made it."""
     local = MemoryMeters()
     server = settings.server
     if not server.redis:
         return local
     return SharedMeters(
-        RedisMeters(server.redis), local, policy=server.limits_without_redis, nodes=server.nodes
+        RedisMeters(server.redis if outbox is None else outbox),
+        local,
+        policy=server.limits_without_redis,
+        nodes=server.nodes,
     )
+
+
+def purses_of(settings: Settings, uses: UseStore, outbox: Outbox | None) -> MemoryPurses | SharedPurses:
+    """Where budgets are counted; told with `load` what was spent before. outbox: see `meters_of`."""
+    if outbox is None:
+        return MemoryPurses()
+    server = settings.server
+    return SharedPurses(RedisPurses(outbox, uses), policy=server.budgets_without_redis, nodes=server.nodes)
 
 
 async def move_installation(source: Path, target: str, progress: Progress) -> Sequence[Moved]:

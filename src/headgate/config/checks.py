@@ -7,10 +7,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from headgate.config.alert_checks import check_alerts
+from headgate.config.budget_checks import check_budgets
 from headgate.config.limit_checks import check_limits
 from headgate.config.model import FeatureSettings, Settings
 from headgate.config.problems import Key, did_you_mean
 from headgate.config.routing_checks import check_routing
+from headgate.config.secrets import check_secrets
+from headgate.config.telemetry_checks import check_telemetry
 from headgate.dispatch.ladder.settings import model_names, problems
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.providers.settings import ProviderSettings
@@ -58,6 +62,10 @@ def check(settings: Settings, names: Names, refuse: Refuse) -> None:
         *_features(settings, names),
         *check_routing(settings, names),
         *check_limits(settings, names),
+        *check_budgets(settings, names),
+        *check_alerts(settings, names),
+        *check_telemetry(settings),
+        *check_secrets(settings),
     ):
         refuse(key, message)
 

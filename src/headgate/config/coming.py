@@ -8,20 +8,16 @@ __all__ = ["COMING", "coming"]
 
 COMING: dict[tuple[str, ...], str] = {
     ("features", "*", "cache"): "the answer cache",
-    ("features", "*", "budget"): "budgets",
     ("features", "*", "limits"): "rate limits",
     ("features", "*", "guards"): "guards",
     ("features", "*", "contract"): "contracts",
     ("features", "*", "prompt"): "prompts",
     ("features", "*", "experiment"): "experiments",
     ("features", "*", "retrieval"): "retrieval",
-    ("budgets",): "budgets",
     ("cache",): "the answer cache",
     ("guards",): "guards",
     ("prompts",): "prompts",
     ("retrieval",): "retrieval",
-    ("alerts",): "alerts",
-    ("telemetry",): "export of metrics and traces",
 }
 """Key (`*`: any name) -> what it belongs to."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from headgate.config.problems import did_you_mean
 
-__all__ = ["USUAL", "Expanded", "expand", "is_secret_variable", "may_read"]
+__all__ = ["NEVER", "USUAL", "Expanded", "expand", "is_secret_variable", "may_read"]
 
 USUAL = (
     "*_KEY",
@@ -28,6 +28,9 @@ USUAL = (
     "AZURE_*",
 )
 """Variables that may be read without being named in `[environment] allow`."""
+
+NEVER = frozenset({"HEADGATE_SECRET_KEY", "HEADGATE_SECRET_KEY_OLD"})
+"""Variables that no file may read, whatever it allows: whoever may edit it would read all that is sealed under them."""
 
 _MARK = re.compile(
     r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\{[^}]*\}?))"
@@ -46,7 +49,7 @@ class Expanded(str):
 
 def may_read(name: str, allow: Sequence[str]) -> bool:
     """May the file read this variable?"""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in (*USUAL, *allow))
+    return name not in NEVER and any(fnmatch.fnmatchcase(name, pattern) for pattern in (*USUAL, *allow))
 
 
 def is_secret_variable(names: str) -> bool:
@@ -72,7 +75,9 @@ def expand(text: str, environ: Mapping[str, str], allow: Sequence[str], refuse: 
         variables.append(name)
         if not may_read(name, allow):
             refuse(
-                f"`${{{name}}}` is not among the variables this file may read; "
+                f"`${{{name}}}` is the key that secrets are sealed under: nothing else may read it"
+                if name in NEVER
+                else f"`${{{name}}}` is not among the variables this file may read; "
                 f'add `allow = ["{name}"]` to [environment] if it shall'
             )
         # As in a shell, an empty variable counts as missing: an unset secret often arrives as "".

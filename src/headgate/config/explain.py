@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
-from headgate.admission.limits.settings import COUNTED, LimitSettings, OnlySettings
+from headgate.admission.limits.settings import COUNTED, LimitSettings
+from headgate.budgets.settings import AnswerTokenSettings, BudgetSettings, spelt_out
 from headgate.config.model import Configuration, Settings
 from headgate.dispatch.ladder.settings import in_words
 from headgate.dispatch.settings import TimeoutSettings
+from headgate.exchange.subjects import OnlySettings
 from headgate.providers.catalog.settings import PriceSettings
 from headgate.routing.building import models_asked, models_by_tier
 from headgate.routing.settings import EndpointSettings, ModelSettings, RequireSettings, RouteSettings
 
-__all__ = ["ListPrice", "Place", "Story", "explain", "limits", "policies", "seconds", "where"]
+__all__ = [
+    "ListPrice",
+    "Place",
+    "Story",
+    "alerts",
+    "budgets",
+    "explain",
+    "limits",
+    "policies",
+    "seconds",
+    "telemetry",
+    "where",
+]
 
 _STRATEGIES = MappingProxyType(
     {
@@ -101,6 +116,8 @@ def _feature(name: str, settings: Settings, list_price: ListPrice) -> Story:
         *ladder,
         *rules,
         _deadlines(feature.timeouts or settings.defaults.timeouts),
+        *_answer_length(feature.answer_tokens or settings.defaults.answer_tokens),
+        *_costs(name, settings, places),
         *_prices(places),
     ]
     return Story(name, "feature", places, told_all)
@@ -125,9 +142,14 @@ def _place(
     own = endpoint.price or of_model
     provider = settings.providers[endpoint.provider]
     listed = "" if own else list_price(endpoint.provider, endpoint.model)
-    price = f"{own.input:f}/{own.output:f} USD per million tokens (your price)" if own else listed
+    price = _own_price(own) if own else listed
     unknown = "no price is known: requests are recorded, their cost as unknown; set `price` to change that"
     return Place(endpoint.provider, endpoint.model, endpoint.region or provider.region, price or unknown)
+
+
+def _own_price(own: PriceSettings) -> str:
+    each = f" and {own.request:f} USD a request" if own.request else ""
+    return f"{own.input:f}/{own.output:f} USD per million tokens{each} (your price)"
 
 
 def _asked(model: str, places: Sequence[Place], settings: Settings) -> str:
@@ -182,6 +204,98 @@ def policies(configuration: Configuration) -> list[str]:
 def limits(configuration: Configuration) -> list[str]:
     """Each limit as a sentence."""
     return [f"{each.name}: {_limit(each)}" for each in configuration.settings.limits]
+
+
+def budgets(configuration: Configuration) -> list[str]:
+    """Each budget that is written out as a sentence; those in short stand with their features."""
+    return [f"{each.name}: {_budget(each)}" for each in configuration.settings.budgets]
+
+
+def alerts(configuration: Configuration) -> list[str]:
+    """Each receiver of alerts as a sentence, without its address: a URL may be a secret."""
+    found = []
+    for each in configuration.settings.alerts:
+        kinds = " and ".join(each.about).replace("_", " ") or "everything"
+        only = ", ".join(
+            f"{name} {_said(getattr(each.only, name))}"
+            for name in each.only.__struct_fields__
+            if getattr(each.only, name)
+        )
+        least = f", {each.least} at least" if each.least != "info" else ""
+        unsigned = (
+            "; unsigned, because it has no `secret`" if each.kind == "webhook" and not each.secret else ""
+        )
+        about = f"{kinds}{f' of {only}' if only else ''}{least}{unsigned}"
+        found.append(f"{each.name} ({each.kind}) is told of {about}")
+    return found
+
+
+def telemetry(configuration: Configuration) -> list[str]:
+    """What leaves for a collector, as a sentence; none if nothing does."""
+    otlp = configuration.settings.telemetry.otlp
+    signals = " and ".join(name for name, sent in (("spans", otlp.traces), ("metrics", otlp.metrics)) if sent)
+    if not otlp.endpoint or not signals:
+        return []
+    content = "prompts and answers included" if otlp.content else "without prompts and answers"
+    host = urlsplit(otlp.endpoint).netloc.rpartition("@")[2]
+    return [f"{signals.capitalize()} go to {host}{f', {content}' if otlp.traces else ''}"]
+
+
+def _budget(budget: BudgetSettings) -> str:
+    only = ", ".join(
+        f"{name} {_said(getattr(budget.only, name))}"
+        for name in OnlySettings.__struct_fields__
+        if getattr(budget.only, name)
+    )
+    return f"{_sum(budget)}{f', only {only}' if only else ''}; {_when_spent(budget)}"
+
+
+def _sum(budget: BudgetSettings) -> str:
+    """`500 USD a month (Europe/Berlin) for each user`."""
+    usd = f"{budget.usd.normalize():f} USD"
+    if budget.per == "request":
+        return f"{usd} a request"
+    of = f"tag {budget.of.removeprefix('tag:').strip()}" if budget.of.startswith("tag:") else budget.of
+    whom = f"for each {of}" if budget.each else "for all together"
+    if budget.per == "prepaid":
+        return f"{f'{usd} and ' if budget.usd else ''}what is deposited, {whom}"
+    zone = f" ({budget.time_zone})" if budget.time_zone != "UTC" else ""
+    return f"{usd} a {budget.per}{zone} {whom}"
+
+
+def _when_spent(budget: BudgetSettings) -> str:
+    if budget.when_spent == "refuse":
+        return "what it does not pay for is refused"
+    if budget.when_spent == "alert":
+        return "watched only"
+    return f"from {100 * budget.downgrade_at:g} % on {budget.downgrade_to} answers"
+
+
+def _costs(feature: str, settings: Settings, places: Sequence[Place]) -> list[str]:
+    """What a feature may cost: its own budgets, and those that name it."""
+    own = settings.features[feature].budget
+    found = spelt_out(feature, own) if own is not None else []
+    told = [f"budget of {_sum(each)}; {_when_spent(each)}" for each in found]
+    about = [each for each in settings.budgets if not each.only.feature or feature in each.only.feature]
+    if about:
+        told.append(f"paid from {' and '.join(each.name for each in about)} too")
+    strict = [
+        each for each in (*found, *about) if each.when_spent == "refuse" and each.unknown_price == "refuse"
+    ]
+    unpriced = list(dict.fromkeys(each.text() for each in places if each.price.startswith("no price")))
+    if strict and unpriced:
+        told.append(
+            f"{strict[0].name} refuses what goes to {' or '.join(unpriced)}, of which no price is known: write `price`"
+        )
+    return told
+
+
+def _answer_length(bounds: AnswerTokenSettings) -> list[str]:
+    if bounds.default is None and bounds.most is None:
+        return []
+    most = f"answers of {bounds.most:,} tokens at most" if bounds.most is not None else ""
+    usual = f"{bounds.default:,} where the request does not say" if bounds.default is not None else ""
+    return [", ".join(filter(None, (most, usual or "")))] if most else [f"answers of {usual}"]
 
 
 def _limit(limit: LimitSettings) -> str:

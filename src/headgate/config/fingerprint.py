@@ -12,6 +12,7 @@ import msgspec
 from headgate.config.environment import is_secret_variable
 from headgate.config.model import Configuration, Settings, kind_of
 from headgate.config.problems import Key, dotted
+from headgate.config.secrets import is_file_source, source_in_words, stored_name
 from headgate.core.section import Section, is_secret, without_credentials
 from headgate.providers.settings import ProviderSettings
 
@@ -57,6 +58,10 @@ def _without_secrets(value: Any, key: Key, sources: Mapping[str, str]) -> Any:
         return [_without_secrets(each, (*key, number), sources) for number, each in enumerate(value)]
     variable = sources.get(dotted(key), "")
     secret = any(is_secret(part) for part in key if isinstance(part, str)) or is_secret_variable(variable)
-    if value and secret:
-        return f"<from ${{{variable}}}>" if variable else "<set, not shown>"
+    # Who knows the address of a chat's incoming webhook may write there.
+    secret = secret or (key[0] == "alerts" and key[-1] == "url")
+    if value and (secret or is_file_source(variable)):
+        if name := stored_name(value):
+            return f"<secret {name} of the database>"
+        return f"<from {source_in_words(variable)}>" if variable else "<set, not shown>"
     return without_credentials(value) if isinstance(value, str) else value

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from headgate.admission.limits.rules import subject_problem
 from headgate.admission.limits.settings import COUNTED, LimitSettings
 from headgate.config.model import Settings
 from headgate.config.problems import Key, did_you_mean
+from headgate.exchange.subjects import subject_problem
 
 __all__ = ["check_limits"]
 

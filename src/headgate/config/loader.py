@@ -20,6 +20,7 @@ from headgate.config.lines import locate
 from headgate.config.model import Configuration, Settings
 from headgate.config.problems import ConfigurationRefused, Key, Problem, dotted
 from headgate.config.reading import read_settings
+from headgate.config.secrets import FILE, from_file, is_file_source, is_filed, readable_by_others
 
 __all__ = [
     "DEFAULT_NAME",
@@ -88,7 +89,9 @@ def parse(
     check(settings, Names(data), refuse)
     if problems:
         raise ConfigurationRefused(problems, name)
-    return Configuration(settings, fingerprint(settings), path, sources)
+    files = tuple(dict.fromkeys(each.removeprefix(FILE) for each in sources.values() if is_file_source(each)))
+    notes = tuple(filter(None, map(readable_by_others, files)))
+    return Configuration(settings, fingerprint(settings), path, sources, notes, tuple(map(Path, files)))
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Configuration:
@@ -128,7 +131,12 @@ def listening_on(configuration: Configuration, listen: str) -> Configuration:
 def replaced(configuration: Configuration, settings: Settings) -> Configuration:
     """The same sources, other settings."""
     return Configuration(
-        settings, fingerprint(settings), configuration.path, configuration.sources, configuration.notes
+        settings,
+        fingerprint(settings),
+        configuration.path,
+        configuration.sources,
+        configuration.notes,
+        configuration.files,
     )
 
 
@@ -149,9 +157,14 @@ def _expand_all(
             return {name: walk(each, (*key, name)) for name, each in value.items()}
         if isinstance(value, list):
             return [walk(each, (*key, number)) for number, each in enumerate(value)]
-        if not isinstance(value, str) or "$" not in value or key[0] == "environment":
+        if not isinstance(value, str) or key[0] == "environment":
             return value
-        expanded = expand(value, environ, names, lambda message: refuse(key, message))
+        # What is meant is what was written: a variable that holds `file:…` names no file.
+        filed, expanded = is_filed(key, value), value
+        if "$" in value:
+            expanded = expand(value, environ, names, lambda message: refuse(key, message))
+        if filed:
+            expanded = from_file(expanded, lambda message: refuse(key, message))
         if isinstance(expanded, Expanded):
             sources[dotted(key)] = " ".join(expanded.variables)
         return expanded

@@ -12,6 +12,8 @@ import msgspec
 
 from headgate.admission.limits.settings import LimitSettings, QueueSettings
 from headgate.admission.tokens.settings import TokenSettings
+from headgate.alerts.settings import AlertSettings, SpendRateSettings
+from headgate.budgets.settings import AnswerTokenSettings, BudgetSettings, FeatureBudgetSettings
 from headgate.core.section import Section
 from headgate.dispatch.ladder.settings import CallbackSettings, RulesSettings
 from headgate.dispatch.manner import OnContentFilter
@@ -36,6 +38,7 @@ from headgate.routing.settings import (
     RoutingSettings,
     Sensitivity,
 )
+from headgate.telemetry.otlp.settings import TelemetrySettings
 
 __all__ = [
     "KINDS",
@@ -94,6 +97,10 @@ class FeatureSettings(Section, frozen=True):
     """A copy of some requests goes to another model as well, to compare. Left out: none."""
     queue: QueueSettings | None = None
     """What has no room in a limit now waits for it a little. Left out: it is refused at once."""
+    budget: FeatureBudgetSettings | None = None
+    """What it may cost, in short; `[[budgets]]` says more. All budgets hold at once. Left out: none of its own."""
+    answer_tokens: AnswerTokenSettings | None = None
+    """How long its answers may be. Left out: as in `[defaults]`."""
     degrade: list[str] = msgspec.field(default_factory=list)
     """What answers when every model has failed, tried in order: `stale:24h` (the last good answer to the same request),
     `model:NAME` or `own:NAME` (another model), `rules:NAME`, `http:URL` or `http:NAME` (a callback),
@@ -107,6 +114,8 @@ class DefaultSettings(Section, frozen=True):
     """How long each phase of a call may take, and the whole request."""
     retry: RetrySettings = RetrySettings()
     """What is tried again, and after which wait."""
+    answer_tokens: AnswerTokenSettings = AnswerTokenSettings()
+    """How long answers may be."""
 
 
 class LogSettings(Section, frozen=True):
@@ -156,10 +165,18 @@ class Settings(Section, frozen=True):
     """Where requests may go at all."""
     limits: list[LimitSettings] = msgspec.field(default_factory=list)
     """How much each caller may ask."""
+    budgets: list[BudgetSettings] = msgspec.field(default_factory=list)
+    """What it may cost, and what happens when that is spent."""
     tokens: dict[str, TokenSettings] = msgspec.field(default_factory=dict)
     """Issuers whose tokens are taken in place of keys, by a name of yours."""
+    alerts: list[AlertSettings] = msgspec.field(default_factory=list)
+    """Who is told when something should be known: a webhook, a chat, a mailbox."""
+    spend_rate: SpendRateSettings = SpendRateSettings()
+    """When spending is far above its usual."""
     health: HealthSettings = HealthSettings()
     """When an endpoint that fails is left alone, and how it comes back."""
+    telemetry: TelemetrySettings = TelemetrySettings()
+    """What is told to systems that watch this one."""
     routing: RoutingSettings = RoutingSettings()
     """What routing keeps."""
 
@@ -174,6 +191,9 @@ class Configuration:
     path: Path | None = None
     """The file; None if there is none."""
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Key -> environment variable, for values that hold one: `{"providers.openai.api_key": "OPENAI_API_KEY"}`."""
+    """Key -> environment variable, for values that hold one: `{"providers.openai.api_key": "OPENAI_API_KEY"}`; or the file that
+    a value is read from, as `file:PATH`."""
     notes: tuple[str, ...] = ()
     """What an operator should know about how this came to be, in sentences."""
+    files: tuple[Path, ...] = ()
+    """What is read besides `path`: a change of one is a change of the configuration."""

@@ -16,6 +16,7 @@ from headgate.config.coming import coming
 from headgate.config.environment import Expanded
 from headgate.config.model import KINDS, Settings
 from headgate.config.problems import Key, did_you_mean
+from headgate.config.secrets import source_in_words
 from headgate.core.section import Duration, Section, Size, decode_value, is_secret
 from headgate.providers.settings import ProviderSettings
 
@@ -172,7 +173,7 @@ def _shaped_like(value: Any, kinds: list[Any]) -> Any:
 def _shown(value: Any, key: Key) -> str:
     """`value` as it stands in the file; nothing of it if it may be a secret."""
     if isinstance(value, Expanded):
-        return f"what `${{{value.variables[0]}}}` holds"
+        return f"what `{source_in_words(value.variables[0])}` holds"
     if any(isinstance(part, str) and is_secret(part) for part in key):
         return "what is there (not shown: it may be a secret)"
     if isinstance(value, bool):

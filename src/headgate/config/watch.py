@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -46,7 +46,7 @@ class Watcher:
         self._swap = swap
         self._seconds = seconds
         self._asked = asyncio.Event()
-        self._looked_at = _signature(current.path)
+        self._looked_at = _signatures(current)
 
     def ask(self) -> None:
         """Read the file again, changed or not: what SIGHUP means. To be called on the event loop."""
@@ -56,7 +56,7 @@ class Watcher:
         """Look until cancelled."""
         while True:
             await self._wait_for_change()
-            self._looked_at = _signature(self.current.path)
+            self._looked_at = _signatures(self.current)
             await self.reload()
 
     async def reload(self) -> None:
@@ -96,8 +96,8 @@ class Watcher:
             try:
                 await asyncio.wait_for(self._asked.wait(), self._seconds)
             except TimeoutError:
-                now = _signature(self.current.path)
-                if now is not None and now == before and now != self._looked_at:
+                now = _signatures(self.current)
+                if now[0] is not None and now == before and now != self._looked_at:
                     return
                 before = now
         self._asked.clear()
@@ -114,6 +114,11 @@ def keep_fixed(running: Configuration, wanted: Configuration) -> tuple[Configura
     ]
     kept = {section: getattr(running.settings, section) for section in FIXED}
     return replaced(wanted, msgspec.structs.replace(wanted.settings, **kept)), fixed
+
+
+def _signatures(configuration: Configuration) -> Sequence[_Signature | None]:
+    """Of the file, then of those it names."""
+    return [_signature(each) for each in (configuration.path, *configuration.files)]
 
 
 def _signature(path: Path | None) -> _Signature | None:

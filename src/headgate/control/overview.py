@@ -10,7 +10,14 @@ from headgate.routing.settings import ModelSettings
 from headgate.stores.errors import StoreError
 from headgate.stores.spans import RequestRow, SpanStore
 
-__all__ = ["Overview", "Overviews", "Running"]
+__all__ = [
+    "Overview",
+    "Overviews",
+    "Running",
+    "features_in_words",
+    "models_in_words",
+    "providers_in_words",
+]
 
 SHOWN = 50
 
@@ -73,15 +80,30 @@ class Overviews:
         return Overview(
             config_hash=configuration.hash,
             config_source=configuration.path.name if configuration.path else "environment",
-            providers=[(name, _provider(each)) for name, each in settings.providers.items()],
-            models=[(name, _places(each)) for name, each in settings.models.items()],
-            features=[(name, _asked(each)) for name, each in settings.features.items()],
+            providers=providers_in_words(settings),
+            models=models_in_words(settings),
+            features=features_in_words(settings),
             keys_required=settings.server.auth == "keys",
             in_flight=gateway.gate.in_flight,
             drops=gateway.journal.drops,
             requests=requests,
             trouble=trouble,
         )
+
+
+def providers_in_words(settings: Any) -> list[tuple[str, str]]:
+    """(name, what is known of it: its kind, its address); never a secret."""
+    return [(name, _provider(each)) for name, each in settings.providers.items()]
+
+
+def models_in_words(settings: Any) -> list[tuple[str, str]]:
+    """(name, where it is reached)."""
+    return [(name, _places(each)) for name, each in settings.models.items()]
+
+
+def features_in_words(settings: Any) -> list[tuple[str, str]]:
+    """(name, the models asked, in order)."""
+    return [(name, _asked(each)) for name, each in settings.features.items()]
 
 
 def _provider(settings: object) -> str:

@@ -7,8 +7,9 @@
     │   ├── BodyTooLarge, HeadersTooLarge, RequestTooSlow
     │   ├── NotAuthenticated, NotAllowed
     │   ├── LimitReached ── TooLargeForLimit
+    │   ├── BudgetSpent ── TooDearForBudget, PriceUnknown
     │   └── NoEndpointAllowed
-    ├── GatewayFault           ours: InternalFault, ShuttingDown, LimitsUnavailable
+    ├── GatewayFault           ours: InternalFault, ShuttingDown, LimitsUnavailable, BudgetsUnavailable
     └── ProviderFault          the endpoint's
         ├── TransportFault     no usable HTTP answer came; `.phase` says how far it got
         │   ├── ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout
@@ -32,6 +33,8 @@ from typing import ClassVar, Literal
 __all__ = [
     "BetweenTimeout",
     "BodyTooLarge",
+    "BudgetSpent",
+    "BudgetsUnavailable",
     "CallerHungUp",
     "CallerMistake",
     "Category",
@@ -56,6 +59,7 @@ __all__ = [
     "NotAuthenticated",
     "NothingAvailable",
     "PoolTimeout",
+    "PriceUnknown",
     "ProviderAuthFailed",
     "ProviderFailed",
     "ProviderFault",
@@ -69,6 +73,7 @@ __all__ = [
     "RequestTooSlow",
     "ShuttingDown",
     "TlsFailed",
+    "TooDearForBudget",
     "TooLargeForLimit",
     "TotalTimeout",
     "TransportFault",
@@ -221,6 +226,31 @@ class TooLargeForLimit(LimitReached):
     code, retryable = "too_large_for_limit", False
 
 
+class BudgetSpent(CallerMistake):
+    """A budget of the operator's does not pay for what the request may cost; `retry_after` says when there is money again."""
+
+    status, code, category = 429, "budget_spent", "quota"
+
+    def __init__(
+        self, message: str, *, budget: str = "", param: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, param=param, retry_after=retry_after)
+        self.budget = budget
+        """The budget's name in the configuration."""
+
+
+class TooDearForBudget(BudgetSpent):
+    """The request may cost more than the budget ever pays for at once: waiting does not help."""
+
+    code = "too_dear_for_budget"
+
+
+class PriceUnknown(BudgetSpent):
+    """A budget that refuses is about the request, and no price is known of the model: nobody can tell what it would cost."""
+
+    code = "price_unknown"
+
+
 class NoEndpointAllowed(CallerMistake):
     """Rules on where this request may go (region, own machines only) leave no endpoint; the message names the rule."""
 
@@ -248,6 +278,12 @@ class LimitsUnavailable(GatewayFault):
     """Redis, where limits are counted, does not answer, and the operator wants requests refused then."""
 
     status, code, category, retryable = 503, "limits_unavailable", "overloaded", True
+
+
+class BudgetsUnavailable(GatewayFault):
+    """What is left of budgets cannot be looked up, and the configuration says to refuse then (`budgets_without_redis`)."""
+
+    status, code, category, retryable = 503, "budgets_unavailable", "overloaded", True
 
 
 # The provider's

@@ -11,10 +11,19 @@ import os
 
 from headgate.core.clock import Clock, SystemClock
 
-__all__ = ["IdSource", "RequestId", "oldest_id", "parse_request_id", "request_id_text", "trace_id"]
+__all__ = [
+    "IdSource",
+    "RequestId",
+    "newest_id",
+    "oldest_id",
+    "parse_request_id",
+    "request_id_text",
+    "trace_id",
+]
 
 _EPOCH_MS = 1_704_067_200_000
 _SLACK_MS = 60_000
+_LAST = (1 << 63) - 1
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALUES = {c: i for i, c in enumerate(_ALPHABET)} | {"o": 0, "i": 1, "l": 1}
@@ -34,9 +43,13 @@ class IdSource:
     def __init__(self, clock: Clock | None = None, node: int | None = None) -> None:
         """node: 0 to 1023, different on each process that writes to one database; random if not given."""
         self._wall_ns = (clock or SystemClock()).wall_ns
-        self._node_bits = ((int.from_bytes(os.urandom(2), "big") if node is None else node) & 0x3FF) << 12
+        self.be(int.from_bytes(os.urandom(2), "big") if node is None else node)
         self._last_ms = 0
         self._sequence = 0
+
+    def be(self, node: int) -> None:
+        """Be another node from the next id on; of larger numbers the lowest ten bits count."""
+        self._node_bits = (node & 0x3FF) << 12
 
     def next(self) -> RequestId:
         """The next id. Not thread-safe: one source per event loop."""
@@ -54,7 +67,12 @@ class IdSource:
 def oldest_id(wall_ns: int) -> RequestId:
     """No request that came at `wall_ns` or later has a smaller id; a minute is allowed between a request's id and its
     clock. 0 for a time before ids began."""
-    return max(wall_ns // 1_000_000 - _EPOCH_MS - _SLACK_MS, 0) << 22
+    return min(max(wall_ns // 1_000_000 - _EPOCH_MS - _SLACK_MS, 0) << 22, _LAST)
+
+
+def newest_id(wall_ns: int) -> RequestId:
+    """No request that came before `wall_ns` has a greater id; a minute is allowed between a request's id and its clock."""
+    return min((max(wall_ns // 1_000_000 - _EPOCH_MS, 0) + _SLACK_MS) << 22, _LAST)
 
 
 def request_id_text(request_id: RequestId) -> str:

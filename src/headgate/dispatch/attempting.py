@@ -25,9 +25,10 @@ from headgate.dispatch.streaming import StreamedAnswer
 from headgate.exchange.attempt import Attempt, AttemptKind
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply, whole
+from headgate.providers.discretion import hush
 from headgate.providers.health.health import Verdict
 from headgate.providers.health.hints import hints_of
-from headgate.providers.port import Call, Endpoint, Timeouts, UpstreamReply, UpstreamRequest, Wire
+from headgate.providers.port import Call, Endpoint, Limiting, Timeouts, UpstreamReply, UpstreamRequest, Wire
 
 __all__ = ["Attempting", "NoPlace"]
 
@@ -90,8 +91,12 @@ class Attempting:
             if wire is None:
                 return _without(exchange, endpoint)
             prepared = _prepared(exchange, endpoint, wire, request)
-            attempt = self._opened(exchange, endpoint, wire, kind)
+            leaving = self._attempt(exchange, endpoint, wire, kind)
+            if exchange.purse is not None or exchange.grant is not None:
+                await _paid(exchange, leaving)
+            attempt = leaving
             attempt.ticket = ticket
+            _opened(exchange, attempt)
             reply = await _answered(exchange, attempt, wire, prepared, timeouts, manner)
             said = "ok"
             exchange.answering = attempt
@@ -113,8 +118,8 @@ class Attempting:
             if reply is None or reply.frames is None:
                 _over(exchange, endpoint, attempt, said, ticket)
 
-    def _opened(self, exchange: Exchange, endpoint: Endpoint, wire: Wire, kind: AttemptKind) -> Attempt:
-        attempt = Attempt(
+    def _attempt(self, exchange: Exchange, endpoint: Endpoint, wire: Wire, kind: AttemptKind) -> Attempt:
+        return Attempt(
             id=self._ids.next(),
             number=len(exchange.attempts) + 1,
             endpoint=endpoint,
@@ -122,10 +127,32 @@ class Attempting:
             started_at=monotonic(),
             kind=kind,
         )
-        exchange.attempts.append(attempt)
-        if exchange.observer is not None:
-            exchange.observer.attempt_opened(exchange, attempt)
-        return attempt
+
+
+async def _paid(exchange: Exchange, attempt: Attempt) -> None:
+    """Money for it is set aside, and whoever was asked before has consented: both questions are on their way together.
+
+    Raises BudgetSpent, BudgetsUnavailable, and what was refused."""
+    purse = exchange.purse
+    if purse is not None:
+        pending = purse.reserve(exchange, attempt)
+        if pending is not None:
+            await pending
+    try:
+        await exchange.granted()
+    except BaseException:
+        if purse is not None:
+            purse.settle(attempt, 0)
+        raise
+    # Others may have been opened meanwhile, and what it waited for money is not the provider's time.
+    attempt.number = len(exchange.attempts) + 1
+    attempt.started_at = monotonic()
+
+
+def _opened(exchange: Exchange, attempt: Attempt) -> None:
+    exchange.attempts.append(attempt)
+    if exchange.observer is not None:
+        exchange.observer.attempt_opened(exchange, attempt)
 
 
 def _hurried(error: GatewayError, given: Timeouts, usual: Timeouts) -> bool:
@@ -174,12 +201,17 @@ async def _answered(
             raise wire.decode_error(reply.status, reply.headers, await _what_it_says(reply))
         if not exchange.peek.stream:
             return await _whole(attempt, reply, wire, passes=wire.name == exchange.dialect.name)
-        streamed = StreamedAnswer(exchange, attempt, reply, wire, timeouts, pace=manner.pace())
+        streamed = StreamedAnswer(
+            exchange, attempt, reply, wire, timeouts, pace=manner.pace(), sent=request.headers
+        )
         await streamed.until_content()
         handed_over = True
         # A generator that is never begun closes nothing, and something may break before its first frame.
         exchange.on_close(streamed.let_go)
         return Reply(wire=wire.name, frames=streamed)
+    except GatewayError as error:
+        hush(error, request.headers)
+        raise
     finally:
         if not handed_over:
             reply.close()
@@ -208,8 +240,17 @@ def _over(
     endpoint.health.end(now, said, seconds=seconds, ticket=ticket)
     if attempt is None:
         return
+    if exchange.purse is not None and attempt.usage is None and _free(attempt):
+        # At once, not at the request's end: the next attempt may need the money.
+        attempt.settled = True
+        exchange.purse.settle(attempt, 0)
     if exchange.observer is not None:
         exchange.observer.attempt_closed(exchange, attempt)
+
+
+def _free(attempt: Attempt) -> bool:
+    """Nobody bills what never left, or a refusal."""
+    return not attempt.reached_provider or attempt.status >= 400
 
 
 def _without(exchange: Exchange, endpoint: Endpoint) -> Reply:
@@ -230,7 +271,13 @@ def _body_for(exchange: Exchange, endpoint: Endpoint, wire: Wire) -> bytes:
     elif exchange.notes:
         exchange.notes.pop("dropped_fields", None)
     if wire.name == exchange.dialect.name and not exchange.edited:
-        return wire.splice(exchange.body, endpoint.model)
+        body = wire.splice(exchange.body, endpoint.model)
+        most = exchange.answer_limit
+        if most is None:
+            return body
+        limited = wire.limit(body, most) if isinstance(wire, Limiting) else None
+        if limited is not None:
+            return limited
     return wire.encode(exchange.request, endpoint.model)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headgate.core.errors import (
+    BudgetSpent,
     GatewayError,
     NothingAvailable,
     ProviderAuthFailed,
@@ -187,10 +188,10 @@ class Course:
 
     def _remember(self, error: GatewayError) -> None:
         # What is wrong with the request itself is told, whatever went wrong elsewhere; of other errors the last one is,
-        # but that an endpoint cannot do something says less than that another one failed.
+        # but that an endpoint cannot do something, or is too dear, says less than that another one failed.
         known = self.error
         if isinstance(known, ProviderRejected) or (
-            known is not None and isinstance(error, UnsupportedRequest)
+            known is not None and isinstance(error, UnsupportedRequest | BudgetSpent)
         ):
             return
         self.error = error

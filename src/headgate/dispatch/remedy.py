@@ -6,6 +6,7 @@ from typing import Literal
 
 from headgate.core.errors import (
     BetweenTimeout,
+    BudgetSpent,
     CallerMistake,
     ConnectTimeout,
     ContentFiltered,
@@ -59,7 +60,8 @@ def remedy(error: GatewayError, *, on_content_filter: OnContentFilter = "refuse"
         return "larger"
     if isinstance(error, ContentFiltered):
         return "elsewhere" if on_content_filter == "failover" else "none"
-    if isinstance(error, UnsupportedRequest):
+    if isinstance(error, UnsupportedRequest | BudgetSpent):
+        # Another place may be able to, or cheaper.
         return "elsewhere"
     if isinstance(error, CallerMistake | ProviderRejected | GatewayFault):
         return "none"

@@ -176,6 +176,7 @@ def copy_of(exchange: Exchange, model: str, copy_id: int, clock: Clock) -> Excha
     # What rules say of the name asked for holds for the copy too.
     copy.asked = exchange.peek.model
     copy.peek = msgspec.structs.replace(exchange.peek, model=model)
+    copy.answer_limit = exchange.answer_limit
     if exchange.edited:
         copy.edit(exchange.request)
     caller = exchange.caller

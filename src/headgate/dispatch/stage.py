@@ -64,6 +64,7 @@ class Dispatch:
         except GatewayError as failure:
             if self.ladder is None or not manner.ladder.rungs or exchange.hung_up:
                 raise
+            await exchange.granted()
             exchange.deadline = began + manner.total
             degraded = await self.ladder.answer(exchange, failure, deadline=began + manner.total)
             if degraded is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from headgate.core.errors import (
@@ -21,6 +21,7 @@ from headgate.dispatch.remedy import verdict
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import pump_one
+from headgate.providers.discretion import hush
 from headgate.providers.health.health import Verdict
 from headgate.providers.port import Relaying, StreamDecoder, Timeouts, UpstreamReply, Wire
 
@@ -45,14 +46,16 @@ class StreamedAnswer:
         timeouts: Timeouts,
         *,
         pace: Pace | None = None,
+        sent: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        """pace: judges its rate after its first content; None: any rate will do."""
+        """pace: judges its rate after its first content; None: any rate will do. sent: the headers of the call."""
         self._exchange = exchange
         self.attempt = self._attempt = attempt
         self._reply = reply
         self._timeouts = timeouts
         same = wire.name == exchange.dialect.name
         self._decoder: StreamDecoder = wire.decoder(hide_usage=same and not exchange.peek.include_usage)
+        self._sent = sent
         self._held: list[Frame] = []
         self._time = monotonic
         self._over = False
@@ -199,6 +202,8 @@ class StreamedAnswer:
             return
         self._ended = True
         attempt = self._attempt
+        if error is not None:
+            hush(error, self._sent)
         attempt.error = error
         now = attempt.ended_at = self._time()
         complete = self._over and error is None

@@ -35,6 +35,8 @@ _UNREAD_BODY = 64 * 1024
 """Bytes of a request's body taken before the app has asked for them."""
 _PATHS_KEPT = 256
 _PATH_BYTES_KEPT = 256
+_FIRST_REQUEST_SECONDS = 1.0
+"""How long a new connection may take to bring its request when the port is closed already."""
 _GOODBYE_SECONDS = 5.0
 """How long a connection that is being closed may take to be gone: the caller may neither read nor stop sending."""
 
@@ -48,6 +50,8 @@ class Connection(asyncio.Protocol):
     """Standing headers as uvicorn has them, and rendered."""
     look_after: float
     """Seconds between two looks at the clock, at most: the shortest deadline there is."""
+    leaving = False
+    """The process is about to stop: each reply is the last on its connection. Set on the class."""
 
     def __init__(
         self,
@@ -244,7 +248,8 @@ class Connection(asyncio.Protocol):
         for name, value in headers:
             if name == b"expect":
                 expects = value.lower() == b"100-continue"
-        turn = Turn(self, scope, keep_alive=parser.should_keep_alive(), expects_continue=expects)
+        keep_alive = parser.should_keep_alive() and not self.leaving
+        turn = Turn(self, scope, keep_alive=keep_alive, expects_continue=expects)
         scope["headgate.push"], scope["headgate.begin"] = turn.push, turn.begin
         scope["headgate.pusher"] = turn.pusher
         self._arriving = turn
@@ -341,6 +346,14 @@ class Connection(asyncio.Protocol):
         elif self._arriving is not None:
             # Its end is awaited, so that it can be told that we are stopping.
             self._arriving.keep_alive = False
+        elif self.leaving and self._begun:
+            pass  # its head is arriving; the reply will be the last
+        elif self.leaving and not self._url:
+            # Nobody connects for nothing: the first request is on its way.
+            self._wait(_FIRST_REQUEST_SECONDS)
+            if self._watch is not None:
+                self._watch.cancel()
+            self._watch = self._loop.call_at(self._due, self._look)
         else:
             self._close()
 

@@ -12,17 +12,22 @@ __all__ = ["Front"]
 
 log = logging.getLogger("headgate.edge")
 
+_WITHOUT_DATABASE = b"exclude=database"
+
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Front:
     """Sends each request to whom it is for."""
 
-    def __init__(self, gate: Gate, *, ready: Callable[[], Awaitable[str]], pages: App) -> None:
+    def __init__(
+        self, gate: Gate, *, ready: Callable[[], Awaitable[str]], pages: App, api: App | None = None
+    ) -> None:
         """ready: "" if a real write and read just worked, else what is wrong. pages: everything that is not listed here."""
         self._gate = gate
         self._ready = ready
         self._pages = pages
+        self._api = api or pages
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """ASGI's. Hands the gate's own coroutine on: one around it would be walked through for every streamed token."""
@@ -37,8 +42,15 @@ class Front:
         if path == "/healthz":
             await _say(send, 200, "alive")
         elif path == "/readyz":
-            wrong = "draining" if self._gate.draining else await self._ready()
+            if self._gate.leaving or self._gate.draining:
+                wrong = "draining"
+            else:
+                # Requests are served without the database; who would take every node out for it asks to leave it out.
+                left_out = _WITHOUT_DATABASE in scope["query_string"].split(b"&")
+                wrong = "" if left_out else await self._ready()
             await _say(send, 503 if wrong else 200, wrong or "ready")
+        elif path == "/api" or path.startswith("/api/"):
+            await self._api(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
 

@@ -67,6 +67,8 @@ class Gate:
     ) -> None:
         self.proceed = proceed
         self.settings = settings
+        self.leaving = False
+        """The process is about to stop and says so to load balancers; all requests are served."""
         self.draining = False
         """The process is stopping: new requests are refused, those under way go on."""
         self.in_flight = 0

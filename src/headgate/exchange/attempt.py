@@ -35,10 +35,13 @@ class Attempt:
         "id",
         "kind",
         "number",
+        "pots",
         "reached_provider",
         "reported_model",
+        "reserved_nanos",
         "seen_completion",
         "sent_at",
+        "settled",
         "started_at",
         "status",
         "ticket",
@@ -87,6 +90,12 @@ class Attempt:
         self.error: GatewayError | None = None
         self.ticket = 0
         """Of the place taken at the endpoint, to be given back with it."""
+        self.reserved_nanos = 0
+        """Nano-dollars that were set aside for it."""
+        self.pots: tuple[tuple[str, str, int], ...] = ()
+        """Budget, subject and period of each sum it is paid from."""
+        self.settled = False
+        """Has whoever pays been told what it cost?"""
         self.reached_provider = False
         """May the provider have seen the request, so that it may bill it?"""
 

@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from headgate.core.messages import ChatRequest, EmbeddingsRequest
+from headgate.core.tokens import tokens_of_body
 from headgate.exchange.dialect import Dialect, Peek
 
 if TYPE_CHECKING:
     from headgate.core.errors import GatewayError
     from headgate.exchange.attempt import Attempt
     from headgate.exchange.caller import Caller
+    from headgate.exchange.purse import Purse
     from headgate.exchange.reply import Reply
     from headgate.providers.port import Endpoint
 
@@ -24,6 +28,12 @@ CLOSE_SECONDS = 10.0
 
 
 _NO_RESERVES: Mapping[str, Sequence[Endpoint]] = MappingProxyType({})
+
+
+def _limited(request: ChatRequest | EmbeddingsRequest, most: int | None) -> ChatRequest | EmbeddingsRequest:
+    if most is None or not isinstance(request, ChatRequest):
+        return request
+    return replace(request, max_tokens=most)
 
 
 class Observer(Protocol):
@@ -46,9 +56,11 @@ class Exchange:
     """
 
     __slots__ = (
+        "_body_tokens",
         "_closers",
         "_failures",
         "_request",
+        "answer_limit",
         "answering",
         "asked",
         "attempts",
@@ -63,6 +75,7 @@ class Exchange:
         "edited",
         "error",
         "feature",
+        "grant",
         "headers",
         "hung_up",
         "id",
@@ -72,11 +85,13 @@ class Exchange:
         "peek",
         "preferred",
         "purpose",
+        "purse",
         "queued_seconds",
         "received_at",
         "reply",
         "reply_headers",
         "reserves",
+        "route_as",
         "routed_model",
         "session",
         "started_ns",
@@ -123,6 +138,12 @@ class Exchange:
         """Where the model that was chosen is reached; who else answers does so in its place."""
         self.reserves: Mapping[str, Sequence[Endpoint]] = _NO_RESERVES
         """Where the models of the degrade ladder may be reached, by the ladder's name of them; the same rules hold."""
+        self.route_as = ""
+        """The model that serves it in place of the one asked for; "": the route decides."""
+        self.grant: asyncio.Task[None] | None = None
+        """A stage's consent that is still on its way; see `granted`."""
+        self.purse: Purse | None = None
+        """Who pays for its attempts; None: no budget is about it."""
         self.tier = ""
         """simple, medium or complex, where the route depends on difficulty. Set before routing, it is the caller's wish."""
         self.purpose = ""
@@ -146,6 +167,8 @@ class Exchange:
         self.queued_seconds = 0.0
         self.edited = False
         """Has a stage changed the request, so that the caller's bytes no longer say it?"""
+        self.answer_limit: int | None = None
+        """See `limit_answer`."""
         self.reply: Reply | None = None
         self.reply_headers: list[tuple[bytes, bytes]] = []
         """Headers that stages add to the reply."""
@@ -161,6 +184,7 @@ class Exchange:
         """Length of the body sent to the caller."""
         self.error: GatewayError | None = None
         """How it ended, if not well; set by whoever saw the end last (dispatch, edge)."""
+        self._body_tokens = -1
         self._request: ChatRequest | EmbeddingsRequest | None = None
         self._closers: list[Callable[[], Awaitable[None] | None]] = []
         self._failures: list[Exception] = []
@@ -171,13 +195,27 @@ class Exchange:
 
         To change it, call `edit`: changing it in place alone does not reach the provider."""
         if self._request is None:
-            self._request = self.dialect.read(self.body)
+            self._request = _limited(self.dialect.read(self.body), self.answer_limit)
         return self._request
+
+    @property
+    def body_tokens(self) -> int:
+        """Prompt tokens of the body as it came, estimated when first asked for."""
+        if self._body_tokens < 0:
+            self._body_tokens = tokens_of_body(self.body)
+        return self._body_tokens
 
     def edit(self, request: ChatRequest | EmbeddingsRequest) -> None:
         """From here on, this is the request: it will be encoded afresh for the provider."""
         self._request = request
         self.edited = True
+
+    def limit_answer(self, most: int) -> None:
+        """The answer may have so many tokens. For a request that does not say it itself: the rest of it stays as the caller
+        wrote it, so this is no edit, and its bytes can still pass."""
+        self.peek.max_tokens = self.answer_limit = most
+        if self._request is not None:
+            self._request = _limited(self._request, most)
 
     def header(self, name: bytes) -> str:
         """The first value of a request header (lower-case name), or ""."""
@@ -185,6 +223,13 @@ class Exchange:
             if key == name:
                 return value.decode("latin-1")
         return ""
+
+    async def granted(self) -> None:
+        """Wait for the consent that a stage has asked for and not waited for. Whoever answers the request, or is about to let
+        something leave for it, calls this first. Raises what the stage refuses with."""
+        if self.grant is not None:
+            # Who waits may be one attempt of several: its end is not the end of the question.
+            await asyncio.shield(self.grant)
 
     def on_close(self, closer: Callable[[], Awaitable[None] | None]) -> None:
         """Call `closer` when the exchange is over: after the last byte or the hang-up. Last registered runs first."""

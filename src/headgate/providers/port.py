@@ -29,6 +29,7 @@ __all__ = [
     "Call",
     "Endpoint",
     "Headers",
+    "Limiting",
     "Relaying",
     "Reply",
     "StreamDecoder",
@@ -229,6 +230,16 @@ class Wire(Protocol):
 
     def decode_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         """The error behind a reply that is not 2xx, body possibly not of this wire at all (HTML from a proxy)."""
+        ...
+
+
+@runtime_checkable
+class Limiting(Protocol):
+    """A wire that can put a limit on the answer into a body without touching the rest."""
+
+    def limit(self, body: bytes, most: int) -> bytes | None:
+        """`body`, which is in this very wire, with the limit; None where that is not certain to count, because the body may
+        name one already."""
         ...
 
 

@@ -27,6 +27,10 @@ class Bill(msgspec.Struct, array_like=True, frozen=True):
 
     price_key: str = ""
     own: Rates | None = None
+    reserved: int = 0
+    """Nano-dollars that were set aside for it."""
+    pots: tuple[tuple[str, str, int], ...] = ()
+    """Budget, subject and period of each sum it is paid from."""
 
 
 class Opened(msgspec.Struct, array_like=True, tag=1, frozen=True):

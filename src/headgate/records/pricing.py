@@ -6,6 +6,7 @@ import msgspec
 
 from headgate.core.money import CostLabel
 from headgate.core.usage import Usage
+from headgate.exchange.attempt import Attempt
 from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.rates import Rates, cost_nanos
 from headgate.providers.port import Endpoint
@@ -18,10 +19,14 @@ __all__ = ["Pricer", "bill_of", "usage_of"]
 _set = msgspec.structs.force_setattr
 
 
-def bill_of(endpoint: Endpoint) -> Bill:
-    """How calls to `endpoint` are billed."""
+def bill_of(attempt: Attempt) -> Bill:
+    """How the attempt is billed, and from which sums it is paid."""
+    endpoint = attempt.endpoint
     own = endpoint.own_price
-    return Bill(endpoint.price_key, own if isinstance(own, Rates) else None)
+    rates = own if isinstance(own, Rates) else None
+    if not attempt.pots:
+        return Bill(endpoint.price_key, rates)
+    return Bill(endpoint.price_key, rates, attempt.reserved_nanos, attempt.pots)
 
 
 def usage_of(row: AttemptRow) -> Usage:

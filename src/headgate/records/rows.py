@@ -16,7 +16,6 @@ from headgate.core.money import CostLabel
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
-from headgate.records.estimate import tokens_of_body
 from headgate.stores.spans import AttemptRow, Outcome, RequestRow
 
 __all__ = ["closed_request", "ended_attempt", "leaving_attempt", "open_request", "outcome_of"]
@@ -159,6 +158,7 @@ def leaving_attempt(exchange: Exchange, attempt: Attempt) -> AttemptRow:
         started_us=_since(attempt.started_at, exchange.received_at),
         kind=attempt.kind,
         credential=endpoint.credential,
+        reserved_nanos=attempt.reserved_nanos,
     )
 
 
@@ -209,6 +209,7 @@ def ended_attempt(
         attempt.upstream_request_id,
         attempt.kind,
         endpoint.credential,
+        attempt.reserved_nanos,
     )
 
 
@@ -263,7 +264,7 @@ def _bill(
         # Nothing of an answer came: silence, a connection that was reset, a proxy's page.
         return _NO_TOKENS, 0, "estimated"
     output, reasoning = completion or (attempt.seen_completion, 0)
-    return (tokens_of_body(exchange.body), 0, 0, 0, output, reasoning), None, "estimated"
+    return (exchange.body_tokens, 0, 0, 0, output, reasoning), None, "estimated"
 
 
 _NOBODY = Caller(key_id="")

@@ -13,7 +13,7 @@ from headgate.records.entries import Bill, Body, Closed, Opened, OpenedMark
 from headgate.records.estimate import TOKENS_PER_BYTE, tokens_of_body
 from headgate.records.pricing import Pricer
 from headgate.records.reading import JournalReader, Read
-from headgate.stores.sink import Batch, Position
+from headgate.stores.sink import Batch, Position, Use
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 
 __all__ = ["Settling", "content_of"]
@@ -35,7 +35,10 @@ class _Open(msgspec.Struct, gc=False):
 class Settling:
     """Takes entries in journal order and gathers what shall be stored. One per journal; blocking."""
 
-    def __init__(self, journal: str, reader: JournalReader, pricer: Pricer) -> None:
+    def __init__(
+        self, journal: str, reader: JournalReader, pricer: Pricer, *, recovered: bool = False
+    ) -> None:
+        """recovered: the journal is that of a process that is gone."""
         self.cut_off = 0
         """Requests that were given an end because their own was missing."""
         self.unsettled = 0
@@ -47,6 +50,8 @@ class Settling:
         self._requests: list[RequestRow] = []
         self._attempts: list[AttemptRow] = []
         self._contents: list[Content] = []
+        self._uses: list[Use] = []
+        self._recovered = recovered
 
     def take(self, reads: Iterable[Read]) -> None:
         """Take in the next entries."""
@@ -80,6 +85,9 @@ class Settling:
     def _store(self, request: RequestRow, attempts: tuple[AttemptRow, ...], bills: tuple[Bill, ...]) -> None:
         for attempt, bill in zip(attempts, bills, strict=True):
             self._pricer.price_attempt(attempt, bill, request.started_ns)
+            for budget, subject, period in bill.pots:
+                nanos = bill.reserved if attempt.cost_nanos is None else attempt.cost_nanos
+                self._uses.append(Use(attempt.id, budget, subject, period, nanos))
         self._pricer.price_request(request, attempts)
         self._requests.append(request)
         self._attempts.extend(attempts)
@@ -111,7 +119,8 @@ class Settling:
         # It may have reached the provider, which then bills the prompt; of the answer nobody knows anything.
         _set(attempt, "input_tokens", _prompt_tokens(first))
         _set(attempt, "outcome", "cut_off")
-        _set(attempt, "cost_nanos", None)
+        # Money was set aside for the worst: that much may be owed, and no budget shall be the worse for our crash.
+        _set(attempt, "cost_nanos", last.bill.reserved if last.bill.pots else None)
         _set(attempt, "cost_label", "estimated")
         attempts = (*last.earlier, attempt)
         request = last.request
@@ -143,8 +152,10 @@ class Settling:
             requests=self._requests,
             attempts=self._attempts,
             contents=self._contents,
+            uses=self._uses,
+            recovered=self._recovered,
         )
-        self._requests, self._attempts, self._contents = [], [], []
+        self._requests, self._attempts, self._contents, self._uses = [], [], [], []
         return gathered
 
 

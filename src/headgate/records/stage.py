@@ -6,7 +6,7 @@ answered, refused, failed, hung up, cancelled. What the journal holds the writer
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
@@ -18,13 +18,14 @@ from headgate.core.money import NANOS_PER_USD
 from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.purse import Purse
 from headgate.exchange.reply import Pumped, Reply, pump_one
 from headgate.exchange.stage import Proceed
 from headgate.records.counting import count
 from headgate.records.entries import Bill, Body, Closed, Opened
 from headgate.records.estimate import tokens_of_answer
 from headgate.records.journal import Journal
-from headgate.records.pricing import Pricer, bill_of
+from headgate.records.pricing import Pricer, bill_of, usage_of
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
 from headgate.records.settings import RecordSettings
 from headgate.stores.spans import AttemptRow
@@ -86,12 +87,12 @@ class Record:
             earlier = tuple(
                 ended_attempt(exchange, one, ended_at=now, hung_up=False, completion=None) for one in past
             )
-            earlier_bills = tuple(bill_of(one.endpoint) for one in past)
+            earlier_bills = tuple(bill_of(one) for one in past)
         self.journal.append(
             Opened(
                 open_request(exchange, self.config_hash()),
                 leaving_attempt(exchange, attempt),
-                bill_of(attempt.endpoint),
+                bill_of(attempt),
                 len(body),
                 None if earlier else self.body(exchange.dialect.name, body),
                 earlier,
@@ -186,7 +187,9 @@ class _Span:
         attempts = exchange.attempts
         if attempts:
             rows = tuple([self._ended(one, now, hung_up=outcome == "hung_up") for one in attempts])
-            bills = tuple([bill_of(one.endpoint) for one in attempts])
+            bills = tuple([bill_of(one) for one in attempts])
+            if exchange.purse is not None:
+                self._settle(exchange.purse, rows)
         elif exchange.caller is not None:
             # A stranger's body is not kept: it would let anybody fill the disk.
             body = record.body(exchange.dialect.name, exchange.body)
@@ -202,6 +205,24 @@ class _Span:
         )
         record.journal.append(Closed(request, rows, bills, body, self._content()))
         count(record.metrics, exchange, outcome, rows)
+
+    def _settle(self, purse: Purse, rows: Sequence[AttemptRow]) -> None:
+        """Tell who pays what each attempt has cost: what the writer will make of the same row."""
+        exchange, cost = self._exchange, self._record.pricer.cost
+        for one, row in zip(exchange.attempts, rows, strict=True):
+            if one.settled:
+                continue
+            one.settled = True
+            nanos = row.cost_nanos
+            if nanos is None:
+                nanos = cost(
+                    one.endpoint,
+                    usage_of(row),
+                    when_ns=exchange.started_ns,
+                    reported_model=one.reported_model,
+                )
+            # Nobody knows the price: then as much as was set aside counts as spent.
+            purse.settle(one, one.reserved_nanos if nanos is None else nanos)
 
     def _ended(self, attempt: Attempt, now: float, *, hung_up: bool) -> AttemptRow:
         answering = self._exchange.answering

@@ -149,7 +149,7 @@ class Writer:
 
     def _recover(self, dead: DeadJournal) -> None:
         reader = JournalReader(dead.directory, dead.name, self._sink.position(dead.name))
-        settling = Settling(dead.name, reader, self._pricer)
+        settling = Settling(dead.name, reader, self._pricer, recovered=True)
         end = dead.end
         try:
             while reads := reader.read(end, _BATCH_BYTES):

@@ -35,6 +35,9 @@ class Router:
         if operation == "models":
             return self._names(exchange)
         route = directory.resolve(exchange.peek.model)
+        if exchange.route_as:
+            # In front of its feature's route, so that the feature's rules go on holding.
+            route = directory.using(exchange.route_as, route)
         unruled = not directory.judges and operation != "embeddings"
         label = exchange.feature
         if route.free and unruled and (route.feature or not label or directory.feature(label) is None):

@@ -20,7 +20,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     """Who did it, such as `cli:ann` or `gateway`."""
     action: str
-    """What was done: `key.create`, `key.rotate`, `key.revoke`, `rehearsal.start`, `rehearsal.stop`."""
+    """What was done: `key.create`, `key.rotate`, `key.revoke`, `rehearsal.start`, `rehearsal.stop`, `budget.deposit`, `ledger.reconcile`."""
     subject: str = ""
     """To what: the id of the key or the rehearsal."""
     before: str = ""
@@ -38,4 +38,8 @@ class AuditLog(Protocol):
 
     async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
         """The newest entries from `at_ns` on, oldest of them first."""
+        ...
+
+    async def before(self, entry_id: int, at_ns: int, limit: int) -> Sequence[AuditEntry]:
+        """The newest entries from `at_ns` on whose id is less than `entry_id`, newest first."""
         ...

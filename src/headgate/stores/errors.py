@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KeyExists", "StoreError", "StoreTooNew", "StoreUnavailable"]
+__all__ = ["KeyExists", "ReceiverExists", "StoreError", "StoreTooNew", "StoreUnavailable"]
 
 
 class StoreError(Exception):
@@ -19,3 +19,7 @@ class StoreTooNew(StoreError):
 
 class KeyExists(StoreError):
     """A key of that id or name is there already."""
+
+
+class ReceiverExists(StoreError):
+    """A receiver of alerts of that name is there already."""

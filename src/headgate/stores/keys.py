@@ -87,6 +87,11 @@ class Installation(Protocol):
         """32 random bytes, made when first asked for, the same for every process on this store."""
         ...
 
+    async def next_node(self) -> int:
+        """A number that no process on this store was given before, for its ids: 1, 2, 3 ... Two that drew the same at
+        random would give the same id to two requests, and one of them would not be kept."""
+        ...
+
 
 def outlived(record: KeyRecord, until_ns: int) -> tuple[OldHash, ...]:
     """The old hashes of a key that is being rotated: its present one joins them, and none is good beyond `until_ns`."""

@@ -9,7 +9,7 @@ import msgspec
 
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 
-__all__ = ["Batch", "Position", "SpanSink"]
+__all__ = ["Batch", "Position", "SpanSink", "Use"]
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
@@ -17,6 +17,16 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
     segment: int = 0
     offset: int = 0
+
+
+class Use(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What an attempt has taken from one pot."""
+
+    attempt_id: int
+    budget: str
+    subject: str
+    period: int
+    nanos: int
 
 
 class Batch(msgspec.Struct, kw_only=True):
@@ -28,6 +38,10 @@ class Batch(msgspec.Struct, kw_only=True):
     requests: Sequence[RequestRow] = ()
     attempts: Sequence[AttemptRow] = ()
     contents: Sequence[Content] = ()
+    uses: Sequence[Use] = ()
+    """Added to what their pots have spent."""
+    recovered: bool = False
+    """Read from the journal of a process that is gone: parts of it may be stored already, and only what is new counts."""
 
 
 class SpanSink(Protocol):

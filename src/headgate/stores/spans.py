@@ -81,6 +81,8 @@ class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The rung of the degrade ladder that answered; "" if a model of the route did."""
     purpose: str = ""
     """"" for a caller's own request; `shadow` for a copy of one."""
+    avoided_nanos: int = 0
+    """What the answer would have cost, had it not been there already."""
 
 
 class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -118,6 +120,8 @@ class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Why the call was made: "" the first, retry, failover, hedge, resume, degrade."""
     credential: str = ""
     """Which key of the provider's pool; "" if there is only one."""
+    reserved_nanos: int = 0
+    """Nano-dollars that were set aside for it before it left; what it did not cost was given back."""
 
 
 class Content(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

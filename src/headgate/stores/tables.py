@@ -25,19 +25,26 @@ from sqlalchemy import (
     text,
 )
 
+from headgate.stores.ledger import Entry
 from headgate.stores.spans import AttemptRow, RequestRow
 
 __all__ = [
+    "alert",
     "attempt",
     "audit",
+    "budget_use",
     "content",
     "content_segment",
+    "delivery",
     "installation",
     "journal_position",
     "key",
+    "ledger_entry",
     "metadata",
+    "receiver",
     "rehearsal",
     "request",
+    "secret",
 ]
 
 metadata = MetaData()
@@ -166,6 +173,88 @@ rehearsal = Table(
     Column("stopped_ns", BigInteger, nullable=True),
 )
 """`targets` is a JSON array."""
+
+budget_use = Table(
+    "budget_use",
+    metadata,
+    Column("budget", Text, primary_key=True, nullable=False),
+    Column("subject", Text, primary_key=True, nullable=False),
+    Column("period", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("nanos", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What each pot has spent: the sum of its calls, kept so that nobody has to add them up."""
+
+ledger_entry = Table(
+    "ledger_entry",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    *_columns(Entry, key=()),
+    info={"append_only": True},
+)
+"""Movements of money that are no call's own; those are in `attempt`."""
+Index("ledger_entry_event", ledger_entry.c.event, unique=True)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("event", Text, nullable=False, unique=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=text("''")),
+    Column("severity", Text, nullable=False, server_default=text("'warning'")),
+    Column("text", Text, nullable=False, server_default=text("''")),
+    Column("facts", Text, nullable=False, server_default=text("'{}'")),
+)
+"""`event` comes once: whoever adds it tells everybody. `facts` is a JSON object."""
+Index("alert_kind", alert.c.kind, alert.c.subject)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("alert_id", BigInteger, ForeignKey("alert.id"), primary_key=True, autoincrement=False),
+    Column("receiver", Text, primary_key=True, nullable=False),
+    Column("tries", BigInteger, nullable=False, server_default=text("0")),
+    Column("next_ns", BigInteger, nullable=False, server_default=text("0")),
+    Column("done_ns", BigInteger, nullable=True),
+    Column("failed", Boolean, nullable=False, server_default=false()),
+    Column("error", Text, nullable=False, server_default=text("''")),
+    sqlite_with_rowid=False,
+)
+"""An alert on its way to a receiver. `next_ns`: not tried before; whoever tries moves it on first."""
+_waiting = delivery.c.done_ns.is_(None)
+Index("delivery_waiting", delivery.c.next_ns, sqlite_where=_waiting, postgresql_where=_waiting)
+
+receiver = Table(
+    "receiver",
+    metadata,
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=text("''")),
+    Column("about", Text, nullable=False, server_default=text("'[]'")),
+    Column("least", Text, nullable=False, server_default=text("'info'")),
+    Column("via", Text, nullable=False, server_default=text("''")),
+    Column("note", Text, nullable=False, server_default=text("''")),
+    sqlite_with_rowid=False,
+)
+"""Who is told of alerts, of those added while running. `subject` is `key:…`, `user:…`, `team:…`, `feature:…` or "" for all;
+`about` is a JSON array of kinds."""
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("master", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Credentials, encrypted. `master` tells which master key they are sealed with."""
 
 installation = Table(
     "installation",

@@ -24,6 +24,7 @@ __all__ = [
     "TotalsStore",
     "Which",
     "add_up",
+    "condition_of",
     "is_meant",
     "totals_of",
     "totals_question",
@@ -33,6 +34,7 @@ __all__ = [
 
 FOREVER_NS = 2**63 - 1
 _DAY_NS = 86_400_000_000_000
+_MINUTE_NS = 60_000_000_000
 _1970 = date(1970, 1, 1).toordinal()
 _MODEL = ("reported_model", "routed_model", "requested_model")
 
@@ -101,6 +103,8 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
     estimated: int = 0
     reconciled: int = 0
     unknown: int = 0
+    avoided_nanos: int = 0
+    """What answers would have cost that were there already."""
 
     def plus(self, other: Totals) -> Totals:
         """Both together, as the first one's group."""
@@ -175,10 +179,13 @@ def totals_question(by: Sequence[str], which: Which) -> tuple[str, list[Any]]:
     """The SQL and its values: for each group its values, then SUMS. Raises ValueError for a name not in GROUPS.
 
     `day` comes as days since 1970: engines write dates differently, and divide whole numbers alike."""
-    condition, values = _condition(which, "")
+    condition, values = condition_of(which, "")
     if which.since_ns > 0:
         # By its index, so that last week's costs do not read last year's requests.
         condition, values = f"id >= ? AND {condition}", [oldest_id(which.since_ns), *values]
+    if which.until_ns < FOREVER_NS:
+        # And an hour of last week not those of the days after it.
+        condition, values = f"id < ? AND {condition}", [_past_id(which.until_ns), *values]
     columns = [_expression(_checked(name)) for name in by]
     grouped = f" GROUP BY {', '.join(str(place) for place in range(1, len(by) + 1))}" if by else ""
     # Only names of our own fields go into this text.
@@ -186,6 +193,11 @@ def totals_question(by: Sequence[str], which: Which) -> tuple[str, list[Any]]:
         f"SELECT {', '.join([*columns, *(_sum(name) for name in SUMS)])} FROM request WHERE {condition}{grouped}",  # noqa: S608
         values,
     )
+
+
+def _past_id(until_ns: int) -> int:
+    """Every request that came before has a smaller one; a minute is allowed each way, as `oldest_id` has it."""
+    return min(oldest_id(until_ns + 2 * _MINUTE_NS), FOREVER_NS)
 
 
 def totals_of(row: Sequence[Any], by: Sequence[str]) -> Totals:
@@ -199,7 +211,7 @@ def totals_of(row: Sequence[Any], by: Sequence[str]) -> Totals:
 
 def usages_question(which: Which, after: tuple[int, int], limit: int) -> tuple[str, list[Any]]:
     """The SQL and its values: the fields of AttemptUsage, in the order of (request, attempt)."""
-    condition, values = _condition(which, "r.")
+    condition, values = condition_of(which, "r.")
     columns = ", ".join(
         f'{"r" if name in _OF_REQUEST else "a"}."{name}"' for name in AttemptUsage.__struct_fields__
     )
@@ -257,10 +269,12 @@ def _one(row: RequestRow, group: tuple[str, ...]) -> Totals:
         cost,
         cost if row.cost_label == "estimated" else 0,
         **labels,
+        avoided_nanos=row.avoided_nanos,
     )
 
 
-def _condition(which: Which, table: str) -> tuple[str, list[Any]]:
+def condition_of(which: Which, table: str) -> tuple[str, list[Any]]:
+    """These requests, as SQL with its values. table: what stands before a column, such as `r.`."""
     parts = [f"{table}started_ns >= ?", f"{table}started_ns < ?"]
     parts += [f'{table}"{name}" = ?' for name in which.only]
     return " AND ".join(parts), [which.since_ns, which.until_ns, *which.only.values()]

@@ -94,17 +94,21 @@ class Metrics:
         self.requests.know((), [(name, "ok") for name in features])
         self.degraded.know((), [(name, rung) for name, marks in rungs.items() for rung in marks])
 
+    def series(self) -> Iterable[tuple[Metric, Series]]:
+        """All of them, read now, in the order in which they are shown."""
+        for metric in METRICS:
+            read = self._reads.get(metric.name)
+            if read is not None:
+                yield metric, read()
+
     def text(self) -> bytes:
         """All of them in Prometheus' text format 0.0.4."""
         lines: list[str] = []
-        for metric in METRICS:
-            read = self._reads.get(metric.name)
-            if read is None:
-                continue
+        for metric, series in self.series():
             lines.append(f"# HELP {metric.name} {_escaped(metric.help)}")
             lines.append(f"# TYPE {metric.name} {metric.kind}")
             lines.extend(
-                f"{metric.name}{_braced(metric.labels, values)} {number}" for values, number in read()
+                f"{metric.name}{_braced(metric.labels, values)} {number}" for values, number in series
             )
         return "\n".join([*lines, ""]).encode("utf-8", "replace")
 

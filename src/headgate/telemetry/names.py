@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "ALERTS",
+    "ALERTS_DROPPED",
+    "ALERT_DELIVERIES",
     "ATTEMPTS",
+    "BUDGET_DOWNGRADED",
+    "BUDGET_LIMIT",
+    "BUDGET_REFUSED",
+    "BUDGET_SETTLED",
+    "BUDGET_SPENT",
+    "BUDGET_USED",
+    "BUDGET_WAITING",
     "DEGRADED",
     "ENDPOINT_OPEN",
     "HEDGES",
@@ -14,6 +24,8 @@ __all__ = [
     "JOURNAL_BYTES",
     "METRICS",
     "OTHER",
+    "OTLP_POSTS",
+    "OTLP_SPANS",
     "RECORDS_DROPPED",
     "REQUESTS",
     "RESUMED",
@@ -101,6 +113,86 @@ JOURNAL_BYTES = Metric(
     "Bytes of the journal that are not in the database yet.",
 )
 
+BUDGET_SPENT = Metric(
+    "headgate_budget_spent_usd",
+    "gauge",
+    ("budget",),
+    "US dollars spent of all sums of a budget whose period is not over, as far as this gateway has heard.",
+)
+BUDGET_LIMIT = Metric(
+    "headgate_budget_limit_usd", "gauge", ("budget",), "US dollars that one sum of a budget holds."
+)
+BUDGET_USED = Metric(
+    "headgate_budget_used",
+    "gauge",
+    ("budget",),
+    "The part that is spent of the fullest sum of a budget, as far as this gateway has heard.",
+)
+BUDGET_SETTLED = Metric(
+    "headgate_budget_settled_usd_total",
+    "counter",
+    ("budget",),
+    "US dollars that calls of this gateway have cost a budget.",
+)
+BUDGET_REFUSED = Metric(
+    "headgate_budget_refused_total", "counter", ("budget",), "Calls that a budget did not pay for."
+)
+BUDGET_DOWNGRADED = Metric(
+    "headgate_budget_downgraded_total",
+    "counter",
+    ("budget",),
+    "Requests that went to a budget's cheaper model, because enough of it was spent.",
+)
+BUDGET_WAITING = Metric(
+    "headgate_budget_waiting",
+    "gauge",
+    (),
+    "Calls that wait at this moment for money that is set aside for others.",
+)
+BUDGET_WITHOUT_REDIS = Metric(
+    "headgate_budget_without_redis_total",
+    "counter",
+    (),
+    "Calls whose budgets were decided without Redis: paid from this gateway's share, or refused.",
+)
+BUDGET_UNTOLD = Metric(
+    "headgate_budget_untold", "gauge", (), "Costs of calls that wait until Redis can be told of them."
+)
+BUDGET_UNTOLD_DROPPED = Metric(
+    "headgate_budget_untold_dropped_total",
+    "counter",
+    (),
+    "Costs of calls that Redis was never told of, because too many waited; the ledger has them.",
+)
+
+ALERTS = Metric(
+    "headgate_alerts_total", "counter", (), "Alerts that this gateway was the first of all to tell."
+)
+ALERTS_DROPPED = Metric(
+    "headgate_alerts_dropped_total",
+    "counter",
+    (),
+    "Alerts that are lost, because too many waited for the database.",
+)
+ALERT_DELIVERIES = Metric(
+    "headgate_alert_deliveries_total",
+    "counter",
+    ("outcome",),
+    "Tries of this gateway to tell a receiver of an alert, by what came of them.",
+)
+OTLP_SPANS = Metric(
+    "headgate_otlp_spans_total",
+    "counter",
+    ("outcome",),
+    "Spans for the OTLP collector, by what became of them.",
+)
+OTLP_POSTS = Metric(
+    "headgate_otlp_posts_total",
+    "counter",
+    ("signal", "outcome"),
+    "Batches for the OTLP collector, by what became of them.",
+)
+
 METRICS = (
     REQUESTS,
     DEGRADED,
@@ -113,5 +205,20 @@ METRICS = (
     ENDPOINT_OPEN,
     IN_FLIGHT,
     JOURNAL_BYTES,
+    BUDGET_SPENT,
+    BUDGET_LIMIT,
+    BUDGET_USED,
+    BUDGET_SETTLED,
+    BUDGET_REFUSED,
+    BUDGET_DOWNGRADED,
+    BUDGET_WAITING,
+    BUDGET_WITHOUT_REDIS,
+    BUDGET_UNTOLD,
+    BUDGET_UNTOLD_DROPPED,
+    ALERTS,
+    ALERTS_DROPPED,
+    ALERT_DELIVERIES,
+    OTLP_SPANS,
+    OTLP_POSTS,
 )
 """In the order in which they are shown."""

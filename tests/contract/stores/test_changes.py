@@ -245,3 +245,21 @@ async def test_keys_from_before_may_what_they_could(tmp_path_factory) -> None:
         connection.execute(add, ("key_3", "late", "c3"))
     assert [key.roles for key in await keys.all()][2] == ("service",)
     await database.close()
+
+
+@each
+def test_the_log_is_read_backwards_in_pages(backend: str, place: Path | str) -> None:
+    """The latest first, each entry once."""
+
+    @aio
+    async def run() -> None:
+        async with stores(backend, place) as kept:
+            for at_ns in range(1, 6):
+                await kept.audit.add(msgspec.structs.replace(ENTRY, at_ns=at_ns))
+            first = await kept.audit.before(2**63 - 1, 0, 2)
+            assert [one.at_ns for one in first] == [5, 4]
+            rest = await kept.audit.before(first[-1].id, 2, 9)
+            assert [one.at_ns for one in rest] == [3, 2]
+            assert list(await kept.audit.before(1, 0, 9)) == []
+
+    run()

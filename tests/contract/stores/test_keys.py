@@ -116,6 +116,34 @@ def test_two_processes_agree_on_one_secret(backend: str, place: Path | str) -> N
     run()
 
 
+@both
+def test_no_number_of_a_node_is_given_twice(backend: str, place: Path | str) -> None:
+    """From 1 on, also after everything was closed."""
+
+    @aio
+    async def run() -> None:
+        async with stores(backend, place) as opened:
+            assert [await opened.keys.next_node() for _ in range(3)] == [1, 2, 3]
+        if backend in SHARED:
+            async with stores(backend, place) as opened:
+                assert await opened.keys.next_node() == 4
+
+    run()
+
+
+@pytest.mark.parametrize("backend", SHARED)
+def test_processes_that_start_at_once_are_given_different_numbers(backend: str, place: Path | str) -> None:
+    """Each the next."""
+
+    @aio
+    async def run() -> None:
+        async with stores(backend, place) as one, stores(backend, place) as two:
+            given = await asyncio.gather(*(store.keys.next_node() for store in (one, two) * 10))
+            assert sorted(given) == list(range(1, 21))
+
+    run()
+
+
 @aio
 async def test_each_installation_has_a_secret_of_its_own(tmp_path_factory) -> None:
     """Hashes of one say nothing about another's keys."""

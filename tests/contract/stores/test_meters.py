@@ -265,11 +265,11 @@ async def test_redis_learns_no_names() -> None:
     async with redis_server() as server:
         meters = RedisMeters(server.url, answer_seconds=5.0)
         assert (await meters.take([(SLOW, "ada@example.com", 1)], 1)).ok
-        (key,) = await meters._client.keys("*")
+        (key,) = await meters.outbox.client.keys("*")
         key = key.decode() if isinstance(key, bytes) else key
         assert key.startswith("{headgate}:limit:slow:")
         assert "ada" not in key
-        assert 0 < await meters._client.pttl(key) <= 3_600_000
+        assert 0 < await meters.outbox.client.pttl(key) <= 3_600_000
         await meters.aclose()
 
 

@@ -10,8 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from headgate.stores import browsing
+from headgate.stores.backends import memory
 from headgate.stores.sink import Batch, Position, SpanSink
 from headgate.stores.spans import AttemptRow, Content, RequestRow, SpanStore
+from headgate.stores.totals import Which
 from tests.support.aio import aio
 from tests.support.stores import BACKENDS, Opened, open_stores
 
@@ -209,5 +212,66 @@ def test_a_closed_sink_opens_anew(subject: Subject) -> None:
     @aio
     async def read() -> None:
         assert [row.id for row in (await subject.store.latest(5)).rows] == [1, 2]
+
+    read()
+
+
+def test_looking_back_comes_in_pages_the_latest_first(subject: Subject) -> None:
+    """Each request once, though more are stored between two pages; by what is looked for."""
+    subject.sink.write(
+        batch(
+            *(
+                request(n, feature="chat" if n % 2 else "", user="Ä'\x00" if n == 3 else "")
+                for n in range(1, 8)
+            )
+        )
+    )
+
+    @aio
+    async def read() -> None:
+        store, everything = subject.opened.spans, Which()
+        first = await store.before(0, 3, everything)
+        assert [row.id for row in first.rows] == [7, 6, 5]
+        subject.sink.write(batch(request(8), offset=2))
+        second = await store.before(first.position, 3, everything)
+        assert [row.id for row in second.rows] == [4, 3, 2]
+        last = await store.before(second.position, 3, everything)
+        assert ([row.id for row in last.rows], last.position) == ([1], 0)
+        chats = await store.before(0, 10, Which(only={"feature": "chat"}))
+        assert ([row.id for row in chats.rows], chats.position) == ([7, 5, 3, 1], 0)
+        named = await store.before(0, 10, Which(only={"user": "Ä'\x00"}))
+        assert [row.id for row in named.rows] == [3]
+        assert list((await store.before(0, 10, Which(since_ns=6))).rows) == []
+        assert [row.id for row in (await store.before(10**17, 1, everything)).rows] == [8]
+
+    read()
+
+
+def test_looking_back_reads_a_bounded_part_at_a_time(subject: Subject, monkeypatch: Any) -> None:
+    """A page may be empty and not the last: whoever goes on finds what there is, and comes to an end."""
+    for module in (browsing, memory):
+        monkeypatch.setattr(module, "READ_AT_ONCE", 3)
+    subject.sink.write(batch(*(request(n, feature="rare" if n == 2 else "") for n in range(1, 12))))
+
+    @aio
+    async def read() -> None:
+        position, found, pages = 0, [], 0
+        while position or not pages:
+            page = await subject.opened.spans.before(position, 5, Which(only={"feature": "rare"}))
+            position, pages = page.position, pages + 1
+            found += [row.id for row in page.rows]
+        assert found == [2] and pages == 4
+        assert (await subject.opened.spans.before(1, 5, Which())).rows == []
+
+    read()
+
+
+def test_looking_back_on_nothing_ends_at_once(subject: Subject) -> None:
+    """Without an error."""
+
+    @aio
+    async def read() -> None:
+        page = await subject.opened.spans.before(0, 5, Which())
+        assert (list(page.rows), page.position) == ([], 0)
 
     read()

@@ -23,6 +23,7 @@ from headgate.stores.backends.sqlite.contents import delete_content, read_conten
 from headgate.stores.backends.sqlite.migrate import upgrade
 from headgate.stores.backends.sqlite.schema import schema_sql
 from headgate.stores.errors import StoreTooNew, StoreUnavailable
+from headgate.stores.revisions import MIGRATIONS
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 from headgate.stores.tables import metadata
@@ -72,7 +73,7 @@ def test_migrated_and_created_databases_are_alike(tmp_path: Path) -> None:
 def test_every_migration_is_a_known_version() -> None:
     """In one line, without branches; the newest is what a new file is marked with."""
     config = Config()
-    config.set_main_option("script_location", str(PACKAGE / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(revisions)) == VERSIONS
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate.admission.rights import DASHBOARD, OPEN, RIGHTS, ROLES, allowed_roles, routes_of
+from headgate.admission.rights import CONTENT, DASHBOARD, OPEN, RIGHTS, ROLES, allowed_roles, routes_of
+from headgate.control.http.routes import ROUTES
 from headgate.edge.paths import Paths
 
 __all__: list[str] = []
@@ -21,6 +22,7 @@ ASK = {
     "service": True,
 }
 SEE = {"owner": True, "operator": True, "developer": True, "reviewer": True, "viewer": True, "service": False}
+RUN = dict.fromkeys(ROLES, False) | {"owner": True, "operator": True}
 EXPECTED = {
     "openai.chat": ASK,
     "openai.responses": ASK,
@@ -30,6 +32,31 @@ EXPECTED = {
     "anthropic.count_tokens": ASK,
     "anthropic.models": ASK,
     DASHBOARD: SEE,
+    CONTENT: dict.fromkeys(ROLES, False) | {"owner": True, "reviewer": True},
+    "api.me": dict.fromkeys(ROLES, True),
+    "api.config.show": SEE,
+    "api.keys.list": RUN,
+    "api.keys.create": RUN,
+    "api.keys.show": RUN,
+    "api.keys.revoke": RUN,
+    "api.keys.rotate": RUN,
+    "api.audit.list": RUN,
+    "api.requests.list": SEE,
+    "api.requests.show": SEE,
+    "api.costs.show": SEE,
+    "api.budgets.list": SEE,
+    "api.budgets.deposit": RUN,
+    "api.ledger.list": SEE,
+    "api.alerts.list": SEE,
+    "api.receivers.list": RUN,
+    "api.receivers.add": RUN,
+    "api.receivers.remove": RUN,
+    "api.secrets.list": RUN,
+    "api.secrets.give": RUN,
+    "api.secrets.remove": RUN,
+    "api.rehearsals.list": SEE,
+    "api.rehearsals.start": RUN,
+    "api.rehearsals.stop": RUN,
 }
 
 
@@ -45,7 +72,8 @@ def dialects() -> set[str]:
 
 def test_the_table_has_no_gap() -> None:
     """Whoever adds a path has to say who may reach it; and nothing is in the table that is not there."""
-    assert set(RIGHTS) == dialects() | {DASHBOARD} == set(EXPECTED)
+    served = dialects() | {DASHBOARD, CONTENT} | {route.name for route in ROUTES}
+    assert set(RIGHTS) == served == set(EXPECTED)
 
 
 @pytest.mark.parametrize("route", EXPECTED)

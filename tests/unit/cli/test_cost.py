@@ -81,7 +81,7 @@ def recorded(folder):
         label = given.get("cost_label", "exact")
         cost = None if label == "unknown" else 10_000 * tokens
         row = request(
-            (now // 10**6 - 1_704_067_200_000) * 2**22 + number,
+            (given.get("started_ns", now) // 10**6 - 1_704_067_200_000) * 2**22 + number,
             **(
                 common
                 | {"started_ns": now, "input_tokens": tokens, "cost_nanos": cost, "cost_label": label}

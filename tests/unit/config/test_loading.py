@@ -206,9 +206,8 @@ def test_a_broken_section_does_not_make_references_to_it_wrong():
 @pytest.mark.parametrize(
     ("text", "subject"),
     [
-        ("[alerts]\nwebhook = 'x'", "alerts"),
         ("[features.f]\nroute = 'sim/x'\ncache = { exact = '1h' }", "the answer cache"),
-        ("[features.f]\nroute = 'sim/x'\nbudget = { month = 5 }", "budgets"),
+        ("[features.f]\nroute = 'sim/x'\ncontract = { availability = 0.9 }", "contracts"),
         ("[features.f]\nroute = 'sim/x'\nguards = ['pii']", "guards"),
     ],
 )

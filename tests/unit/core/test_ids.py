@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.ids import IdSource, oldest_id, parse_request_id, request_id_text, trace_id
+from headgate.core.ids import IdSource, newest_id, oldest_id, parse_request_id, request_id_text, trace_id
 from headgate.testing.clock import FakeClock
 
 __all__: list[str] = []
@@ -77,6 +77,14 @@ def test_sources_of_two_nodes_never_meet() -> None:
     assert not {one.next() for _ in range(5000)} & {other.next() for _ in range(5000)}
 
 
+def test_a_source_may_become_another_node() -> None:
+    """As soon as it has been given a number; of a large one the lowest bits count."""
+    clock = FakeClock()
+    source, other = IdSource(clock, node=1), IdSource(clock, node=5)
+    source.be(5 + 1024)
+    assert source.next() == other.next()
+
+
 def test_a_trace_id_is_one_of_w3c() -> None:
     """32 hex digits that begin with the request's number; the halves samplers look at differ widely."""
     made = [trace_id(number << 22) for number in range(1, 1001)]
@@ -92,3 +100,6 @@ def test_no_request_of_a_time_has_a_smaller_id_than_its_oldest() -> None:
     now = clock.wall_ns()
     assert oldest_id(now) <= made < oldest_id(now + 3_600 * 10**9)
     assert oldest_id(0) == 0
+    assert newest_id(now - 3_600 * 10**9) < made <= newest_id(now)
+    assert newest_id(0) > 0
+    assert oldest_id(2**63 - 1) == newest_id(2**63 - 1) == 2**63 - 1

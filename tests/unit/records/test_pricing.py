@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from headgate.core.usage import Usage
+from headgate.exchange.attempt import Attempt
 from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Bill
@@ -50,7 +51,8 @@ def test_an_own_price_needs_no_list_and_goes_before_it() -> None:
     pricer = Pricer(PriceBook())
     assert pricer.cost(endpoint, USAGE, when_ns=NOW) == 7_100_000
     priced = row()
-    pricer.price_attempt(priced, bill_of(endpoint), NOW)
+    attempt = Attempt(id=1, number=1, endpoint=endpoint, wire="openai.chat", started_at=1.0)
+    pricer.price_attempt(priced, bill_of(attempt), NOW)
     assert (priced.cost_nanos, priced.cost_label) == (7_100_000, "exact")
 
 

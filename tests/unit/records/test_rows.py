@@ -26,6 +26,7 @@ def told():
     exchange.peek.model = "requested"
     exchange.tier, exchange.degraded, exchange.purpose = "complex", "say", "shadow"
     attempt = desk.attempt(exchange, replace(desk.endpoint(model="model"), credential="key 2"))
+    attempt.reserved_nanos = 150
     attempt.kind = "retry"
     attempt.wire = "wire"
     attempt.started_at, attempt.connected_at, attempt.sent_at = 101.0, 102.0, 103.0
@@ -81,6 +82,7 @@ def test_every_field_of_an_attempt_is_in_its_place() -> None:
         "upstream_request_id": "upstream",
         "kind": "retry",
         "credential": "key 2",
+        "reserved_nanos": 150,
     }
 
 
@@ -141,6 +143,7 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
         "tier": "complex",
         "degraded": "say",
         "purpose": "shadow",
+        "avoided_nanos": 0,
     }
 
 

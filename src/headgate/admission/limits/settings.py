@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from headgate.core.section import Duration, Section
+from headgate.exchange.subjects import OnlySettings
 
-__all__ = ["COUNTED", "LimitSettings", "LimitsWithoutRedis", "OnlySettings", "QueueSettings"]
+__all__ = ["COUNTED", "LimitSettings", "LimitsWithoutRedis", "QueueSettings"]
 
 COUNTED = ("requests", "input_tokens", "output_tokens", "tokens", "concurrency")
 """What a limit may count."""
 
 LimitsWithoutRedis = Literal["local", "refuse"]
-
-
-class OnlySettings(Section, frozen=True):
-    """Which requests a limit is about: those that are one of the named in everything that is named."""
-
-    feature: list[str] = msgspec.field(default_factory=list)
-    """Features."""
-    model: list[str] = msgspec.field(default_factory=list)
-    """Models that are asked for directly, or that the route of the feature names."""
-    key: list[str] = msgspec.field(default_factory=list)
-    """Keys, by name or id."""
-    team: list[str] = msgspec.field(default_factory=list)
-    """Teams of the keys."""
-    user: list[str] = msgspec.field(default_factory=list)
-    """End users."""
-    tags: dict[str, str] = msgspec.field(default_factory=dict)
-    """Tags (`x-headgate-tags`) and their values; all must be as written."""
 
 
 class LimitSettings(Section, frozen=True):
@@ -39,7 +21,7 @@ class LimitSettings(Section, frozen=True):
     name: str
     """What it is called in messages and in the header `x-headgate-limit`. Counts are kept under it."""
     of: str = "key"
-    """Whom it is counted for: `key`, `user`, `team`, `feature`, `model` or `tag:NAME`. Requests that name none share one
+    """Whom it is counted for: `key`, `user`, `team`, `tenant`, `feature`, `model` or `tag:NAME`. Requests that name none share one
     count: to leave the name out is no way around it."""
     each: bool = True
     """Each has a count of its own. false: one count for all together."""

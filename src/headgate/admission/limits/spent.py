@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from headgate.core.tokens import tokens_of_body
 from headgate.exchange.exchange import Exchange
 
 __all__ = ["Spent", "spent"]
@@ -25,7 +24,6 @@ def spent(exchange: Exchange) -> Spent:
     if exchange.dialect.operation == "count_tokens":
         return Spent()
     prompt = output = unknown = 0
-    estimate = -1
     for attempt in exchange.attempts:
         usage = attempt.usage
         if usage is not None:
@@ -40,9 +38,7 @@ def spent(exchange: Exchange) -> Spent:
         silent = error is not None and not attempt.first_content_at
         if not attempt.reached_provider or attempt.status >= 400 or silent:
             continue
-        if estimate < 0:
-            estimate = tokens_of_body(exchange.body)
-        prompt += estimate
+        prompt += exchange.body_tokens
         if attempt.first_content_at and exchange.dialect.operation == "chat":
             unknown += 1
     return Spent(prompt, output, unknown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -36,6 +37,9 @@ class Limit:
         """Swapped whole when the configuration changes."""
         self.line = Line(meters, look_every=look_every)
         self.refused = 0
+        self.overlaps = False
+        """Ask and go on, where counts are kept elsewhere: `Exchange.granted` waits for the answer. What follows asks the same
+        place something too, and both questions travel together."""
         self._meters = meters
         self._asked = asked
 
@@ -49,6 +53,23 @@ class Limit:
         if not asks:
             return await proceed(exchange)
         queue = plan.queues.get(feature)
+        if self.overlaps and queue is None:
+            self._ask(exchange, asks, feature)
+            return await proceed(exchange)
+        await self._pass(exchange, asks, feature, queue)
+        return await proceed(exchange)
+
+    def _ask(self, exchange: Exchange, asks: list[Ask], feature: str) -> None:
+        asked = asyncio.create_task(self._pass(exchange, asks, feature, None), name="limit")
+        exchange.grant = asked
+        # What was granted is given back by a closer of its own; who is gone before the answer takes nothing.
+        exchange.on_close(partial(_leave, asked))
+        asked.add_done_callback(_look_at)
+
+    async def _pass(
+        self, exchange: Exchange, asks: list[Ask], feature: str, queue: QueueSettings | None
+    ) -> None:
+        """All is taken, or LimitReached is raised."""
         if queue is None or not self.line.waiting:
             reading = await self._meters.take(asks, exchange.id)
         else:
@@ -57,7 +78,6 @@ class Limit:
             reading = await self._refused(exchange, asks, reading, feature, queue)
         exchange.on_close(partial(self._settle, exchange, asks))
         exchange.reply_headers.extend(headers(asks, reading.left))
-        return await proceed(exchange)
 
     async def _refused(
         self, exchange: Exchange, asks: list[Ask], reading: Reading, feature: str, queue: QueueSettings | None
@@ -110,6 +130,16 @@ class Limit:
                 changes.append((gauge, subject, more))
         self._meters.settle(changes, exchange.id)
         self.line.room_came()
+
+
+def _leave(asked: asyncio.Task[None]) -> None:
+    asked.cancel()
+
+
+def _look_at(asked: asyncio.Task[None]) -> None:
+    """A refusal that nobody waited for is no mistake to be told of."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def _used(exchange: Exchange, ask: Ask, used: Spent) -> int:

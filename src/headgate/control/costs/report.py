@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 
+from headgate.stores.ledger import LedgerStore, Movement
 from headgate.stores.totals import Totals, TotalsStore, Which
 
 __all__ = ["DIMENSIONS", "CostReport", "dimensions", "report"]
@@ -35,6 +37,11 @@ DIMENSIONS = {
 
 _TAG = "tag:"
 _TIMES = ("day", "month")
+_DIFFERENCES = ("orphan", "void", "reconcile")
+"""Entries of the ledger that change what was spent; a deposit does not."""
+_ENTRY_HAS = frozenset({"feature", "model", "provider", "user", "team", "key", "tenant", "day", "month"})
+"""What an entry can say of itself, of DIMENSIONS."""
+_PAGE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,15 @@ class CostReport:
     apart: Sequence[Totals]
     """What was made besides, such as copies sent to a shadow; its purpose stands before the group."""
     total_apart: Totals
+    differences: Sequence[Totals] = ()
+    """What the ledger adds to it: the kind of entry stands before the group, which is empty where entries do not say. Only
+    `requests` (entries, here), cost and its estimated part are filled in."""
+    total_differences: Totals = field(default_factory=lambda: Totals(()))
+
+    @property
+    def spent_nanos(self) -> int:
+        """Everything together."""
+        return self.total.cost_nanos + self.total_apart.cost_nanos + self.total_differences.cost_nanos
 
 
 def dimensions(text: str) -> list[str]:
@@ -59,8 +75,10 @@ def dimensions(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-async def report(store: TotalsStore, by: Sequence[str], which: Which) -> CostReport:
-    """Add up the requests that are meant. by: from `dimensions`. Raises StoreUnavailable."""
+async def report(
+    store: TotalsStore, by: Sequence[str], which: Which, ledger: LedgerStore | None = None
+) -> CostReport:
+    """Add up the requests that are meant. by: from `dimensions`. ledger: what adds to them. Raises StoreUnavailable."""
     columns = list(dict.fromkeys(["purpose", *(_column(name) for name in by)]))
     callers: dict[tuple[str, ...], Totals] = {}
     others: dict[tuple[str, ...], Totals] = {}
@@ -71,6 +89,7 @@ async def report(store: TotalsStore, by: Sequence[str], which: Which) -> CostRep
             _add(others, (values["purpose"], *group), found)
         else:
             _add(callers, group, found)
+    differences = await _differences(ledger, by, which) if ledger is not None else {}
     in_time = bool(by) and by[0] in _TIMES
     return CostReport(
         by,
@@ -78,7 +97,31 @@ async def report(store: TotalsStore, by: Sequence[str], which: Which) -> CostRep
         _sum(callers),
         _sorted(others, in_time=False),
         _sum(others),
+        _sorted(differences, in_time=False),
+        _sum(differences),
     )
+
+
+async def _differences(ledger: LedgerStore, by: Sequence[str], which: Which) -> dict[tuple[str, ...], Totals]:
+    found: dict[tuple[str, ...], Totals] = {}
+    after = (0, "")
+    while page := await ledger.movements(which, kinds=_DIFFERENCES, after=after, limit=_PAGE):
+        for one in page:
+            nanos = one.nanos or 0
+            estimated = nanos if one.label == "estimated" else 0
+            group = (one.kind, *(_said(one, name) for name in by))
+            _add(found, group, Totals(group, 1, cost_nanos=nanos, estimated_nanos=estimated))
+        after = (page[-1].at_ns, page[-1].event)
+    return found
+
+
+def _said(one: Movement, name: str) -> str:
+    if name not in _ENTRY_HAS:
+        return ""
+    if name in _TIMES:
+        day = f"{datetime.fromtimestamp(one.at_ns // 1_000_000_000, tz=UTC):%Y-%m-%d}"
+        return day if name == "day" else day[:7]
+    return str(getattr(one, DIMENSIONS[name]))
 
 
 def _column(name: str) -> str:

@@ -20,6 +20,7 @@ __all__ = ["PriceBook"]
 
 _log = logging.getLogger("headgate.prices")
 
+_BUCKETS = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning")
 _ALWAYS = 0
 _NS = 1_000_000_000
 
@@ -34,6 +35,7 @@ class PriceBook:
         self._library: Any = None
         self._dated: dict[tuple[str, str], _Dated | Literal["by the hour"]] = {}
         self._wanted: dict[tuple[str, str], None] = {}
+        self._dearest: dict[tuple[str, str], Rates] = {}
 
     @property
     def loaded(self) -> bool:
@@ -71,6 +73,14 @@ class PriceBook:
             return None
         return None if dated == "by the hour" else _at(dated, when_ns)
 
+    def dearest(self, price_key: str, model: str, when_ns: int) -> Rates | None:
+        """As `peek`; of prices that depend on the hour the highest."""
+        return self.peek(price_key, model, when_ns) or self._dearest.get((price_key, model))
+
+    def looked_up(self, price_key: str, model: str) -> bool:
+        """Is what `peek` says all there will ever be? False: the list has not been asked for this model yet."""
+        return not price_key or not model or (price_key, model) in self._dated
+
     def rates(self, price_key: str, model: str, when_ns: int) -> Rates | None:
         """The prices at `when_ns`; None: the list has none for this model then. Loads the list if need be."""
         if not price_key or not model:
@@ -100,6 +110,8 @@ class PriceBook:
         dated: _Dated | Literal["by the hour"] = ()
         if found is not None:
             starts = _starts(found.prices)
+            if starts is None and (dearest := _dearest(found.prices)) is not None:
+                self._dearest[pair] = dearest
             dated = (
                 "by the hour"
                 if starts is None
@@ -142,6 +154,15 @@ def _starts(prices: Any) -> set[int] | None:
             return None
         starts.add(int(datetime.combine(start, time(), tzinfo=UTC).timestamp()) * _NS)
     return starts
+
+
+def _dearest(prices: Any) -> Rates | None:
+    """What is charged at no hour more than."""
+    rates = [found for each in prices if (found := _rates(each.prices)) is not None]
+    if not rates:
+        return None
+    dearest = {name: max(getattr(step, name) for one in rates for step in one.steps) for name in _BUCKETS}
+    return Rates((Step(**dearest),), per_request=max(one.per_request for one in rates))
 
 
 def _rates(price: Any) -> Rates | None:

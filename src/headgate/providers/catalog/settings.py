@@ -26,13 +26,16 @@ class PriceSettings(Section, frozen=True):
     """Prompt tokens written to the provider's one-hour cache; as `cache_write` if not given."""
     reasoning: Decimal | None = None
     """Reasoning tokens; as `output` if not given."""
+    request: Decimal = Decimal(0)
+    """USD for each request, on top: not per million."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value: Decimal | None = getattr(self, name)
             if value is not None and not (value.is_finite() and value >= 0):
                 raise ValueError(
-                    f"`{name} = {value}` is not a price: write USD per million tokens, 0 or more"
+                    f"`{name} = {value}` is not a price: write USD per "
+                    f"{'request' if name == 'request' else 'million tokens'}, 0 or more"
                 )
 
 
@@ -49,5 +52,6 @@ def own_rates(price: PriceSettings) -> Rates:
                 cache_write_1h=nanos(cache_write if price.cache_write_1h is None else price.cache_write_1h),
                 reasoning=nanos(price.output if price.reasoning is None else price.reasoning),
             ),
-        )
+        ),
+        per_request=nanos(price.request),
     )

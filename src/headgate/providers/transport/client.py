@@ -16,6 +16,7 @@ from headgate.providers.transport.head import host_line, render_head
 from headgate.providers.transport.parsing import HeadLimits
 from headgate.providers.transport.pool import Lane
 from headgate.providers.transport.proxy import proxy_for
+from headgate.providers.transport.reach import Reach
 from headgate.providers.transport.reply import HttpReply
 from headgate.providers.transport.settings import TransportSettings
 from headgate.providers.transport.tls import client_context
@@ -51,13 +52,19 @@ class Transport:
     Belongs to the event loop of its first `send`. Redirects are not followed: a 3xx is a reply like any other."""
 
     def __init__(
-        self, settings: TransportSettings | None = None, *, environ: Mapping[str, str] | None = None
+        self,
+        settings: TransportSettings | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        reach: Reach | None = None,
     ) -> None:
-        """environ: where proxies are looked up; the process's own if None.
+        """environ: where proxies are looked up; the process's own if None. reach: which addresses may be connected to, for
+        URLs that are not the operator's own word; then no proxy is used.
 
         Raises: ValueError, when a file of the settings cannot be used."""
         self._settings = settings if settings is not None else TransportSettings()
         self._environ = os.environ if environ is None else environ
+        self._reach = reach
         self._origins: dict[tuple[str, str, int], _Origin] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tls: ssl.SSLContext | None = None
@@ -189,7 +196,8 @@ class Transport:
         s = self._settings
         peer = f"{url.host}:{url.port}"
         try:
-            proxy = proxy_for(url.scheme, url.host, url.port, s.proxy, self._environ)
+            setting = s.proxy if self._reach is None else "none"
+            proxy = proxy_for(url.scheme, url.host, url.port, setting, self._environ)
         except ValueError as error:
             raise ConnectFailed(detail=f"{peer}: {error}") from None
         host = host_line(url.scheme, url.host, url.port)
@@ -208,6 +216,7 @@ class Transport:
             self._context() if url.scheme == "https" else None,
             proxy,
             self._context() if proxy is not None and proxy.scheme == "https" else None,
+            self._reach,
         )
         origin = _Origin(lane, route, prefix, b"\r\n".join(lines) + b"\r\n")
         self._origins[url.origin] = origin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from itertools import chain, zip_longest
 from headgate.core.errors import ConnectFailed, TlsFailed
 from headgate.providers.transport.connection import Connection
 from headgate.providers.transport.proxy import Proxy, TunnelRequest
+from headgate.providers.transport.reach import Reach
 
 __all__ = ["Route", "dial"]
 
@@ -34,6 +36,8 @@ class Route:
     proxy: Proxy | None
     proxy_tls: ssl.SSLContext | None
     """For the way to an https:// proxy."""
+    reach: Reach | None = None
+    """Which addresses may be connected to; None: any. With a reach there is no proxy: it would resolve the name for itself."""
 
     @property
     def peer(self) -> str:
@@ -48,7 +52,7 @@ async def dial(loop: asyncio.AbstractEventLoop, route: Route, connection: Connec
     Cancelled or failed: every socket is closed. Raises ConnectFailed or TlsFailed."""
     try:
         if route.proxy is None:
-            await _open(loop, connection, (route.host, route.port), route.tls, route.host)
+            await _open(loop, connection, (route.host, route.port), route.tls, route.host, route.reach)
         elif route.tls is None:
             await _open(
                 loop, connection, (route.proxy.host, route.proxy.port), route.proxy_tls, route.proxy.host
@@ -73,9 +77,10 @@ async def _open(
     address: tuple[str, int],
     tls: ssl.SSLContext | None,
     name: str,
+    reach: Reach | None = None,
 ) -> asyncio.Transport:
     """TCP, then TLS if there is a context, then `protocol` on top."""
-    sock = await _connect_tcp(loop, *address)
+    sock = await _connect_tcp(loop, *address, reach=reach, tls=tls is not None)
     try:
         if tls is None:
             return (await loop.create_connection(lambda: protocol, sock=sock))[0]
@@ -118,10 +123,24 @@ async def _tunnel(
     connection.connection_made(inner)
 
 
-async def _connect_tcp(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
-    """The first address of `host` that answers. Raises OSError, of the address tried first."""
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = _alternate([(family, address) for family, _, _, _, address in found])
+async def _connect_tcp(
+    loop: asyncio.AbstractEventLoop, host: str, port: int, *, reach: Reach | None = None, tls: bool = True
+) -> socket.socket:
+    """The first address of `host` that answers, of those within reach. Raises OSError, of the address tried first; nothing
+    was sent to an address out of reach, and the name is not resolved a second time."""
+    if reach is None:
+        resolved = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    else:
+        # The loop has a handful of threads to resolve names in: one that somebody else chose must not keep them for itself.
+        ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        resolved = await loop.run_in_executor(reach.resolver, ask)
+    found: list[Address] = [(family, address) for family, _, _, _, address in resolved]
+    if reach is not None:
+        refusals = [reach.refusal(host, str(address[0]), tls=tls) for _, address in found]
+        found = [each for each, refusal in zip(found, refusals, strict=True) if not refusal]
+        if refusals and not found:
+            raise OSError(refusals[0])
+    addresses = _alternate(found)
     if len(addresses) == 1:
         return await _attempt(loop, addresses[0])
     return await _race(loop, addresses)

@@ -8,15 +8,18 @@ kept as raw bytes, and joined again.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 from headgate.core.errors import MalformedBody
 
-__all__ = ["add_field", "replace_model", "top_level"]
+__all__ = ["add_field", "add_limit", "replace_model", "top_level"]
 
 # The same word not followed by a colon is a value, as in `"enum": ["model"]`.
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")?')
+# Letters and `_` written as escapes, which no encoder does.
+_HIDDEN = re.compile(rb"\\u00[4-7]")
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -59,3 +62,14 @@ def add_field(body: bytes, name: str, value: bytes) -> bytes:
     """`body`, a JSON object with at least one field and none of that name, with the field added at its end."""
     end = body.rindex(b"}")
     return b"".join((body[:end], b",", msgspec.json.encode(name), b":", value, body[end:]))
+
+
+def add_limit(body: bytes, field: str, most: int, *, unless: Sequence[bytes]) -> bytes | None:
+    """`body`, a JSON object with at least one field, with a number added at its end. None if one of `unless` (names of fields
+    in quotes) may stand in it: then two would be said, and servers differ in which of them counts."""
+    for name in unless:
+        if name in body:
+            return None
+    if b"\\" in body and _HIDDEN.search(body) is not None:
+        return None
+    return add_field(body, field, b"%d" % most)

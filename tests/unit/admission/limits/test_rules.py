@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from headgate.admission.limits.rules import SUBJECTS, Plan, plan_of, subject_problem
+from headgate.admission.limits.rules import Plan, plan_of
 from headgate.admission.limits.settings import LimitSettings
 from headgate.core.section import decode_value
 from headgate.core.tokens import tokens_of_body
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.subjects import SUBJECTS, subject_problem
 from tests.support.exchanges import BODY, Desk
 
 __all__: list[str] = []

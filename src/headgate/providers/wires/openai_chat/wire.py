@@ -13,8 +13,11 @@ from headgate.providers.wires.openai_chat.reply import glance_at_answer, read_an
 from headgate.providers.wires.openai_chat.request import NAME, ChatBody, splice_chat
 from headgate.providers.wires.openai_chat.stream import ChatStream
 from headgate.providers.wires.openai_errors import http_refusal
+from headgate.providers.wires.splicing import add_limit
 
 __all__ = ["OpenAIChat"]
+
+_LIMITS = (b'"max_tokens"', b'"max_completion_tokens"')
 
 
 class OpenAIChat:
@@ -61,6 +64,10 @@ class OpenAIChat:
     def splice(self, body: bytes, model: str) -> bytes:
         """The caller's body with the model's name replaced and, if it streams, usage asked for."""
         return splice_chat(body, model, ask_usage=self._ask_usage)
+
+    def limit(self, body: bytes, most: int) -> bytes | None:
+        """See `Limiting`."""
+        return add_limit(body, self._max_tokens_field, most, unless=_LIMITS)
 
     def decode(self, body: bytes) -> Answer:
         """A whole answer. Raises UpstreamMalformed."""

@@ -11,7 +11,7 @@ from headgate.providers.wires.openai_errors import http_refusal
 from headgate.providers.wires.openai_responses.reply import read_response
 from headgate.providers.wires.openai_responses.request import NAME, response_fields
 from headgate.providers.wires.openai_responses.stream import ResponseStream
-from headgate.providers.wires.splicing import replace_model
+from headgate.providers.wires.splicing import add_limit, replace_model
 
 __all__ = ["OpenAIResponses"]
 
@@ -30,6 +30,10 @@ class OpenAIResponses:
     def splice(self, body: bytes, model: str) -> bytes:
         """The caller's body with the model's name replaced."""
         return replace_model(body, model)
+
+    def limit(self, body: bytes, most: int) -> bytes | None:
+        """See `Limiting`."""
+        return add_limit(body, "max_output_tokens", most, unless=(b'"max_output_tokens"',))
 
     def decode(self, body: bytes) -> Answer:
         """A whole answer. Raises UpstreamMalformed, ProviderRefusal for a response that failed."""

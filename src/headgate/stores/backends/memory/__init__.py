@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from headgate.stores.audit import AuditEntry
+from headgate.stores.browsing import READ_AT_ONCE, older_page
 from headgate.stores.errors import KeyExists
 from headgate.stores.keys import KeyRecord, outlived
+from headgate.stores.ledger import Entry
+from headgate.stores.movements import charges, orphan_event
+from headgate.stores.purses import PotKey
 from headgate.stores.rehearsals import RehearsalRecord
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
@@ -20,7 +24,7 @@ __all__ = ["MemoryAudit", "MemoryKeys", "MemoryRehearsals", "MemorySpans"]
 
 
 class MemorySpans:
-    """See `SpanStore`, `TotalsStore` and `SpanSink`: written by one thread, read by another."""
+    """See `SpanStore`, `TotalsStore`, `Browsing` and `SpanSink`: written by one thread, read by another."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,10 +32,14 @@ class MemorySpans:
         self._attempts: dict[int, dict[int, AttemptRow]] = {}
         self._contents: dict[str, Content] = {}
         self._positions: dict[str, Position] = {}
+        self._pots: dict[PotKey, int] = {}
+        self._entries: dict[str, Entry] = {}
 
     def write(self, batch: Batch) -> None:
         """See `SpanSink`."""
         with self._lock:
+            if batch.uses:
+                self._charge(batch)
             for row in batch.requests:
                 self._requests.setdefault(row.id, row)
             for attempt in batch.attempts:
@@ -39,6 +47,56 @@ class MemorySpans:
             for content in batch.contents:
                 self._contents.setdefault(content.hash, content)
             self._positions[batch.journal] = batch.position
+
+    def _charge(self, batch: Batch) -> None:
+        stored = {row.id for row in batch.attempts if self._is_stored(row.request_id, row.id)}
+        orphans = {
+            entry.attempt_id: entry
+            for use in batch.uses
+            if (entry := self._entries.get(orphan_event(use.attempt_id))) is not None
+        }
+        sums, voids = charges(batch.uses, stored, orphans)
+        self._take(sums)
+        self._entries |= {entry.event: entry for entry in voids}
+
+    def _take(self, sums: Mapping[PotKey, int]) -> None:
+        for pot, nanos in sums.items():
+            if nanos:
+                self._pots[pot] = self._pots.get(pot, 0) + nanos
+
+    def _is_stored(self, request_id: int, attempt_id: int) -> bool:
+        return any(attempt.id == attempt_id for attempt in self._attempts.get(request_id, {}).values())
+
+    def enter(self, entries: Iterable[Entry], *, pots: Iterable[PotKey] = ()) -> int:
+        """For the ledger: add entries, and what those that are new have spent to `pots`; how many were new. An orphan whose
+        call is stored is not entered."""
+        with self._lock:
+            new = {
+                entry.event: entry
+                for entry in entries
+                if entry.event not in self._entries
+                and not (entry.kind == "orphan" and self._is_stored(entry.request_id, entry.attempt_id))
+            }
+            self._entries |= new
+            self._take(dict.fromkeys(pots, sum(entry.nanos for entry in new.values())))
+            return len(new)
+
+    def entries(self) -> list[Entry]:
+        """For the ledger."""
+        with self._lock:
+            return list(self._entries.values())
+
+    def pots(self) -> dict[PotKey, int]:
+        """For the ledger: what each has spent."""
+        with self._lock:
+            return dict(self._pots)
+
+    def calls(self) -> list[tuple[RequestRow, list[AttemptRow]]]:
+        """For the ledger: every request with its attempts."""
+        with self._lock:
+            return [
+                (row, list(self._attempts.get(number, {}).values())) for number, row in self._requests.items()
+            ]
 
     def position(self, journal: str) -> Position:
         """See `SpanSink`."""
@@ -78,6 +136,15 @@ class MemorySpans:
         with self._lock:
             rows = list(self._requests.values())[position : position + limit]
         return Page(position + len(rows), rows)
+
+    async def before(self, position: int, limit: int, which: Which) -> Page:
+        """See `Browsing`."""
+        with self._lock:
+            rows = list(enumerate(self._requests.values(), 1))
+        top = min(position or len(rows) + 1, len(rows) + 1)
+        part = reversed(rows[max(top - 1 - READ_AT_ONCE, 0) : top - 1])
+        found = [(place, row) for place, row in part if is_meant(row, which)][:limit]
+        return older_page((1, len(rows)) if rows else (None, None), position, limit, found)
 
     async def totals(self, by: Sequence[str], which: Which) -> Sequence[Totals]:
         """See `TotalsStore`."""
@@ -123,6 +190,11 @@ class MemoryAudit:
         found = [entry for entry in self._entries if entry.at_ns >= at_ns]
         return found[max(len(found) - limit, 0) :]
 
+    async def before(self, entry_id: int, at_ns: int, limit: int) -> Sequence[AuditEntry]:
+        """See `AuditLog`."""
+        found = [entry for entry in self._entries if entry.at_ns >= at_ns and entry.id < entry_id]
+        return found[::-1][:limit]
+
 
 class MemoryKeys:
     """See `KeyStore` and `Installation`."""
@@ -130,6 +202,7 @@ class MemoryKeys:
     def __init__(self, audit: MemoryAudit | None = None) -> None:
         self._records: dict[str, KeyRecord] = {}
         self._secret = os.urandom(32)
+        self._nodes = 0
         self._audit = audit or MemoryAudit()
 
     async def all(self) -> Sequence[KeyRecord]:
@@ -178,6 +251,11 @@ class MemoryKeys:
     async def secret(self) -> bytes:
         """See `Installation`."""
         return self._secret
+
+    async def next_node(self) -> int:
+        """See `Installation`."""
+        self._nodes += 1
+        return self._nodes
 
 
 class MemoryRehearsals:

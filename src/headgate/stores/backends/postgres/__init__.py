@@ -9,19 +9,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headgate.stores.backends.postgres.alerts import PostgresAlerts
     from headgate.stores.backends.postgres.audit import PostgresAudit
     from headgate.stores.backends.postgres.connection import Database
+    from headgate.stores.backends.postgres.exports import PostgresExports
     from headgate.stores.backends.postgres.keys import PostgresKeys
+    from headgate.stores.backends.postgres.ledger import PostgresLedger
     from headgate.stores.backends.postgres.rehearsals import PostgresRehearsals
+    from headgate.stores.backends.postgres.secrets import PostgresSecrets
     from headgate.stores.backends.postgres.sink import PostgresSink
     from headgate.stores.backends.postgres.spans import PostgresSpans
     from headgate.stores.backends.postgres.target import PostgresTarget
 
 __all__ = [
     "Database",
+    "PostgresAlerts",
     "PostgresAudit",
+    "PostgresExports",
     "PostgresKeys",
+    "PostgresLedger",
     "PostgresRehearsals",
+    "PostgresSecrets",
     "PostgresSink",
     "PostgresSpans",
     "PostgresTarget",

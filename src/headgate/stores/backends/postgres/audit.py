@@ -18,6 +18,10 @@ _SINCE = (
     'SELECT id, at_ns, actor, action, subject, "before", "after" FROM audit '
     "WHERE at_ns >= $1 ORDER BY id DESC LIMIT $2"
 )
+_BEFORE = (
+    'SELECT id, at_ns, actor, action, subject, "before", "after" FROM audit '
+    "WHERE id < $1 AND at_ns >= $2 ORDER BY id DESC LIMIT $3"
+)
 
 
 class PostgresAudit:
@@ -32,10 +36,15 @@ class PostgresAudit:
 
     async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
         """See `AuditLog`."""
-        rows = await self._database.run(lambda connection: connection.fetch(_SINCE, at_ns, limit))
-        return [
-            AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True))) for row in reversed(rows)
-        ]
+        return (await self._asked(_SINCE, at_ns, limit))[::-1]
+
+    async def before(self, entry_id: int, at_ns: int, limit: int) -> Sequence[AuditEntry]:
+        """See `AuditLog`."""
+        return await self._asked(_BEFORE, entry_id, at_ns, limit)
+
+    async def _asked(self, text: str, *values: int) -> list[AuditEntry]:
+        rows = await self._database.run(lambda connection: connection.fetch(text, *values))
+        return [AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True))) for row in rows]
 
 
 async def note(connection: Connection, entry: AuditEntry | None) -> None:

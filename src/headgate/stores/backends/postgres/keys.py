@@ -102,6 +102,10 @@ class PostgresKeys:
         """See `Installation`."""
         return await self._database.run(_secret)
 
+    async def next_node(self) -> int:
+        """See `Installation`."""
+        return await self._database.run(_next_node)
+
 
 def _column(name: str, value: Any) -> Any:
     return msgspec.json.encode(value).decode() if name in _JSON else value
@@ -121,3 +125,17 @@ async def _secret(connection: Connection) -> bytes:
         os.urandom(_SECRET_BYTES),
     )
     return bytes(await connection.fetchval("SELECT value FROM installation WHERE name = 'secret'"))
+
+
+async def _next_node(connection: Connection) -> int:
+    async with connection.transaction():
+        await connection.execute(
+            "INSERT INTO installation (name, value) VALUES ('node', $1) ON CONFLICT DO NOTHING", bytes(8)
+        )
+        # Locked: of two nodes that start at once, one waits for the other's number.
+        last = await connection.fetchval("SELECT value FROM installation WHERE name = 'node' FOR UPDATE")
+        node = int.from_bytes(last, "big") + 1
+        await connection.execute(
+            "UPDATE installation SET value = $1 WHERE name = 'node'", node.to_bytes(8, "big")
+        )
+    return node

@@ -1,30 +1,21 @@
-"""Make the tables in an empty database, or bring older ones to the present schema, step by step.
-
-The steps are those of SQLite: one chain for both engines, so that a revision says the same of either.
-"""
+"""Make the tables in an empty database, or bring older ones to the present schema, step by step."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headgate.stores.errors import StoreError, StoreTooNew
+from headgate.stores.revisions import MIGRATIONS, known_versions
 
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-__all__ = ["LOCK_SCHEMA", "known_versions", "prepare", "upgrade"]
+__all__ = ["LOCK_SCHEMA", "prepare", "upgrade"]
 
 LOCK_SCHEMA = 0x6865_6164_6761_7401
 """Of PostgreSQL's advisory locks: of nodes that start at once, one makes the tables."""
-MIGRATIONS = Path(__file__).parents[1] / "sqlite" / "migrations"
-
-
-def known_versions() -> list[str]:
-    """Every revision there is, oldest first: files are called `NNNN_what.py`."""
-    return sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 async def prepare(connection: Connection, connect: Callable[[], Awaitable[Connection]], shown: str) -> None:

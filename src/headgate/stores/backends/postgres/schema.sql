@@ -1,5 +1,20 @@
 -- Written by headgate.stores.backends.postgres.schema from headgate.stores.tables. Do not edit.
 
+CREATE TABLE alert (
+  id BIGSERIAL NOT NULL,
+  event TEXT NOT NULL,
+  at_ns BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  severity TEXT DEFAULT 'warning' NOT NULL,
+  text TEXT DEFAULT '' NOT NULL,
+  facts TEXT DEFAULT '{}' NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (event)
+);
+
+CREATE INDEX alert_kind ON alert (kind, subject);
+
 CREATE TABLE attempt (
   id BIGINT NOT NULL,
   request_id BIGINT NOT NULL,
@@ -31,6 +46,7 @@ CREATE TABLE attempt (
   upstream_request_id TEXT DEFAULT '' NOT NULL,
   kind TEXT DEFAULT '' NOT NULL,
   credential TEXT DEFAULT '' NOT NULL,
+  reserved_nanos BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (request_id, number)
 );
 
@@ -48,6 +64,14 @@ CREATE TABLE audit (
 CREATE FUNCTION audit_only_added() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'audit is only ever added to'; END$$;
 
 CREATE TRIGGER audit_no_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_only_added();
+
+CREATE TABLE budget_use (
+  budget TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  period BIGINT NOT NULL,
+  nanos BIGINT NOT NULL,
+  PRIMARY KEY (budget, subject, period)
+);
 
 CREATE TABLE content_segment (
   id BIGSERIAL NOT NULL,
@@ -87,6 +111,47 @@ CREATE TABLE key (
   PRIMARY KEY (id),
   UNIQUE (name),
   UNIQUE (hash)
+);
+
+CREATE TABLE ledger_entry (
+  id BIGSERIAL NOT NULL,
+  event TEXT NOT NULL,
+  at_ns BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  nanos BIGINT NOT NULL,
+  label TEXT DEFAULT '' NOT NULL,
+  attempt_id BIGINT DEFAULT 0 NOT NULL,
+  request_id BIGINT DEFAULT 0 NOT NULL,
+  provider TEXT DEFAULT '' NOT NULL,
+  model TEXT DEFAULT '' NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  key_id TEXT DEFAULT '' NOT NULL,
+  "user" TEXT DEFAULT '' NOT NULL,
+  team TEXT DEFAULT '' NOT NULL,
+  tenant TEXT DEFAULT '' NOT NULL,
+  budget TEXT DEFAULT '' NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  note TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX ledger_entry_event ON ledger_entry (event);
+
+CREATE FUNCTION ledger_entry_only_added() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'ledger_entry is only ever added to'; END$$;
+
+CREATE TRIGGER ledger_entry_no_change BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger_entry FOR EACH STATEMENT EXECUTE FUNCTION ledger_entry_only_added();
+
+CREATE TABLE receiver (
+  name TEXT NOT NULL,
+  created_ns BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  address TEXT NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  about TEXT DEFAULT '[]' NOT NULL,
+  least TEXT DEFAULT 'info' NOT NULL,
+  via TEXT DEFAULT '' NOT NULL,
+  note TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (name)
 );
 
 CREATE TABLE rehearsal (
@@ -151,6 +216,7 @@ CREATE TABLE request (
   tier TEXT DEFAULT '' NOT NULL,
   degraded TEXT DEFAULT '' NOT NULL,
   purpose TEXT DEFAULT '' NOT NULL,
+  avoided_nanos BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (stored)
 );
 
@@ -162,6 +228,16 @@ CREATE INDEX request_key_id ON request (key_id) WHERE key_id != '';
 
 CREATE INDEX request_user ON request ("user") WHERE "user" != '';
 
+CREATE TABLE secret (
+  name TEXT NOT NULL,
+  host TEXT NOT NULL,
+  sealed BYTEA NOT NULL,
+  master TEXT NOT NULL,
+  created_ns BIGINT NOT NULL,
+  changed_ns BIGINT NOT NULL,
+  PRIMARY KEY (name)
+);
+
 CREATE TABLE content (
   hash TEXT NOT NULL,
   kind TEXT NOT NULL,
@@ -172,3 +248,17 @@ CREATE TABLE content (
   PRIMARY KEY (hash),
   FOREIGN KEY(segment_id) REFERENCES content_segment (id)
 );
+
+CREATE TABLE delivery (
+  alert_id BIGINT NOT NULL,
+  receiver TEXT NOT NULL,
+  tries BIGINT DEFAULT 0 NOT NULL,
+  next_ns BIGINT DEFAULT 0 NOT NULL,
+  done_ns BIGINT,
+  failed BOOLEAN DEFAULT false NOT NULL,
+  error TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (alert_id, receiver),
+  FOREIGN KEY(alert_id) REFERENCES alert (id)
+);
+
+CREATE INDEX delivery_waiting ON delivery (next_ns) WHERE done_ns IS NULL;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headgate.stores.backends.postgres.charging import LOCK_WRITE, charge
 from headgate.stores.backends.postgres.connection import WRITE_SECONDS, Database
 from headgate.stores.backends.postgres.contents import ContentWriter
 from headgate.stores.backends.postgres.statements import Insert
@@ -22,7 +23,6 @@ _SET_POSITION = (
     'ON CONFLICT (journal) DO UPDATE SET segment = excluded.segment, "offset" = excluded."offset"'
 )
 _GET_POSITION = 'SELECT segment, "offset" FROM journal_position WHERE journal = $1'
-_LOCK_WRITE = 0x6865_6164_6761_7402
 
 
 class PostgresSink:
@@ -31,6 +31,8 @@ class PostgresSink:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._contents = ContentWriter()
+        self._doubtful = False
+        """Of the last batch nobody knows whether it was stored: the line may have been cut after the commit."""
 
     def write(self, batch: Batch) -> None:
         """See `SpanSink`."""
@@ -39,7 +41,9 @@ class PostgresSink:
             async with connection.transaction():
                 # One batch at a time, of all nodes: numbers of `stored` are given before a transaction ends, and who
                 # follows them would pass over a batch whose numbers are lower and which ends later.
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_WRITE)
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_WRITE)
+                if batch.uses:
+                    await charge(connection, batch, again=batch.recovered or self._doubtful)
                 await _REQUESTS.run(connection, batch.requests)
                 await _ATTEMPTS.run(connection, batch.attempts)
                 await self._contents.write(connection, batch.contents)
@@ -50,8 +54,10 @@ class PostgresSink:
             self._database.ask(store, seconds=WRITE_SECONDS)
         except BaseException:
             self._contents.rolled_back()
+            self._doubtful = True
             raise
         self._contents.committed()
+        self._doubtful = False
 
     def position(self, journal: str) -> Position:
         """See `SpanSink`."""

@@ -11,6 +11,7 @@ from headgate.stores.backends.postgres.connection import Database
 from headgate.stores.backends.postgres.contents import read_content
 from headgate.stores.backends.postgres.statements import column_list, row_of
 from headgate.stores.backends.postgres.text import kept, read
+from headgate.stores.browsing import ENDS, older_page, older_question
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
 from headgate.stores.totals import (
     AttemptUsage,
@@ -29,12 +30,13 @@ __all__ = ["PostgresSpans"]
 _REPORT_SECONDS = 120.0
 """Sums over months read a lot."""
 # Only names of our own fields go into these texts.
-_REQUEST = f"SELECT stored, {column_list(RequestRow)} FROM request "  # noqa: S608
+_COLUMNS = f"stored, {column_list(RequestRow)}"
+_REQUEST = f"SELECT {_COLUMNS} FROM request "  # noqa: S608
 _ATTEMPTS = f"SELECT {column_list(AttemptRow)} FROM attempt WHERE request_id = $1 ORDER BY number"  # noqa: S608
 
 
 class PostgresSpans:
-    """See `SpanStore` and `TotalsStore`."""
+    """See `SpanStore`, `TotalsStore` and `Browsing`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -84,11 +86,20 @@ class PostgresSpans:
         text, values = usages_question(which, after, limit)
         return [row_of(AttemptUsage, row) for row in await self._asked(text, values)]
 
-    async def _asked(self, text: str, values: Sequence[Any]) -> list[Any]:
-        numbers = count(1)
-        numbered = re.sub(r"\?", lambda _: f"${next(numbers)}", text)
-        given = [kept(value) if isinstance(value, str) else value for value in values]
+    async def before(self, position: int, limit: int, which: Which) -> Page:
+        """See `Browsing`."""
 
+        async def ask(connection: Connection) -> tuple[tuple[int, int], list[Any]]:
+            ends = tuple(await connection.fetchrow(ENDS))
+            text, values = _numbered(*older_question(_COLUMNS, ends, position, limit, which))
+            return ends, await connection.fetch(text, *values)
+
+        ends, rows = await self._database.run(ask)
+        found = [(row[0], row_of(RequestRow, tuple(row)[1:])) for row in rows]
+        return older_page(ends, position, limit, found)
+
+    async def _asked(self, text: str, values: Sequence[Any]) -> list[Any]:
+        numbered, given = _numbered(text, values)
         return await self._database.run(
             lambda connection: connection.fetch(numbered, *given), seconds=_REPORT_SECONDS
         )
@@ -100,6 +111,15 @@ class PostgresSpans:
             return Page(max((row[0] for row in rows), default=0), found)
 
         return await self._database.run(ask)
+
+
+def _numbered(text: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """A question as this engine wants it: numbers for `?`, texts as they are kept."""
+    numbers = count(1)
+    return (
+        re.sub(r"\?", lambda _: f"${next(numbers)}", text),
+        [kept(value) if isinstance(value, str) else value for value in values],
+    )
 
 
 async def _last_stored(connection: Connection) -> int:

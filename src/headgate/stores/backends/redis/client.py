@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["connect", "driver_error"]
+__all__ = ["connect", "driver_error", "refusal_error"]
 
 
 def connect(url: str, *, seconds: float, connect_seconds: float | None = None) -> Redis:
@@ -36,3 +36,10 @@ def driver_error() -> type[Exception]:
     from redis.exceptions import RedisError  # noqa: PLC0415
 
     return RedisError
+
+
+def refusal_error() -> type[Exception]:
+    """What the driver raises where Redis itself has answered with an error: the connection is as good as before."""
+    from redis.exceptions import ResponseError  # noqa: PLC0415
+
+    return ResponseError

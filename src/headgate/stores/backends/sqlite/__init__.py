@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from headgate.stores.backends.sqlite.alerts import SqliteAlerts
 from headgate.stores.backends.sqlite.audit import SqliteAudit
 from headgate.stores.backends.sqlite.connection import Database
+from headgate.stores.backends.sqlite.exports import SqliteExports
 from headgate.stores.backends.sqlite.keys import SqliteKeys
+from headgate.stores.backends.sqlite.ledger import SqliteLedger
 from headgate.stores.backends.sqlite.outlet import SqliteOutlet
 from headgate.stores.backends.sqlite.rehearsals import SqliteRehearsals
+from headgate.stores.backends.sqlite.secrets import SqliteSecrets
 from headgate.stores.backends.sqlite.sink import SqliteSink
 from headgate.stores.backends.sqlite.spans import SqliteSpans
 
 __all__ = [
     "Database",
+    "SqliteAlerts",
     "SqliteAudit",
+    "SqliteExports",
     "SqliteKeys",
+    "SqliteLedger",
     "SqliteOutlet",
     "SqliteRehearsals",
+    "SqliteSecrets",
     "SqliteSink",
     "SqliteSpans",
 ]

@@ -16,6 +16,10 @@ _SINCE = (
     'SELECT id, at_ns, actor, action, subject, "before", "after" FROM audit '
     "WHERE at_ns >= ? ORDER BY id DESC LIMIT ?"
 )
+_BEFORE = (
+    'SELECT id, at_ns, actor, action, subject, "before", "after" FROM audit '
+    "WHERE id < ? AND at_ns >= ? ORDER BY id DESC LIMIT ?"
+)
 
 
 class SqliteAudit:
@@ -30,15 +34,15 @@ class SqliteAudit:
 
     async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
         """See `AuditLog`."""
+        return (await self._asked(_SINCE, at_ns, limit))[::-1]
 
-        def ask(connection: sqlite3.Connection) -> list[AuditEntry]:
-            rows = connection.execute(_SINCE, (at_ns, limit)).fetchall()
-            return [
-                AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True)))
-                for row in reversed(rows)
-            ]
+    async def before(self, entry_id: int, at_ns: int, limit: int) -> Sequence[AuditEntry]:
+        """See `AuditLog`."""
+        return await self._asked(_BEFORE, entry_id, at_ns, limit)
 
-        return await self._database.run(ask)
+    async def _asked(self, text: str, *values: int) -> list[AuditEntry]:
+        rows = await self._database.run(lambda connection: connection.execute(text, values).fetchall())
+        return [AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True))) for row in rows]
 
 
 def note(connection: sqlite3.Connection, entry: AuditEntry | None) -> None:

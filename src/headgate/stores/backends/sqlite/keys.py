@@ -101,6 +101,10 @@ class SqliteKeys:
         """See `Installation`."""
         return await self._database.run(_secret)
 
+    async def next_node(self) -> int:
+        """See `Installation`."""
+        return await self._database.run(_next_node)
+
 
 def _column(name: str, value: Any) -> Any:
     return msgspec.json.encode(value).decode() if name in _JSON else value
@@ -120,3 +124,13 @@ def _secret(connection: sqlite3.Connection) -> bytes:
     )
     (value,) = connection.execute("SELECT value FROM installation WHERE name = 'secret'").fetchone()
     return bytes(value)
+
+
+def _next_node(connection: sqlite3.Connection) -> int:
+    with transaction(connection):
+        found = connection.execute("SELECT value FROM installation WHERE name = 'node'").fetchone()
+        node = int.from_bytes(found[0], "big") + 1 if found else 1
+        connection.execute(
+            "INSERT OR REPLACE INTO installation (name, value) VALUES ('node', ?)", (node.to_bytes(8, "big"),)
+        )
+    return node

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headgate.stores.revisions import MIGRATIONS
+
 __all__ = ["upgrade"]
 
 
@@ -16,7 +18,7 @@ def upgrade(path: Path, revision: str = "head") -> None:
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
 
     @event.listens_for(engine, "connect")

@@ -1,5 +1,20 @@
 -- Written by headgate.stores.backends.sqlite.schema from headgate.stores.tables. Do not edit.
 
+CREATE TABLE alert (
+  id INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  at_ns BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  severity TEXT DEFAULT 'warning' NOT NULL,
+  text TEXT DEFAULT '' NOT NULL,
+  facts TEXT DEFAULT '{}' NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (event)
+);
+
+CREATE INDEX alert_kind ON alert (kind, subject);
+
 CREATE TABLE attempt (
   id BIGINT NOT NULL,
   request_id BIGINT NOT NULL,
@@ -31,6 +46,7 @@ CREATE TABLE attempt (
   upstream_request_id TEXT DEFAULT '' NOT NULL,
   kind TEXT DEFAULT '' NOT NULL,
   credential TEXT DEFAULT '' NOT NULL,
+  reserved_nanos BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (request_id, number)
 )
  WITHOUT ROWID;
@@ -49,6 +65,15 @@ CREATE TABLE audit (
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only ever added to'); END;
 
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is only ever added to'); END;
+
+CREATE TABLE budget_use (
+  budget TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  period BIGINT NOT NULL,
+  nanos BIGINT NOT NULL,
+  PRIMARY KEY (budget, subject, period)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE content_segment (
   id INTEGER NOT NULL,
@@ -91,6 +116,48 @@ CREATE TABLE "key" (
   UNIQUE (name),
   UNIQUE (hash)
 );
+
+CREATE TABLE ledger_entry (
+  id INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  at_ns BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  nanos BIGINT NOT NULL,
+  label TEXT DEFAULT '' NOT NULL,
+  attempt_id BIGINT DEFAULT 0 NOT NULL,
+  request_id BIGINT DEFAULT 0 NOT NULL,
+  provider TEXT DEFAULT '' NOT NULL,
+  model TEXT DEFAULT '' NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  key_id TEXT DEFAULT '' NOT NULL,
+  user TEXT DEFAULT '' NOT NULL,
+  team TEXT DEFAULT '' NOT NULL,
+  tenant TEXT DEFAULT '' NOT NULL,
+  budget TEXT DEFAULT '' NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  note TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX ledger_entry_event ON ledger_entry (event);
+
+CREATE TRIGGER ledger_entry_no_delete BEFORE DELETE ON ledger_entry BEGIN SELECT RAISE(ABORT, 'ledger_entry is only ever added to'); END;
+
+CREATE TRIGGER ledger_entry_no_update BEFORE UPDATE ON ledger_entry BEGIN SELECT RAISE(ABORT, 'ledger_entry is only ever added to'); END;
+
+CREATE TABLE receiver (
+  name TEXT NOT NULL,
+  created_ns BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  address TEXT NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  about TEXT DEFAULT '[]' NOT NULL,
+  least TEXT DEFAULT 'info' NOT NULL,
+  via TEXT DEFAULT '' NOT NULL,
+  note TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (name)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE rehearsal (
   id INTEGER NOT NULL,
@@ -154,6 +221,7 @@ CREATE TABLE request (
   tier TEXT DEFAULT '' NOT NULL,
   degraded TEXT DEFAULT '' NOT NULL,
   purpose TEXT DEFAULT '' NOT NULL,
+  avoided_nanos BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (stored)
 );
 
@@ -164,6 +232,17 @@ CREATE UNIQUE INDEX request_id ON request (id);
 CREATE INDEX request_key_id ON request (key_id) WHERE key_id != '';
 
 CREATE INDEX request_user ON request (user) WHERE user != '';
+
+CREATE TABLE secret (
+  name TEXT NOT NULL,
+  host TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  master TEXT NOT NULL,
+  created_ns BIGINT NOT NULL,
+  changed_ns BIGINT NOT NULL,
+  PRIMARY KEY (name)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE content (
   hash TEXT NOT NULL,
@@ -176,3 +255,18 @@ CREATE TABLE content (
   FOREIGN KEY(segment_id) REFERENCES content_segment (id)
 )
  WITHOUT ROWID;
+
+CREATE TABLE delivery (
+  alert_id BIGINT NOT NULL,
+  receiver TEXT NOT NULL,
+  tries BIGINT DEFAULT 0 NOT NULL,
+  next_ns BIGINT DEFAULT 0 NOT NULL,
+  done_ns BIGINT,
+  failed BOOLEAN DEFAULT 0 NOT NULL,
+  error TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (alert_id, receiver),
+  FOREIGN KEY(alert_id) REFERENCES alert (id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX delivery_waiting ON delivery (next_ns) WHERE done_ns IS NULL;

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.stores.backends.sqlite.charging import charge
 from headgate.stores.backends.sqlite.connection import Database, unavailable
 from headgate.stores.backends.sqlite.contents import ContentWriter
 from headgate.stores.backends.sqlite.statements import Insert
@@ -30,6 +31,8 @@ class SqliteSink:
         self._database = database
         self._connection: sqlite3.Connection | None = None
         self._contents = ContentWriter()
+        self._doubtful = False
+        """Of the last batch nobody knows whether it was stored: the error may have come after the commit."""
 
     def write(self, batch: Batch) -> None:
         """See `SpanSink`."""
@@ -37,17 +40,23 @@ class SqliteSink:
         try:
             # IMMEDIATE: waits for another process's transaction here, and never fails half-way for having only read before.
             connection.execute("BEGIN IMMEDIATE")
+            if batch.uses:
+                charge(connection, batch, again=batch.recovered or self._doubtful)
             _REQUESTS.run(connection, [_astuple(row) for row in batch.requests])
             _ATTEMPTS.run(connection, [_astuple(row) for row in batch.attempts])
             self._contents.write(connection, batch.contents)
             connection.execute(_SET_POSITION, (batch.journal, batch.position.segment, batch.position.offset))
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
             self._contents.rolled_back()
+            self._doubtful = True
             # Closing rolls back; the next batch finds out afresh what there is, also if the file was replaced.
             self.close()
-            raise unavailable(self._database.path, error) from error
+            if isinstance(error, sqlite3.Error):
+                raise unavailable(self._database.path, error) from error
+            raise
         self._contents.committed()
+        self._doubtful = False
 
     def position(self, journal: str) -> Position:
         """See `SpanSink`."""

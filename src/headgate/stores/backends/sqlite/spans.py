@@ -11,6 +11,7 @@ import msgspec
 from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.backends.sqlite.contents import read_content
 from headgate.stores.backends.sqlite.statements import column_list
+from headgate.stores.browsing import ENDS, older_page, older_question
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
 from headgate.stores.totals import (
     AttemptUsage,
@@ -24,12 +25,13 @@ from headgate.stores.totals import (
 __all__ = ["SqliteSpans"]
 
 # Only names of our own fields go into these texts.
-_REQUEST = f"SELECT stored, {column_list(RequestRow)} FROM request "  # noqa: S608
+_COLUMNS = f"stored, {column_list(RequestRow)}"
+_REQUEST = f"SELECT {_COLUMNS} FROM request "  # noqa: S608
 _ATTEMPTS = f"SELECT {column_list(AttemptRow)} FROM attempt WHERE request_id = ? ORDER BY number"  # noqa: S608
 
 
 class SqliteSpans:
-    """See `SpanStore` and `TotalsStore`."""
+    """See `SpanStore`, `TotalsStore` and `Browsing`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -78,6 +80,18 @@ class SqliteSpans:
         text, values = usages_question(which, after, limit)
         rows = await self._database.run(lambda connection: connection.execute(text, values).fetchall())
         return [AttemptUsage(*row) for row in rows]
+
+    async def before(self, position: int, limit: int, which: Which) -> Page:
+        """See `Browsing`."""
+
+        def ask(connection: Connection) -> tuple[tuple[int, int], list[tuple[Any, ...]]]:
+            ends = connection.execute(ENDS).fetchone()
+            text, values = older_question(_COLUMNS, ends, position, limit, which)
+            return ends, connection.execute(text, values).fetchall()
+
+        ends, rows = await self._database.run(ask)
+        found = [(row[0], msgspec.convert(row[1:], RequestRow, strict=False)) for row in rows]
+        return older_page(ends, position, limit, found)
 
     async def _page(self, which: str, values: tuple[Any, ...]) -> Page:
         rows = await self._database.run(

@@ -1,0 +1,73 @@
+"""The operators' HTTP face, over what a gateway keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from headgate.compose.budgets import budgets_of
+from headgate.compose.keys import KnownKeys
+from headgate.compose.stores import Stores
+from headgate.config.model import Settings
+from headgate.config.secrets import stored_names
+from headgate.control.http.app import Api
+from headgate.control.http.route import Desk
+from headgate.core.ids import IdSource
+from headgate.edge.gate import Gate
+from headgate.exchange.caller import Caller
+from headgate.stores.errors import StoreError
+from headgate.stores.sealing import Sealer
+
+__all__ = ["api_of"]
+
+_REFRESH_SECONDS = 2.0
+
+
+class Running(Protocol):
+    """What is asked of a gateway."""
+
+    @property
+    def configuration(self) -> Any: ...
+
+    @property
+    def gate(self) -> Gate: ...
+
+
+def api_of(
+    gateway: Running,
+    stores: Stores,
+    known: KnownKeys,
+    caller_of: Callable[[bytes], Caller | None],
+    ids: IdSource,
+) -> Api:
+    """`/api` of this gateway."""
+    desk = Desk(
+        keys=stores.keys,
+        audit=stores.audit,
+        records=stores.spans,
+        rehearsals=stores.rehearsals,
+        ledger=stores.ledger,
+        alerts=stores.alerts,
+        secrets=stores.secrets,
+        sealer=lambda: Sealer.from_environment(os.environ),
+        secret_users=lambda name: _users(gateway.configuration.settings, name),
+        budgets=lambda: budgets_of(gateway.configuration.settings),
+        configuration=lambda: gateway.configuration,
+        changed=lambda: _refreshed(known),
+    )
+    return Api(desk, caller_of=caller_of, ids=ids, stopping=lambda: gateway.gate.draining)
+
+
+async def _refreshed(known: KnownKeys) -> None:
+    """The change is made and its answer must not be lost: if this does not work soon, the next look will see it."""
+    with contextlib.suppress(StoreError, TimeoutError):
+        async with asyncio.timeout(_REFRESH_SECONDS):
+            await known.refresh()
+
+
+def _users(settings: Settings, name: str) -> list[str]:
+    """The providers that name a secret."""
+    return [provider for provider, each in settings.providers.items() if name in stored_names(each)]

@@ -1,0 +1,324 @@
+"""`/api/requests`: what happened, newest first; one request with its attempts and, for whoever may, its content."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from headgate.admission.rights import CONTENT
+from headgate.control.http.costs import meant
+from headgate.control.http.fields import Ago, Cursor, Limit, Maybe
+from headgate.control.http.moments import moment
+from headgate.control.http.problems import Problem
+from headgate.control.http.route import Asked, route
+from headgate.control.traces import show
+from headgate.core.ids import parse_request_id, request_id_text
+from headgate.core.money import usd
+from headgate.stores.spans import AttemptRow, Content, Outcome, RequestRow
+
+__all__ = ["ROUTES", "AttemptTold", "ContentTold", "RequestPage", "RequestShown", "RequestTold"]
+
+
+class RequestsQuery(msgspec.Struct, kw_only=True):
+    """Which requests."""
+
+    since: Ago = ""
+    """Those from then on: `24h`, `7d` or a date; empty: all."""
+    until: Ago = ""
+    """Those before then."""
+    feature: Maybe = UNSET
+    """Only this feature's; empty: those of none."""
+    user: Maybe = UNSET
+    """Only this user's."""
+    team: Maybe = UNSET
+    """Only this team's."""
+    key: Maybe = UNSET
+    """Only those of the key with this id."""
+    session: Maybe = UNSET
+    """Only this session's."""
+    provider: Maybe = UNSET
+    """Only those answered by this provider."""
+    outcome: Outcome | UnsetType = UNSET
+    """Only those that ended so."""
+    limit: Limit = 100
+    """How many at most."""
+    cursor: Cursor = ""
+    """`next` of the page before."""
+
+
+class Tokens(msgspec.Struct, kw_only=True):
+    """Tokens; no two of these overlap."""
+
+    input: int
+    """Of the prompt, neither read from a provider's cache nor written to it."""
+    cache_read: int
+    cache_write: int
+    output: int
+    reasoning: int
+
+
+class RequestTold(msgspec.Struct, kw_only=True):
+    """One request, without what was asked and answered."""
+
+    id: str
+    at: datetime
+    """When it came."""
+    outcome: Outcome
+    """ok: answered. refused: the caller's mistake. failed: ours or the provider's. hung_up: the caller left. cut_off: this
+    process died in the middle."""
+    status: int
+    """HTTP status sent, or 499 if the caller had gone."""
+    error: str
+    """The code of the error; empty if there was none."""
+    key: str
+    """The id of the key."""
+    team: str
+    tenant: str
+    user: str
+    session: str
+    feature: str
+    tags: dict[str, str]
+    operation: str
+    dialect: str
+    stream: bool
+    requested_model: str
+    """What the caller asked for."""
+    routed_model: str
+    """What was chosen."""
+    reported_model: str
+    """What the provider says answered."""
+    provider: str
+    region: str
+    attempts: int
+    degraded: str
+    """The rung of the degrade ladder that answered; empty if a model of the route did."""
+    difficulty: str
+    purpose: str
+    """Empty for a caller's own request; `shadow` for a copy of one."""
+    tokens: Tokens
+    cost_usd: str | None
+    """A decimal number; null: no price is known."""
+    cost_label: str
+    """exact, estimated, reconciled or unknown; empty where nothing was asked of a provider."""
+    queued_ms: float
+    first_content_ms: float
+    """From the request's coming to the first content; 0: there was none."""
+    total_ms: float
+    overhead_ms: float
+    """Our own share of the total."""
+    trace: str
+    """The trace's id (W3C)."""
+    config: str
+    """The hash of the configuration that served it."""
+
+
+class AttemptTold(msgspec.Struct, kw_only=True):
+    """One call to one endpoint."""
+
+    number: int
+    kind: str
+    """Why the call was made: empty for the first, else retry, failover, hedge, resume, degrade."""
+    provider: str
+    model: str
+    region: str
+    reported_model: str
+    outcome: Outcome
+    status: int
+    """The provider's; 0: no answer came."""
+    error: str
+    error_detail: str
+    """The provider's own words; empty without the right to read content."""
+    finish: str
+    """Why the model stopped."""
+    started_ms: float
+    """Since the request came, as the next three; 0: did not happen."""
+    first_byte_ms: float
+    first_content_ms: float
+    ended_ms: float
+    tokens: Tokens
+    cost_usd: str | None
+    cost_label: str
+
+
+class ContentTold(msgspec.Struct, kw_only=True):
+    """A prompt or an answer."""
+
+    kind: str
+    """How to read it: the name of a vendor's format, or `canonical` for an answer folded from a stream."""
+    text: str
+    size: int
+    """Bytes it had."""
+    truncated: bool
+    """Was the end cut off when it was recorded?"""
+
+
+class RequestShown(msgspec.Struct, kw_only=True):
+    """One request with all that belongs to it."""
+
+    request: RequestTold
+    attempts: list[AttemptTold]
+    notes: dict[str, Any]
+    """What was decided on the way, in words."""
+    error_detail: str
+    """A provider's own words may stand here, and in them a part of the prompt: empty without the right to read content."""
+    prompt: ContentTold | None
+    """What the caller sent; null: not kept, or you may not read it."""
+    reply: ContentTold | None
+    reply_text: str
+    """The text of the answer."""
+    content: bool
+    """May you read prompts and answers?"""
+
+
+class RequestPage(msgspec.Struct, kw_only=True):
+    """Requests, newest first."""
+
+    items: list[RequestTold]
+    next: str | None
+    """Where the next page begins; null: this is the last. A page may have fewer items than asked for, or none, and not be
+    the last: go on."""
+
+
+async def list_requests(asked: Asked[RequestsQuery, None]) -> RequestPage:
+    """List requests, newest first, by the order of their ends. Neither prompts nor answers are in it."""
+    query = asked.query
+    only = {
+        "feature": query.feature,
+        "user": query.user,
+        "team": query.team,
+        "key_id": query.key,
+        "session": query.session,
+        "provider": query.provider,
+        "outcome": query.outcome,
+    }
+    which = meant(query.since, query.until, only)
+    page = await asked.desk.records.before(int(query.cursor or 0), query.limit, which)
+    return RequestPage(
+        items=[_request(row) for row in page.rows], next=str(page.position) if page.position else None
+    )
+
+
+async def show_request(asked: Asked[None, None]) -> RequestShown:
+    """Show one request whole, with its attempts; prompt and answer too if your role may read content.
+
+    A request is stored when it is over, a moment after its last byte."""
+    try:
+        shown = await show(asked.desk.records, parse_request_id(asked.path["id"]))
+    except ValueError:
+        shown = None
+    if shown is None:
+        raise Problem(
+            "not_found",
+            "no request with this id is stored; it is stored a moment after its last byte",
+            param="id",
+        )
+    may = CONTENT in asked.caller.routes
+    return RequestShown(
+        request=_request(shown.request),
+        attempts=[_attempt(row, content=may) for row in shown.attempts],
+        notes=_object(shown.request.notes),
+        error_detail=shown.request.error_detail if may else "",
+        prompt=_content(shown.prompt) if may else None,
+        reply=_content(shown.reply) if may else None,
+        reply_text=shown.reply_text if may else "",
+        content=may,
+    )
+
+
+def _request(row: RequestRow) -> RequestTold:
+    return RequestTold(
+        id=request_id_text(row.id),
+        at=moment(row.started_ns),
+        outcome=row.outcome,
+        status=row.status,
+        error=row.error_class,
+        key=row.key_id,
+        team=row.team,
+        tenant=row.tenant,
+        user=row.user,
+        session=row.session,
+        feature=row.feature,
+        tags={name: str(value) for name, value in _object(row.tags).items()},
+        operation=row.operation,
+        dialect=row.dialect,
+        stream=row.stream,
+        requested_model=row.requested_model,
+        routed_model=row.routed_model,
+        reported_model=row.reported_model,
+        provider=row.provider,
+        region=row.region,
+        attempts=row.attempts,
+        degraded=row.degraded,
+        difficulty=row.tier,
+        purpose=row.purpose,
+        tokens=_tokens(row),
+        cost_usd=_cost(row),
+        cost_label=row.cost_label,
+        queued_ms=row.queued_us / 1000,
+        first_content_ms=row.first_content_us / 1000,
+        total_ms=row.total_us / 1000,
+        overhead_ms=row.overhead_us / 1000,
+        trace=row.trace_id,
+        config=row.config_hash,
+    )
+
+
+def _attempt(row: AttemptRow, *, content: bool) -> AttemptTold:
+    return AttemptTold(
+        number=row.number,
+        kind=row.kind,
+        provider=row.provider,
+        model=row.model,
+        region=row.region,
+        reported_model=row.reported_model,
+        outcome=row.outcome,
+        status=row.status,
+        error=row.error_class,
+        error_detail=row.error_detail if content else "",
+        finish=row.finish_reason,
+        started_ms=row.started_us / 1000,
+        first_byte_ms=row.first_byte_us / 1000,
+        first_content_ms=row.first_content_us / 1000,
+        ended_ms=row.ended_us / 1000,
+        tokens=_tokens(row),
+        cost_usd=_cost(row),
+        cost_label=row.cost_label,
+    )
+
+
+def _tokens(row: RequestRow | AttemptRow) -> Tokens:
+    return Tokens(
+        input=row.input_tokens,
+        cache_read=row.cache_read_tokens,
+        cache_write=row.cache_write_tokens + row.cache_write_1h_tokens,
+        output=row.output_tokens,
+        reasoning=row.reasoning_tokens,
+    )
+
+
+def _cost(row: RequestRow | AttemptRow) -> str | None:
+    return None if row.cost_nanos is None else f"{usd(row.cost_nanos):f}"
+
+
+def _content(kept: Content | None) -> ContentTold | None:
+    if kept is None:
+        return None
+    text = kept.data.decode("utf-8", "replace")
+    return ContentTold(kind=kept.kind, text=text, size=kept.size, truncated=kept.truncated)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any]) if text else {}
+    except msgspec.DecodeError:
+        # A row somebody else has written; the rest of it can still be shown.
+        return {}
+
+
+ROUTES = (
+    route("GET", "/api/requests", "api.requests.list", list_requests),
+    route("GET", "/api/requests/{id}", "api.requests.show", show_request, problems=("not_found",)),
+)

@@ -1,0 +1,129 @@
+"""A route: method, path, what goes in and out; and what a handler is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from headgate.budgets.plan import Plan
+from headgate.control.keys import Keys
+from headgate.exchange.caller import Caller
+from headgate.stores.alerts import Alerts
+from headgate.stores.audit import AuditLog
+from headgate.stores.browsing import Browsing
+from headgate.stores.ledger import LedgerStore
+from headgate.stores.rehearsals import RehearsalStore
+from headgate.stores.sealing import Sealer
+from headgate.stores.secrets import SecretStore
+from headgate.stores.spans import SpanStore
+from headgate.stores.totals import TotalsStore
+
+__all__ = ["Asked", "Desk", "Records", "Route", "route"]
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+DEADLINE_SECONDS = 10.0
+
+
+class Records(SpanStore, TotalsStore, Browsing, Protocol):
+    """Everything that is asked about what happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What handlers work with. A noun that needs another store adds a field."""
+
+    keys: Keys
+    audit: AuditLog
+    records: Records
+    rehearsals: RehearsalStore
+    ledger: LedgerStore
+    alerts: Alerts
+    secrets: SecretStore
+    sealer: Callable[[], Sealer]
+    """What secrets are sealed with; raises NoMasterKey."""
+    secret_users: Callable[[str], Sequence[str]]
+    """The providers that name a secret."""
+    budgets: Callable[[], Plan]
+    """Those that are configured now."""
+    configuration: Callable[[], Any]
+    """The one that serves now."""
+    changed: Callable[[], Awaitable[None]]
+    """Have this gateway know of a change at once, not only within a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Q, B]):
+    """One request, read and let in."""
+
+    desk: Desk
+    caller: Caller
+    path: Mapping[str, str]
+    """What stands for the names in braces."""
+    query: Q
+    body: B
+
+    @property
+    def actor(self) -> str:
+        """Who asks, for the audit log."""
+        return f"api:{self.caller.key_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table; made by `route`."""
+
+    method: str
+    path: str
+    """Names in braces stand for one part each."""
+    name: str
+    """As in `admission.rights`."""
+    handler: Callable[[Asked[Any, Any]], Awaitable[Any]]
+    query: type[msgspec.Struct] | None
+    body: type[msgspec.Struct] | None
+    answer: type[msgspec.Struct]
+    status: int
+    problems: Sequence[str]
+    """Codes that this route has besides those that all have."""
+    seconds: float
+    """How long it may take."""
+
+    @property
+    def body_required(self) -> bool:
+        """Is there a field that must be given?"""
+        return self.body is not None and any(field.required for field in msgspec.structs.fields(self.body))
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the handler's documentation."""
+        return self._documentation()[0]
+
+    @property
+    def description(self) -> str:
+        """The rest of it."""
+        return self._documentation()[1]
+
+    def _documentation(self) -> tuple[str, str]:
+        head, _, rest = (self.handler.__doc__ or "").strip().partition("\n")
+        return head.strip(), " ".join(rest.split())
+
+
+def route(
+    method: str,
+    path: str,
+    name: str,
+    handler: Callable[[Asked[Any, Any]], Awaitable[Any]],
+    *,
+    status: int = 200,
+    problems: Sequence[str] = (),
+    seconds: float = DEADLINE_SECONDS,
+) -> Route:
+    """A row of the table. What the handler's signature says is what is read, sent and documented:
+    `async def show(asked: Asked[Query, Body]) -> Answer`, with None for no query and no body."""
+    types = get_type_hints(handler)
+    query, body = (None if kind is type(None) else kind for kind in get_args(types["asked"]))
+    return Route(method, path, name, handler, query, body, types["return"], status, tuple(problems), seconds)
