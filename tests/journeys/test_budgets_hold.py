@@ -115,7 +115,7 @@ async def call(http: httpx.AsyncClient, number: int, seen: Outcome) -> None:
                 said = await reply.aread()
                 seen.streamed += b"data: [DONE]" in said
                 seen.answered += kind != 1
-    except httpx.ReadTimeout:
+    except httpx.TimeoutException:
         seen.left += 1
     except httpx.TransportError:
         seen.lost += 1
@@ -193,6 +193,31 @@ async def test_two_hundred_callers_share_what_pays_for_fifty(
         assert seen.answered + seen.streamed <= PAID
         assert seen.refused >= CALLERS // 2 - PAID, "who stayed and was not served was told why"
         await asyncio.to_thread(adds_up, gateway, PAID)
+
+
+@aio_within(60)
+async def test_nobody_gets_answers_for_nothing_by_asking_and_leaving(
+    tmp_path: Path, upstream: RecordingUpstream
+) -> None:
+    """A provider makes a whole answer to its end, whoever waits for it: what was set aside for it is spent."""
+    upstream.answer = slowly(30.0)
+    config = CONFIG.replace("output = 0, request = 1", "output = 1000").replace('"20s"', '"0s"')
+    config = HOUSE.section(upstream.url) + config.format(server="").replace(
+        'drain_time = "10s"', 'drain_time = "0s"'
+    )
+    body = {"model": "answers", "max_tokens": 5000, "messages": [{"role": "user", "content": "level?"}]}
+    with running_gateway(tmp_path, config) as gateway:
+        headers = {"authorization": f"Bearer {gateway.key}"}
+        async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as http:
+
+            async def leave() -> None:
+                with contextlib.suppress(httpx.TimeoutException):
+                    reply = await http.post("/v1/chat/completions", json=body, timeout=0.5)
+                    assert reply.json()["error"]["code"] == "budget_spent"
+
+            for _ in range(4):
+                await asyncio.gather(*(leave() for _ in range(5)))
+        assert len(upstream.received) == 10, "five dollars each, of fifty"
 
 
 def adds_up(gateway: RunningGateway, calls: int) -> None:

@@ -20,6 +20,7 @@ class KeyRing:
         self._pepper = pepper
         self._callers: dict[bytes, tuple[Caller, int | None]] = {}
         self._records: list[KeyRecord] = []
+        self._entries: dict[str, tuple[KeyRecord, dict[bytes, tuple[Caller, int | None]]]] = {}
         self._used: set[str] = set()
         self.know(records, pepper)
 
@@ -34,13 +35,19 @@ class KeyRing:
         if records == self._records:
             return
         self._records = records
-        self._callers = {
-            digest: (caller, expires_ns)
-            for record in records
-            if record.revoked_ns is None
-            for caller in (_caller(record),)
-            for digest, expires_ns in _hashes(record)
-        }
+        before, self._entries = self._entries, {}
+        callers: dict[bytes, tuple[Caller, int | None]] = {}
+        for record in records:
+            if record.revoked_ns is not None:
+                continue
+            # Mostly one of thousands has changed, and only the moment of its last use: streams are waiting meanwhile.
+            known = before.get(record.id)
+            if known is None or not (known[0] is record or known[0] == record):
+                caller = _caller(record)
+                known = record, {digest: (caller, expires_ns) for digest, expires_ns in _hashes(record)}
+            self._entries[record.id] = known
+            callers.update(known[1])
+        self._callers = callers
 
     def caller(self, key: bytes) -> Caller | None:
         """Whose key this is; None if it is unknown, revoked or expired."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,19 @@ _MOST_SHOWN = 200
 
 
 async def send_mail(
-    receiver: Receiver, box: Mailbox, alert: Alert, *, tls: ssl.SSLContext | None = None
+    receiver: Receiver,
+    box: Mailbox,
+    alert: Alert,
+    *,
+    tls: ssl.SSLContext | None = None,
+    threads: Executor | None = None,
 ) -> str:
     """One try. Returns for whom the server did not take it, in words, if it took it for others; "" mostly. Raises NotTaken.
 
-    tls: whom to believe; None: the system's authorities. Cancelled: the thread goes on to its end, and the mail may have
+    tls: whom to believe; None: the system's authorities. threads: where it is done; None: where the event loop also resolves
+    names, whom a slow mail server then keeps waiting. Cancelled: the thread goes on to its end, and the mail may have
     been sent; its Message-ID is the same in each try."""
-    return await asyncio.to_thread(_send, receiver, box, alert, tls)
+    return await asyncio.get_running_loop().run_in_executor(threads, _send, receiver, box, alert, tls)
 
 
 def _send(receiver: Receiver, box: Mailbox, alert: Alert, tls: ssl.SSLContext | None) -> str:

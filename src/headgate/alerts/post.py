@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 
 from headgate.alerts.receivers import Hook, Receiver
 from headgate.alerts.wording import message_id, one_line, slack_body, webhook_body
 from headgate.core.errors import TransportFault
-from headgate.providers.port import Timeouts, Upstream, UpstreamRequest
+from headgate.providers.discretion import without_credentials_of
+from headgate.providers.port import Timeouts, Upstream, UpstreamRequest, Url
 from headgate.stores.alerts import Alert
 
 __all__ = ["DEADLINE_SECONDS", "NotTaken", "Post", "signature"]
@@ -52,14 +54,18 @@ class Post:
         timeouts = Timeouts(connect=limit, headers=limit, first_content=limit, between=limit, total=limit)
         try:
             reply = await upstream.send(UpstreamRequest("POST", hook.url, headers, body), timeouts)
-            try:
-                answer = await reply.read(_MOST_BYTES)
-            finally:
-                reply.close()
         except TransportFault as fault:
             raise NotTaken(one_line(f"{fault.code.replace('_', ' ')}: {fault.detail}")) from None
+        try:
+            answer = await reply.read(_MOST_BYTES)
+        except TransportFault:
+            # The status is what counts: who says 200 and then a page of any length would be told again for a day.
+            answer = b""
+        finally:
+            reply.close()
         if not 200 <= reply.status < 300:
-            raise NotTaken(_refusal(reply.status, answer))
+            said = without_credentials_of(_secret_parts(hook.url), answer[: 4 * _MOST_SHOWN])
+            raise NotTaken(_refusal(reply.status, said))
         return ""
 
 
@@ -69,8 +75,13 @@ def signature(key: bytes, message: str, at: int, body: bytes) -> bytes:
     return b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
 
 
+def _secret_parts(url: Url) -> list[tuple[bytes, bytes]]:
+    """What of a URL lets its bearer write there, in the form of headers. Servers like to say what they did not find."""
+    return [(b"", part) for part in (url.target, *re.split(rb"[/?&=]", url.target)) if len(part) > 1]
+
+
 def _refusal(status: int, answer: bytes) -> str:
     if 300 <= status < 400:
         return f"HTTP {status}: it points elsewhere, and redirects are not followed"
-    said = one_line(answer[: 4 * _MOST_SHOWN].decode("utf-8", "replace")).strip()[:_MOST_SHOWN]
+    said = one_line(answer.decode("utf-8", "replace")).strip()[:_MOST_SHOWN]
     return f"HTTP {status}{f': {said}' if said else ''}"

@@ -15,7 +15,7 @@ from headgate.alerts.settings import SpendRateSettings
 from headgate.core.money import nanos, usd
 from headgate.stores.alerts import Alert, Fact
 
-__all__ = ["ALL", "DAYS", "HOURS", "HOUR_NS", "KIND", "by_subject", "judge", "usual"]
+__all__ = ["ALL", "DAYS", "HOURS", "HOUR_NS", "KIND", "by_subject", "in_question", "judge", "usual"]
 
 KIND = "spend_rate"
 ALL = "all"
@@ -48,6 +48,17 @@ def usual(subject: str, hours: Sequence[Mapping[str, int]], at: Sequence[int]) -
 def _same_hours(place: int, first: int) -> list[int]:
     """The same hour of each day since `first`."""
     return [each for each in range(place, -1, -24) if each >= first] or [place]
+
+
+def in_question(
+    last: Mapping[str, int], standing: Mapping[str, Alert], settings: SpendRateSettings
+) -> set[str]:
+    """The subjects that `judge` could have anything to say about. Callers name features as they like, thousands of them: what
+    is usual for each of all those would take seconds to work out."""
+    least = nanos(settings.least)
+    return {subject for subject, spent in last.items() if spent >= least} | {
+        subject for subject, alert in standing.items() if alert.facts.get("state") == "high"
+    }
 
 
 def judge(

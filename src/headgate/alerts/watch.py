@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from headgate.alerts.settings import SpendRateSettings
-from headgate.alerts.spend import HOUR_NS, HOURS, KIND, by_subject, judge, usual
+from headgate.alerts.spend import HOUR_NS, HOURS, KIND, by_subject, in_question, judge, usual
 from headgate.core.clock import Clock
 from headgate.stores.alerts import Alert, AlertStore
 from headgate.stores.totals import TotalsStore, Which
@@ -49,7 +49,7 @@ class SpendWatch:
         standing = await self._alerts.latest(KIND)
         usuals = {
             subject: normal
-            for subject in sorted({*last, *standing})
+            for subject in sorted(in_question(last, standing, settings))
             if (normal := usual(subject, hours, at)) is not None
         }
         for alert in judge(now, last, usuals, standing, settings):

@@ -46,7 +46,7 @@ def webhook_body(alert: Alert) -> bytes:
 
 def slack_body(alert: Alert) -> bytes:
     """JSON: `text` for notifications and for those who do not know blocks, and `blocks`."""
-    text = f"{_MARKS[alert.severity]} {_unmarked(_cut(alert.text, _LONGEST_TEXT))}"
+    text = f"{_MARKS[alert.severity]} {_unmarked(_cut(one_line(alert.text), _LONGEST_TEXT))}"
     small = [f"{alert.severity} · {alert.kind.replace('_', ' ')} · {_moment(alert.at_ns)}", *_facts(alert)]
     blocks: list[dict[str, Any]] = [
         {"type": "section", "text": {"type": "mrkdwn", "text": text}},
@@ -66,7 +66,8 @@ def subject_line(alert: Alert) -> str:
 def facts_in_words(alert: Alert) -> str:
     """Of a mail: the text and what is known, a line each."""
     lines = [
-        alert.text,
+        # A caller's name with line breaks in it would write lines of its own.
+        one_line(alert.text),
         "",
         f"when: {_moment(alert.at_ns)}",
         f"about: {one_line(alert.subject)}",

@@ -72,7 +72,7 @@ class SharedPurses:
         seconds: Callable[[], float] = time.time,
     ) -> None:
         """policy: share: each of `nodes` may spend its part of what was left when it last heard. refuse: nothing can be set
-        aside. seconds: since 1970, for leaving old periods behind."""
+        aside, but in pots that are only counted. seconds: since 1970, for leaving old periods behind."""
         self.policy = policy
         self.nodes = nodes
         self.heard: Callable[[Pot, int, int], None] | None = None
@@ -131,7 +131,7 @@ class SharedPurses:
                     self._back(hold, standing)
                 return standing
         self.away += 1
-        if self.policy == "refuse":
+        if self.policy == "refuse" and any(pot.most >= 0 for pot in hold.pots):
             raise StoreUnavailable("Redis does not answer, and nothing is spent without it")
         return self._from_share(hold)
 
@@ -193,7 +193,7 @@ class SharedPurses:
     def _share(self, pot: Pot) -> _Share:
         share = self._shares.get(pot.key)
         if share is None:
-            if not self._loaded:
+            if not self._loaded and pot.most >= 0:
                 raise StoreUnavailable(
                     "Redis does not answer, and the database has not said yet what was spent"
                 )

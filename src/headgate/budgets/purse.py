@@ -172,8 +172,26 @@ class RequestPurse:
         return worst_nanos(rates, size, answer=answer, margin=self._terms.margin)
 
     def _pay(self, exchange: Exchange, attempt: Attempt, nanos: int) -> Awaitable[None] | None:
-        if self._terms.alone:
-            self._fits(nanos)
+        if not self._terms.alone:
+            return self._set_aside(exchange, attempt, nanos)
+        self._fits(nanos)
+        # From now on, not from when it is there: a hedge may ask while its first call still waits.
+        self._reserved[attempt.id] = nanos
+        try:
+            pending = self._set_aside(exchange, attempt, nanos)
+        except BaseException:
+            del self._reserved[attempt.id]
+            raise
+        return None if pending is None else self._or_not(attempt, pending)
+
+    async def _or_not(self, attempt: Attempt, pending: Awaitable[None]) -> None:
+        try:
+            await pending
+        except BaseException:
+            del self._reserved[attempt.id]
+            raise
+
+    def _set_aside(self, exchange: Exchange, attempt: Attempt, nanos: int) -> Awaitable[None] | None:
         if not self._shares:
             self._taken(attempt, nanos, None)
             return None
@@ -258,8 +276,6 @@ class RequestPurse:
 
     def _taken(self, attempt: Attempt, nanos: int, hold: Hold | None) -> None:
         attempt.reserved_nanos = nanos
-        if self._terms.alone:
-            self._reserved[attempt.id] = nanos
         if hold is not None:
             self._holds[attempt.id] = hold
             attempt.pots = tuple([(pot.budget, pot.subject, pot.period) for pot in hold.pots])

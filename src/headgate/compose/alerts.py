@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from headgate.alerts.courier import CLAIM_SECONDS
 from headgate.alerts.mail import send_mail
 from headgate.alerts.post import NotTaken, Post
@@ -20,6 +22,10 @@ from headgate.telemetry.names import ALERT_DELIVERIES, ALERTS, ALERTS_DROPPED
 __all__ = ["AlertService", "Postman", "UnknownReceiver", "receivers_of", "try_receiver"]
 
 
+_MAILS = 4
+"""Mails sent at the same time; others wait."""
+
+
 class UnknownReceiver(LookupError):
     """No receiver has that name; the message says which have."""
 
@@ -31,17 +37,20 @@ class Postman:
         self._anywhere = Transport()
         self._guarded = Transport(reach=Reach(settings.server.reach))
         self._post = Post(self._anywhere, self._guarded, clock.wall_ns)
+        # Threads of their own: a mail server that says nothing must not keep providers' names from being resolved.
+        self._mail_threads = ThreadPoolExecutor(_MAILS, thread_name_prefix="headgate-mail")
 
     async def send(self, receiver: Receiver, alert: Alert) -> str:
         """One try. Returns what should be known although it was taken; "" if nothing. Raises NotTaken."""
         if isinstance(receiver.address, Mailbox):
-            return await send_mail(receiver, receiver.address, alert)
+            return await send_mail(receiver, receiver.address, alert, threads=self._mail_threads)
         return await self._post.send(receiver, receiver.address, alert)
 
     async def aclose(self) -> None:
         """Let go of connections."""
         await self._anywhere.aclose()
         await self._guarded.aclose()
+        self._mail_threads.shutdown(wait=False, cancel_futures=True)
 
 
 class AlertService:

@@ -17,6 +17,7 @@ from headgate.compose.api import api_of
 from headgate.compose.keys import KnownKeys
 from headgate.compose.manners import ladders, longest_use, manners_of, shadow_settings_of
 from headgate.compose.metering import Metering
+from headgate.compose.noting import note_configuration
 from headgate.compose.otlp import OtlpService
 from headgate.compose.places import Places, asked_for, directory_of
 from headgate.compose.prices import blended_prices, expected_usd
@@ -112,6 +113,7 @@ class Gateway:
         self._ring, self._issuers = KeyRing((), b""), Issuers(settings.tokens, self._callbacks)
         self._overviews = Overviews(self)
         self._known = KnownKeys(self.keys, stores.rehearsals, self._ring, self._rehearsals, self._clock)
+        self._audit = stores.audit
         self._alerts = AlertService(settings, stores, self._clock)
         self.metering = Metering(
             settings,
@@ -197,8 +199,9 @@ class Gateway:
         self._copies = self._journey_of_copies()
         self._name_metrics(configuration.settings)
         self._otlp.use(settings)
-        self.configuration = configuration
+        before, self.configuration = self.configuration, configuration
         self._secrets.serves()
+        await note_configuration(self._audit, before, configuration, self._clock)
 
     async def stop(self) -> None:
         """Store what is recorded, close what is open. Call it when no request is under way any more."""

@@ -25,8 +25,8 @@ __all__ = [
 
 log = logging.getLogger("headgate")
 
-KEY_REFRESH_SECONDS = 1.0
-"""How soon a key made or revoked by the command line, or by another process, counts here."""
+KEY_REFRESH_SECONDS = 0.8
+"""How often the keys are read: one that is revoked by the command line, or by another process, stops within a second."""
 KEY_COMPLAINT_SECONDS = 60.0
 """How often it is said that keys cannot be read, while the database is away."""
 KEY_USE_SECONDS = 60.0

@@ -47,7 +47,7 @@ class Metering:
         look_every = math.inf if self._outbox is None else LIMIT_LOOK_SECONDS
         self.meters: Meters = meters_of(settings, self._outbox)
         self.limit = Limit(self.meters, limits_of(settings), asked, look_every=look_every)
-        self._purses = purses_of(settings, stores.ledger, self._outbox)
+        self._purses = purses_of(settings, stores.ledger, self._outbox, recovered)
         self.till = Till(
             self._purses, BookPrices(book, clock), clock, Uses(clock, alerts), look_every=look_every
         )

@@ -69,10 +69,13 @@ class PurseKeeper:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 found = await self._purses.orphans()
+                if found:
+                    await self._note(found)
             except StoreUnavailable:
                 continue  # Redis is away, and those who wait for it have said so
-            if found:
-                await self._note(found)
+            except Exception:
+                # Whatever is wrong with one of them, the next ones have to be found all the same.
+                log.exception("cannot look for what dead nodes had set aside")
 
     async def _load(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,12 +118,16 @@ def meters_of(settings: Settings, outbox: Outbox | None = None) -> Meters:
     )
 
 
-def purses_of(settings: Settings, uses: UseStore, outbox: Outbox | None) -> MemoryPurses | SharedPurses:
-    """Where budgets are counted; told with `load` what was spent before. outbox: see `meters_of`."""
+def purses_of(
+    settings: Settings, uses: UseStore, outbox: Outbox | None, ready: Callable[[], bool]
+) -> MemoryPurses | SharedPurses:
+    """Where budgets are counted; told with `load` what was spent before. outbox: see `meters_of`. ready: does the database know
+    what earlier processes on this machine have spent?"""
     if outbox is None:
         return MemoryPurses()
     server = settings.server
-    return SharedPurses(RedisPurses(outbox, uses), policy=server.budgets_without_redis, nodes=server.nodes)
+    purses = RedisPurses(outbox, uses, ready=ready)
+    return SharedPurses(purses, policy=server.budgets_without_redis, nodes=server.nodes)
 
 
 async def move_installation(source: Path, target: str, progress: Progress) -> Sequence[Moved]:

@@ -6,12 +6,16 @@ import re
 
 __all__ = ["estimate_tokens", "tokens_of_body", "tokens_of_bytes"]
 
-_SAMPLE = 65_536
-"""Bytes looked at; a longer text is estimated from its beginning: this runs on the event loop, a body may have megabytes."""
+_SAMPLE = 1_048_576
+"""Bytes looked at, 2 to 5 ms on the event loop. Of a longer text bytes from all over it: its beginning alone would let a cheap one
+hide what follows."""
 _TOKENS_PER_BLOB = 800
 """A picture or document inside a prompt costs by its size in pixels or pages, which its base64 does not tell: vendors
 charge from 85 to some 1,600 tokens for a picture."""
-_BLOB = re.compile(rb"[A-Za-z0-9+/_=-]{1024,}")
+# Only where a picture or document stands: the same letters in a text are tokens. Quotes inside a text have a backslash before them.
+_BLOB = re.compile(
+    rb'("(?:url|image_url|file_data|data|bytes)"\s*:\s*"(?:data:[^",\\]{0,200},)?)[A-Za-z0-9+/_=-]{1024,}"'
+)
 
 
 _LETTERS = bytes(byte for byte in range(0x80) if chr(byte).isalpha())
@@ -54,15 +58,15 @@ def tokens_of_bytes(data: bytes) -> int:
     """Tokens of UTF-8 text of any length; at least 1 unless it is empty."""
     if len(data) <= _SAMPLE:
         return estimate_tokens(data)
-    return round(estimate_tokens(data[:_SAMPLE]) * len(data) / _SAMPLE)
+    sample = data[:: -(-len(data) // _SAMPLE)]
+    return round(estimate_tokens(sample) * len(data) / len(sample))
 
 
 def tokens_of_body(body: bytes) -> int:
     """Prompt tokens of a request's body, its JSON included: that is about what roles and tool schemas cost.
 
     Pictures and documents in base64 count a flat amount each."""
-    # Looking for blobs takes longer than all the rest, and a short body or one without these words has none.
-    if len(body) < 1024 or not (b"base64" in body or b'"data"' in body):
+    if len(body) < 1024 or _BLOB.search(body) is None:
         return tokens_of_bytes(body)
-    rest, blobs = _BLOB.subn(b"", body)
+    rest, blobs = _BLOB.subn(rb'\1"', body)
     return tokens_of_bytes(rest) + blobs * _TOKENS_PER_BLOB

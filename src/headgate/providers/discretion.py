@@ -6,6 +6,8 @@ records, logs and answers.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator, Sequence
 
@@ -38,6 +40,7 @@ _ENTITIES = {
     ord('"'): (b"quot",),
     ord("'"): (b"apos",),
 }
+_BACKSLASH = 0x5C
 _INSTEAD = b"[credential removed]"
 
 Sent = Sequence[tuple[bytes, bytes]]
@@ -74,10 +77,20 @@ def _credentials(headers: Sent) -> Iterator[bytes]:
     for name, value in headers:
         if name in _HARMLESS or value.startswith(b"AWS4-"):
             continue  # a signature is good for this one call, and the key it is made with is not in it
-        # `Bearer KEY` is also repeated without its first word.
-        bare = value.split(b" ", 1)[1].strip() if name == b"authorization" and b" " in value else value
-        if len(bare) >= _SHORTEST:
-            yield bare
+        # `Bearer KEY` is also repeated without its first word, and of `Basic ...` what is in it.
+        scheme, _, rest = value.partition(b" ") if name == b"authorization" else (b"", b"", b"")
+        bare = rest.strip() or value
+        found = [bare, *(_of_basic(bare) if scheme.lower() == b"basic" else ())]
+        yield from (each for each in found if len(each) >= _SHORTEST)
+
+
+def _of_basic(text: bytes) -> Sequence[bytes]:
+    """`user:password`, and the password alone."""
+    try:
+        pair = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return ()
+    return pair, pair.partition(b":")[2]
 
 
 def _without(credential: bytes, said: bytes) -> bytes:
@@ -98,6 +111,9 @@ def _without(credential: bytes, said: bytes) -> bytes:
 
 
 def _any_spelling(code: int) -> bytes:
+    if code == _BACKSLASH:
+        # With three before it, as below, a row of them could be read in so many ways that trying them all takes for ever.
+        return rb"(?:%5c|\\{1,2})"
     plain = re.escape(bytes([code]))
     if plain.isalnum():
         return plain

@@ -259,12 +259,20 @@ def _bill(
     if refused or exchange.dialect.operation not in ("chat", "embeddings"):
         # A refusal is free, as a status or as the first event of a stream, and so is counting tokens.
         return _NO_TOKENS, 0, "exact"
+    if attempt.pots and not exchange.peek.stream and _may_be_made(attempt):
+        return (exchange.body_tokens, 0, 0, 0, 0, 0), attempt.reserved_nanos, "estimated"
     silent = error is not None and not attempt.status
     if silent or (isinstance(error, UpstreamReset | UpstreamMalformed) and not attempt.first_content_at):
         # Nothing of an answer came: silence, a connection that was reset, a proxy's page.
         return _NO_TOKENS, 0, "estimated"
     output, reasoning = completion or (attempt.seen_completion, 0)
     return (exchange.body_tokens, 0, 0, 0, output, reasoning), None, "estimated"
+
+
+def _may_be_made(attempt: Attempt) -> bool:
+    """Has the provider got what to answer, and nobody waited for it? A whole answer is made to its end, and billed, whether
+    somebody takes it or not: of money that was set aside nothing comes back for asking and leaving."""
+    return not attempt.first_content_at and not isinstance(attempt.error, UpstreamReset | UpstreamMalformed)
 
 
 _NOBODY = Caller(key_id="")

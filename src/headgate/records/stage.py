@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from headgate.core.clock import Clock
-from headgate.core.errors import GatewayError, InternalFault
+from headgate.core.errors import GatewayError, InternalFault, UpstreamMalformed
 from headgate.core.events import AnswerBuilder
 from headgate.core.frame import Frame
 from headgate.core.money import NANOS_PER_USD
@@ -23,7 +24,7 @@ from headgate.exchange.reply import Pumped, Reply, pump_one
 from headgate.exchange.stage import Proceed
 from headgate.records.counting import count
 from headgate.records.entries import Bill, Body, Closed, Opened
-from headgate.records.estimate import tokens_of_answer
+from headgate.records.estimate import tokens_of_answer, tokens_of_bytes
 from headgate.records.journal import Journal
 from headgate.records.pricing import Pricer, bill_of, usage_of
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
@@ -84,9 +85,7 @@ class Record:
         if attempt.number > 1:
             past = [one for one in exchange.attempts if one.number < attempt.number]
             now = self.now()
-            earlier = tuple(
-                ended_attempt(exchange, one, ended_at=now, hung_up=False, completion=None) for one in past
-            )
+            earlier = tuple([_so_far(exchange, one, now) for one in past])
             earlier_bills = tuple(bill_of(one) for one in past)
         self.journal.append(
             Opened(
@@ -265,9 +264,15 @@ class _Span:
     def _completion(self) -> tuple[int, int] | None:
         if self._answer is not None:
             return tokens_of_answer(self._answer.answer())
-        if self._reply is not None and self._reply.answer is not None:
-            return tokens_of_answer(self._reply.answer)
-        return None
+        reply = self._reply
+        if reply is None:
+            return None
+        try:
+            answer = reply.answer
+        except UpstreamMalformed:
+            # Its bytes have passed, and are no answer to us. Whatever they are, they were made, and the request has an end.
+            return tokens_of_bytes(reply.body or b""), 0
+        return None if answer is None else tokens_of_answer(answer)
 
     def _content(self) -> Body | None:
         reply = self._reply
@@ -281,6 +286,15 @@ class _Span:
         if reply.body is not None:
             return self._record.body(reply.wire or _CANONICAL, reply.body)
         return None if reply.answer is None else self._record.body(_CANONICAL, _json(reply.answer))
+
+
+def _so_far(exchange: Exchange, attempt: Attempt, now: float) -> AttemptRow:
+    """How an attempt stands while another is about to leave: told if nothing follows."""
+    row = ended_attempt(exchange, attempt, ended_at=now, hung_up=False, completion=None)
+    if attempt.pots and not attempt.ended_at and not attempt.settled:
+        # It is under way beside the other: if we die now, as much may be owed as was set aside.
+        return replace(row, outcome="cut_off", cost_nanos=attempt.reserved_nanos, cost_label="estimated")
+    return row
 
 
 def _usage_of(exchange: Exchange) -> Usage | None:

@@ -20,7 +20,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     """Who did it, such as `cli:ann` or `gateway`."""
     action: str
-    """What was done: `key.create`, `key.rotate`, `key.revoke`, `rehearsal.start`, `rehearsal.stop`, `budget.deposit`, `ledger.reconcile`."""
+    """What was done: `key.create`, `key.rotate`, `key.revoke`, `rehearsal.start`, `rehearsal.stop`, `budget.deposit`, `ledger.reconcile`,
+    `config.change`."""
     subject: str = ""
     """To what: the id of the key or the rehearsal."""
     before: str = ""

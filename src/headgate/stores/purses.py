@@ -84,7 +84,8 @@ class Purses(Protocol):
     In each pot, at each moment: spent + reserved <= most, unless more was used than had been set aside."""
 
     heard: Callable[[Pot, int, int], None] | None
-    """Called with (pot, spent, reserved) whenever that has become known for a pot; from the event loop. None: nobody listens."""
+    """Called with (pot, spent, reserved) when it has become known what is spent of a pot: the first time, after each settlement, and
+    whenever it may be another than was told last; from the event loop. None: nobody listens."""
 
     async def reserve(self, hold: Hold) -> Standing:
         """Set the amount aside in all pots or in none, in one step.

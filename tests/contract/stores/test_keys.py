@@ -55,6 +55,24 @@ def test_keys_come_back_oldest_first_and_whole(backend: str, place: Path | str) 
 
 
 @both
+def test_a_key_that_is_as_it_was_is_not_read_anew(backend: str, place: Path | str) -> None:
+    """They are asked for each second: of ten thousand keys only what has changed may cost anything."""
+
+    @aio
+    async def run() -> None:
+        async with keys(backend, place) as store:
+            await store.add(KEY)
+            await store.add(KeyRecord(id="key_2", name="other", hash="bb", created_ns=20))
+            before = await store.all()
+            await store.used(["key_2"], 30)
+            after = await store.all()
+            assert after[0] is before[0]
+            assert (before[1].last_used_ns, after[1].last_used_ns) == (None, 30)
+
+    run()
+
+
+@both
 @pytest.mark.parametrize("same", ["id", "name", "hash"])
 def test_a_key_that_is_there_is_not_added_again(backend: str, same: str, place: Path | str) -> None:
     """Two keys never share id, name or hash, and the message says which key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 import subprocess
@@ -17,8 +18,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from headgate.stores.backends import sqlite as backend
-from headgate.stores.backends.sqlite import Database, SqliteSink, SqliteSpans
-from headgate.stores.backends.sqlite.connection import VERSIONS, connect
+from headgate.stores.backends.sqlite import Database, SqliteKeys, SqliteLedger, SqliteSink, SqliteSpans
+from headgate.stores.backends.sqlite.connection import VERSIONS, connect, set_pragma
 from headgate.stores.backends.sqlite.contents import delete_content, read_content
 from headgate.stores.backends.sqlite.migrate import upgrade
 from headgate.stores.backends.sqlite.schema import schema_sql
@@ -27,6 +28,7 @@ from headgate.stores.revisions import MIGRATIONS
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 from headgate.stores.tables import metadata
+from headgate.stores.totals import Which
 from tests.support.aio import aio
 
 __all__: list[str] = []
@@ -134,6 +136,45 @@ def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
         thread.join()
     assert failures == []
     assert "request" in shape(path)
+
+
+@aio
+async def test_a_report_over_years_keeps_nothing_waiting_but_other_reports(tmp_path_factory) -> None:
+    """A key that was revoked stops within a second, whatever somebody is adding up."""
+    database = Database(tmp_path_factory.mktemp("d") / "headgate.db")
+    spans, done = SqliteSpans(database), threading.Event()
+    long = asyncio.create_task(database.look_back(lambda _: done.wait(20)))
+    reports = [
+        asyncio.create_task(spans.totals(("feature",), Which())),
+        asyncio.create_task(spans.usages(Which())),
+        asyncio.create_task(spans.before(0, 10, Which())),
+        asyncio.create_task(SqliteLedger(database).movements(Which())),
+    ]
+    await SqliteKeys(database).all()
+    await database.probe()
+    assert not long.done() and not any(report.done() for report in reports)
+    done.set()
+    assert await long and await asyncio.gather(*reports)
+    await database.close()
+
+
+@pytest.mark.parametrize("busy", [1, 3])
+def test_a_new_file_that_another_process_is_turning_over_is_waited_for(busy: int) -> None:
+    """SQLite says that it is busy at once then, whatever it was told about waiting."""
+
+    class Busy:
+        left = busy
+
+        def execute(self, _: str) -> None:
+            if self.left:
+                self.left -= 1
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise error
+
+    connection = Busy()
+    set_pragma(connection, "journal_mode=WAL")  # type: ignore[arg-type]
+    assert connection.left == 0
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -188,6 +188,24 @@ async def test_a_flushed_redis_is_filled_again() -> None:
 
 
 @aio
+async def test_a_redis_without_data_waits_for_what_a_killed_process_has_left() -> None:
+    """Both died together: what the journal holds is spent, and the database does not know it yet."""
+    uses, recovered = Uses(), False
+    async with redis_server() as server:
+        node = RedisPurses(server.url, uses, answer_seconds=0.3, ready=lambda: recovered)
+        try:
+            asked = asyncio.create_task(node.reserve(hold(200)))
+            await asyncio.sleep(0.4)
+            assert not asked.done()
+            uses.spent = {POT.key: 200}
+            recovered = True
+            assert not (await asked).ok
+            assert await until_known(node) == (200, 0)
+        finally:
+            await node.aclose()
+
+
+@aio
 async def test_a_redis_without_memory_is_told_when_it_has_some_again() -> None:
     """It refuses to write, says so, and nothing is lost. A settlement that can never be carried out keeps nobody waiting."""
     async with network() as (_, _, (node,)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from headgate.edge.dialects.openai_chat import OpenAIChat
 from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
-from headgate.stores.keys import KeyRecord
+from headgate.stores.keys import KeyRecord, OldHash
 from tests.support.aio import aio
 
 __all__: list[str] = []
@@ -124,6 +125,20 @@ def test_a_ring_knows_what_it_was_told_last() -> None:
     ring.know([record("hg_other")], PEPPER)
     assert len(ring) == 1
     assert ring.caller(KEY.encode()) is None and ring.caller(b"hg_other") is not None
+
+
+def test_a_change_to_one_key_makes_nothing_of_the_others_anew() -> None:
+    """Of ten thousand keys one was used: what is known of the rest stays, or streams would stand still each minute."""
+    others = record("hg_other", id="key_2", name="other", old_hashes=(OldHash("ab" * 32, 2**62),))
+    ring = KeyRing([record(), others], PEPPER)
+    mine, other = ring.caller(KEY.encode()), ring.caller(b"hg_other")
+    ring.know([record(roles=("viewer",)), msgspec.structs.replace(others)], PEPPER)
+    assert ring.caller(b"hg_other") is other and len(ring) == 3
+    now_mine = ring.caller(KEY.encode())
+    assert mine is not None and now_mine is not None
+    assert (mine.roles, now_mine.roles) == (("service",), ("viewer",))
+    ring.know([record(roles=("viewer",)), msgspec.structs.replace(others, revoked_ns=1)], PEPPER)
+    assert ring.caller(b"hg_other") is None and len(ring) == 1
 
 
 def test_a_hash_is_worth_nothing_without_the_pepper() -> None:

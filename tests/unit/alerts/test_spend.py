@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +175,36 @@ def test_a_jump_is_noticed_from_the_records_and_its_end_too() -> None:
         life.clock.advance(2 * 3600)
         assert sorted(await life.look()) == ["all usual", "feature:shop usual"]
         assert await life.look() == []
+
+    run()
+
+
+def test_features_that_cannot_be_unusual_are_not_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers name them, thousands of them, and working out what is usual takes a while for each: only those are looked into
+    that have spent enough, and those that were told of."""
+    looked: list[str] = []
+
+    def counted(subject: str, *rest: Any) -> float | None:
+        looked.append(subject)
+        return usual(subject, *rest)
+
+    monkeypatch.setattr("headgate.alerts.watch.usual", counted)
+
+    @aio
+    async def run() -> None:
+        life = Life()
+        for feature in ("shop", "calm"):
+            for hour in range(2, 100):
+                life.spend(hour, 0.1, feature=feature)
+        for number in range(50):
+            life.spend(0.5, 0.001, feature=f"made up {number}")
+        life.spend(0.5, 5.0, feature="shop")
+        assert sorted(await life.look()) == ["all high", "feature:shop high"]
+        assert set(looked) == {"all", "feature:shop"}
+        looked.clear()
+        life.clock.advance(3600)
+        assert sorted(await life.look()) == ["all usual", "feature:shop usual"]
+        assert set(looked) == {"all", "feature:shop"}
 
     run()
 

@@ -161,6 +161,28 @@ def test_what_is_not_taken_is_told_in_words(
     assert found.startswith(f"HTTP {status}") and told in found and found.isprintable() and len(found) < 200
 
 
+@pytest.mark.parametrize(
+    "said", ["/services/T012/B34/s3cr3t-token?to=v12345678", "s3cr3t-token", "v12345678"]
+)
+def test_what_a_server_repeats_of_the_address_is_not_told(said: str) -> None:
+    """Who knows a Slack URL may write there, and why a try failed is shown to everybody who sees alerts."""
+    with web_server() as inbox:
+        url = f"{inbox.url}/services/T012/B34/s3cr3t-token?to=v12345678"
+        inbox.answers = [(404, {}, f"Cannot POST {said}, sorry".encode())]
+        (receiver,) = configured([AlertSettings(name="a", kind="slack", url=url)])
+        found = sent(inbox, receiver)
+    assert found.startswith("HTTP 404: Cannot POST [") and found.endswith("], sorry")
+
+
+def test_a_receiver_that_says_yes_and_then_a_whole_page_has_taken_it() -> None:
+    """It is the status that counts: else it would be told again for a day. A refusal is told by its status too."""
+    with web_server() as inbox:
+        inbox.answers = [(200, {}, b"x" * 200_000), (500, {}, b"x" * 200_000)]
+        (receiver,) = configured([AlertSettings(name="a", url=inbox.url)])
+        assert sent(inbox, receiver) == ""
+        assert sent(inbox, receiver) == "HTTP 500"
+
+
 def test_only_those_of_the_configuration_reach_inner_addresses() -> None:
     """The same address, added while running, is out of reach."""
     with web_server() as inbox:
@@ -214,7 +236,7 @@ def test_a_mail_says_it_in_the_subject_and_all_in_the_text() -> None:
     assert "limit usd: 10" in mail.get_content() and ALERT.text in mail.get_content()
 
 
-def test_nothing_in_an_alert_makes_a_header() -> None:
+def test_nothing_in_an_alert_makes_a_header_or_a_line() -> None:
     """Names come from callers."""
     nasty = Alert(
         event="e\r\nBcc: x@y",
@@ -228,6 +250,10 @@ def test_nothing_in_an_alert_makes_a_header() -> None:
     with mail_server() as inbox:
         assert mailed(box(inbox), alert=nasty) == ""
     assert inbox.mails[0]["bcc"] is None and "Bcc: evil" in inbox.mails[0]["subject"]
+    lines = inbox.mails[0].get_content().splitlines()
+    assert lines[0] == "a  Bcc: evil@example.com    body" and lines[2].startswith("when: ")
+    (first, _) = json.loads(slack_body(nasty))["blocks"]
+    assert "\n" not in first["text"]["text"]
 
 
 def test_the_connection_is_secured_before_anything_is_said(tmp_path: Path) -> None:

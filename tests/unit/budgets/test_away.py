@@ -233,3 +233,17 @@ async def test_the_rest_is_the_stores() -> None:
     store.aclose = close  # type: ignore[method-assign]
     await node.aclose()
     assert closed.is_set()
+
+
+@pytest.mark.parametrize("policy", ["share", "refuse"])
+@aio
+async def test_what_is_only_watched_refuses_nobody_whatever_is_away(policy: str) -> None:
+    """Neither where certainty is wanted, nor while nothing is known at all; beside a budget that refuses it changes nothing."""
+    _, store, (node, *_) = network(policy=policy)
+    store.away = True
+    soft = Pot("soft", "canal", TODAY, TODAY + 86_400, -1)
+    watched = hold(500, soft)
+    assert (await node.reserve(watched)).ok
+    assert store.adopted == [watched]
+    with pytest.raises(StoreUnavailable):
+        await node.reserve(hold(10, soft, POT))

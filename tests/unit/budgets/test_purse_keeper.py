@@ -140,6 +140,23 @@ async def test_orphans_are_written_down_before_it_asks_for_more() -> None:
 
 
 @aio
+async def test_an_orphan_that_makes_no_sense_does_not_end_the_search(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is told in the log, and whoever dies later is found."""
+    ledger, store = Ledger(), Store()
+    later = Orphan(Holder(2, 1, 0), 30, (POT.key,))
+    store.found = [ValueError("no hold"), (later,)]
+    keeper = PurseKeeper(SharedPurses(store), ledger, lambda: True, SystemClock())  # type: ignore[arg-type]
+    keeper.start()
+    while not ledger.noted:
+        await asyncio.sleep(0.005)
+    assert ledger.noted == [later]
+    assert "no hold" in caplog.text
+    await keeper.stop()
+
+
+@aio
 async def test_the_metrics_tell_what_was_decided_without_redis() -> None:
     """In memory nothing is."""
     store = Store()

@@ -18,7 +18,7 @@ from headgate.edge.dialects.openai_chat import OpenAIChat
 from headgate.edge.dialects.openai_responses import OpenAIResponses
 from headgate.exchange.dialect import Dialect
 from headgate.exchange.exchange import Exchange
-from headgate.providers.catalog.rates import Rates, Step, cost_nanos
+from headgate.providers.catalog.rates import DEAREST_NANOS, Rates, Step, cost_nanos
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 
 __all__: list[str] = []
@@ -140,3 +140,59 @@ def test_reasoning_may_come_on_top(budget: int | None, effort: str, room: int) -
     """Where another wire counts it apart from the answer."""
     request = ChatRequest(model="m", messages=[], thinking_budget=budget, effort=effort)
     assert thinking_room(request) == room
+
+
+@pytest.mark.parametrize(
+    ("part", "most"),
+    [
+        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBO"}}, 1_600),
+        ({"type": "document", "source": {"type": "url", "url": "https://x/y.pdf"}}, 1_600),
+        (
+            {
+                "type": "document",
+                "source": {"type": "base64", "media_type": "application/pdf", "data": "J" * 400_000},
+            },
+            100_000,
+        ),
+    ],
+)
+def test_what_is_seen_and_not_read_costs_more_than_its_letters(part: dict[str, object], most: int) -> None:
+    """A picture of a few bytes may be a large one of a single colour; pages cost by what is on them."""
+    body = msgspec.json.encode({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+    assert most < size_of(exchange(body, AnthropicMessages())).prompt < 1.1 * most + 200
+
+
+@pytest.mark.parametrize("name", [b'"image_url":', b'"\\u0069mage\\u005Furl":'])
+def test_no_picture_is_hidden(name: bytes) -> None:
+    """Nor is anything else whose name is looked for."""
+    body = (
+        b'{"model":"m","messages":[{"role":"user","content":[{"type":"x",'
+        + name
+        + b'{"url":"https://x"}}]}]}'
+    )
+    assert size_of(exchange(body)).prompt > 1_600
+
+
+@pytest.mark.parametrize(
+    ("tools", "dialect"),
+    [
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, AnthropicMessages()),
+        ({"mcp_servers": [{"type": "url", "name": "x"}]}, AnthropicMessages()),
+        ({"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}, OpenAIResponses()),
+        ({"web_search_options": {}}, OpenAIChat()),
+    ],
+)
+def test_what_the_providers_own_tools_find_is_part_of_the_prompt(
+    tools: dict[str, object], dialect: Dialect
+) -> None:
+    """They run before it answers, and what they bring is read and billed. A function of the caller's own is not run there."""
+    said = {"model": "m", "messages": [], "input": "x"}
+    assert size_of(exchange(msgspec.json.encode(said | tools), dialect)).prompt > 100_000
+    own = {"tools": [{"type": "function", "function": {"name": "web_search"}}]}
+    assert size_of(exchange(msgspec.json.encode(said | own), dialect)).prompt < 100
+
+
+def test_a_caller_who_asks_for_everything_is_no_overflow() -> None:
+    """A budget that only watches lets the provider say no; what is set aside meanwhile must fit into a table."""
+    rates = own_rates(PriceSettings(input=Decimal(1), output=Decimal(20)))
+    assert worst_nanos(rates, Size(10, choices=2**31 - 1), answer=2**31 - 1) == DEAREST_NANOS

@@ -57,6 +57,25 @@ def test_every_header_that_may_hold_a_secret_is_looked_for():
     assert carries_credentials(sent) and not carries_credentials(sent[2:])
 
 
+@pytest.mark.parametrize("said", ["cHJveHk6aHVudGVyMi1odW50ZXIy", "proxy:hunter2-hunter2", "hunter2-hunter2"])
+def test_of_basic_what_is_in_it_is_taken_out_too(said):
+    """Servers say who it was that they did not let in; what is no base64 is looked for as it stands."""
+    sent = [(b"authorization", b"Basic cHJveHk6aHVudGVyMi1odW50ZXIy")]
+    assert without_credentials_of(sent, f"no: {said}!".encode()) == b"no: [credential removed]!"
+    assert (
+        without_credentials_of([(b"authorization", b"Basic ????????")], b"????????")
+        == b"[credential removed]"
+    )
+
+
+@pytest.mark.timeout(20)
+def test_a_row_of_backslashes_is_read_in_a_moment():
+    """Whoever adds a receiver of alerts chooses both, its address and what it answers."""
+    sent = [(b"x-key", 11 * b"\\" + b"a-secret")]
+    assert without_credentials_of(sent, 480 * b"\\") == 480 * b"\\"
+    assert without_credentials_of(sent, 11 * b"\\" + b"a-secret") == b"[credential removed]"
+
+
 def test_a_value_too_short_to_be_a_secret_is_left_where_it_is():
     """Or every `a` of an explanation would be replaced."""
     assert without_credentials_of([(b"x-tier", b"a")], b"a tier") == b"a tier"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.providers.catalog.book import PriceBook
+from headgate.providers.catalog.rates import cost_nanos
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Bill
 from headgate.records.pricing import Pricer, bill_of
@@ -102,3 +103,10 @@ def test_a_request_is_as_certain_as_its_least_certain_attempt() -> None:
         request = RequestRow(2, NOW, "t")
         Pricer.price_request(request, attempts)
         assert (request.cost_nanos, request.cost_label) == expected
+
+
+def test_a_server_that_reports_nonsense_does_not_stop_the_writer() -> None:
+    """What it is said to cost fits into a table, and so does the sum of as many attempts as a request can have."""
+    own = own_rates(PriceSettings(input=Decimal(1), output=Decimal(20)))
+    nonsense = Usage(input=2**53 - 1, output=2**53 - 1)
+    assert 0 < cost_nanos(own, nonsense) * 24 < 2**63

@@ -62,8 +62,12 @@ class Issuers:
             for name, wanted in settings.items()
         ]
         for issuer in self._issuers:
-            if before.get(issuer.name) is not issuer:
+            old = before.get(issuer.name)
+            if old is not issuer:
                 self._due[issuer.name] = self._read[issuer.name] = float("-inf")
+            if old is not None and old is not issuer and old.settings.jwks == issuer.settings.jwks:
+                # Read anew all the same, in a moment: until then, and if that fails, nobody with a good token is locked out.
+                issuer.take_keys(old.keys)
 
     def caller(self, token: bytes) -> Caller | None:
         """Whose token it is; None if it is none, or nobody's here."""

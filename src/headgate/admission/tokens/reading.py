@@ -65,6 +65,11 @@ class Issuer:
         self._keys: Mapping[str, Any] = {}
         self._known: dict[bytes, tuple[Caller, float]] = {}
 
+    @property
+    def keys(self) -> Mapping[str, Any]:
+        """The public keys that are believed, by `kid`."""
+        return self._keys
+
     def take_keys(self, keys: Mapping[str, Any]) -> None:
         """Believe these from now on, and no others: what was believed because of one that is gone is forgotten."""
         self._keys, self._known, self.wants_keys = keys, {}, False
@@ -104,7 +109,7 @@ class Issuer:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as wrong:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as wrong:
             log.debug("a token was refused by issuer %s: %s", self.name, type(wrong).__name__)
             return None
         return claims

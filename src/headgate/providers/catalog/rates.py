@@ -6,9 +6,12 @@ import msgspec
 
 from headgate.core.usage import Usage
 
-__all__ = ["Rates", "Step", "cost_nanos"]
+__all__ = ["DEAREST_NANOS", "Rates", "Step", "cost_nanos"]
 
 _PER = 1_000_000
+DEAREST_NANOS = 10**15
+"""A million dollars: what one answer costs at most. A server that reports 10^15 tokens, or a caller who asks for as many, is wrong,
+and nine thousand such sums fit where sums are kept."""
 
 
 class Step(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -33,7 +36,7 @@ class Rates(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 def cost_nanos(rates: Rates, usage: Usage) -> int:
-    """Nano-dollars for one answer, rounded half to even once, at the end."""
+    """Nano-dollars for one answer, rounded half to even once, at the end; never more than `DEAREST_NANOS`."""
     steps = rates.steps
     step = steps[0]
     if len(steps) > 1:
@@ -52,4 +55,4 @@ def cost_nanos(rates: Rates, usage: Usage) -> int:
     whole, rest = divmod(total, _PER)
     if rest * 2 > _PER or (rest * 2 == _PER and whole & 1):
         whole += 1
-    return whole + rates.per_request
+    return min(whole + rates.per_request, DEAREST_NANOS)

@@ -113,6 +113,23 @@ async def test_settings_change_while_it_runs(tmp_path_factory) -> None:
     await issuers.aclose()
 
 
+@aio
+async def test_who_changes_an_issuers_roles_locks_nobody_out(tmp_path_factory) -> None:
+    """Its public keys are believed on until they are read anew, also while they cannot be read; others' never."""
+    path: Path = tmp_path_factory.mktemp("d") / "jwks.json"
+    path.write_bytes(document("one"))
+    issuers = Issuers({"corp": settings(str(path))}, ScriptedUpstream([]), Time())
+    await issuers.refresh()
+    path.unlink()
+    issuers.use({"corp": settings(str(path), team_claim="sub")})
+    found = issuers.caller(token("one"))
+    assert found is not None and found.team == "u-1"
+    await issuers.refresh()
+    assert issuers.caller(token("one")) is not None
+    issuers.use({"corp": settings(str(path.with_name("others.json")))})
+    assert issuers.caller(token("one")) is None
+
+
 def test_without_the_program_that_checks_tokens_it_says_what_to_install(monkeypatch) -> None:
     """Only whoever configures tokens needs it."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -254,3 +254,14 @@ def test_settings_that_let_in_the_wrong_people_are_refused(wrong: dict[str, Any]
     """In words that name the setting."""
     with pytest.raises(ValueError, match=told):
         TokenSettings(**{**SETTINGS, **wrong})
+
+
+def test_a_header_that_is_too_deep_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the program that reads it makes of it; older ones raise this."""
+
+    def too_deep(_: object) -> None:
+        raise RecursionError
+
+    corp, good = issuer(), token()
+    monkeypatch.setattr(jwt, "get_unverified_header", too_deep)
+    assert corp.caller(good) is None

@@ -191,6 +191,11 @@ def test_peek_sees_what_the_request_says() -> None:
     assert peek.include_usage
     assert peek.metadata == {"a": "b"}
     assert OpenAIChat().peek(b'{"model":"m","max_tokens":-1}').max_tokens is None
+    for limits in (b'"max_tokens":9,"max_completion_tokens":6', b'"max_tokens":6,"max_completion_tokens":9'):
+        assert OpenAIChat().peek(b'{"model":"m",' + limits + b"}").max_tokens == 9, (
+            "servers differ in which counts"
+        )
+    assert OpenAIChat().peek(b'{"model":"m","max_tokens":-1,"max_completion_tokens":6}').max_tokens is None
     assert OpenAIChat().peek(b'{"model":"m","safety_identifier":"s","stream":null}').user == "s"
     peek = AnthropicMessages().peek(b'{"model":"m","max_tokens":5,"metadata":{"user_id":"u"}}')
     assert (peek.max_tokens, peek.user, peek.stream) == (5, "u", False)

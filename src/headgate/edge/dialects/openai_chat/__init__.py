@@ -57,7 +57,12 @@ class OpenAIChat:
         seen = read_json(_peeked, body)
         if not seen.model:
             raise InvalidRequest("`model` is missing: name a feature or a model.", param="model")
-        limit = seen.max_tokens if seen.max_completion_tokens is None else seen.max_completion_tokens
+        limit, newer = seen.max_tokens, seen.max_completion_tokens
+        if limit is None:
+            limit = newer
+        elif newer is not None:
+            # Servers differ in which of them counts.
+            limit = max(limit, newer) if min(limit, newer) >= 0 else None
         options = seen.stream_options
         return Peek(
             model=seen.model,

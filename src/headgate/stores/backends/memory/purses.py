@@ -26,12 +26,14 @@ _SETTLED = 10_000
 class _Row:
     """A pot as it stands."""
 
-    __slots__ = ("ends", "reserved", "spent")
+    __slots__ = ("ends", "reserved", "spent", "told")
 
     def __init__(self, spent: int, ends: int) -> None:
         self.spent = spent
         self.reserved = 0
         self.ends = ends
+        self.told = -1
+        """What was spent when somebody was told last."""
 
 
 class MemoryPurses:
@@ -95,10 +97,10 @@ class MemoryPurses:
             for at, row in enumerate(mine):
                 row.reserved += nanos
                 reserved[at] += nanos
-        heard = self.heard
-        if heard is not None:
-            for pot, row in zip(hold.pots, mine, strict=True):
-                heard(pot, row.spent, row.reserved)
+        for at, row in enumerate(mine):
+            # What is set aside comes and goes; told is what is spent, and nearly always the last settlement has done so.
+            if row.told != row.spent:
+                self._tell(hold.pots[at], row)
         return Standing(ok, spent, reserved)
 
     async def reserve(self, hold: Hold) -> Standing:
@@ -116,12 +118,13 @@ class MemoryPurses:
         self._settled.add(attempt_id)
         if len(self._settled) >= _SETTLED:
             self._settled_before, self._settled = self._settled, set()
-        back, heard = reserved or 0, self.heard
+        back, rows, heard = reserved or 0, self._rows, self.heard
         for pot in hold.pots:
-            row = self._row((pot.budget, pot.subject, pot.period), pot.ends)
+            row = rows.get((pot.budget, pot.subject, pot.period)) or self._row(pot.key, pot.ends)
             row.reserved -= back
             row.spent += nanos
             if heard is not None:
+                row.told = row.spent
                 heard(pot, row.spent, row.reserved)
         if back > nanos and self.on_freed is not None:
             self.on_freed()
@@ -141,8 +144,7 @@ class MemoryPurses:
             await self._loading()
         row = self._row(pot.key, pot.ends)
         row.spent += nanos
-        if self.heard is not None:
-            self.heard(pot, row.spent, row.reserved)
+        self._tell(pot, row)
         if nanos < 0 and self.on_freed is not None:
             self.on_freed()
 
@@ -152,6 +154,11 @@ class MemoryPurses:
 
     async def aclose(self) -> None:
         """See `Purses`."""
+
+    def _tell(self, pot: Pot, row: _Row) -> None:
+        if self.heard is not None:
+            row.told = row.spent
+            self.heard(pot, row.spent, row.reserved)
 
     async def _loading(self) -> None:
         try:

@@ -42,10 +42,19 @@ class PostgresKeys:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[tuple[Any, ...], KeyRecord] = {}
 
     async def all(self) -> Sequence[KeyRecord]:
         """See `KeyStore`."""
-        return [_record(row) for row in await self._database.run(lambda connection: connection.fetch(_ALL))]
+
+        async def ask(connection: Connection) -> list[KeyRecord]:
+            rows = [tuple(row) for row in await connection.fetch(_ALL)]
+            # As with SQLite: asked each second, and nearly always told what it was told before.
+            known = self._known
+            self._known = {row: known.get(row) or _record(row) for row in rows}
+            return list(self._known.values())
+
+        return await self._database.run(ask)
 
     async def add(self, record: KeyRecord, audit: AuditEntry | None = None) -> None:
         """See `KeyStore`."""

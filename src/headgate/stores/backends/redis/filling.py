@@ -40,9 +40,11 @@ class Filling:
         node: str,
         pause: float,
         done: Callable[[], None],
+        ready: Callable[[], bool],
     ) -> None:
         """uses: None: nothing was spent before. pause: seconds before the database is read, so that other nodes' records are in
-        it. done: called whenever the pots are known again."""
+        it. done: called whenever the pots are known again. ready: can the database be read, or is it this node that has to
+        write into it first?"""
         self.known = asyncio.Event()
         """Redis has known the pots at some time."""
         self._ask = ask
@@ -51,6 +53,7 @@ class Filling:
         self._node = node
         self._pause = pause
         self._done = done
+        self._ready = ready
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -83,7 +86,9 @@ class Filling:
         self._done()
 
     async def _filled(self) -> bool:
-        """Are the pots there now? False: another node is about it."""
+        """Are the pots there now? False: another node is about it, or it is too early."""
+        if not self._ready():
+            return False
         if (said := await self._lock())[0] != -1:
             return bool(said[0])
         if self.known.is_set():

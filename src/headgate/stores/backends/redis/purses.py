@@ -54,10 +54,11 @@ class RedisPurses:
         lease_seconds: float = LEASE_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         """to: an outbox that others use too, whose maker closes it; or a URL, for one of its own (`answer_seconds` is for that
-        one). uses: what to begin with where Redis knows nothing. Raises ValueError for a URL that is none, or without the
-        extra `redis`."""
+        one). uses: what to begin with where Redis knows nothing; ready: is all of it there that this node has to write? Raises
+        ValueError for a URL that is none, or without the extra `redis`."""
         self.heard: Callable[[Pot, int, int], None] | None = None
         self._own = isinstance(to, str)
         self.outbox = Outbox(to, answer_seconds=answer_seconds) if isinstance(to, str) else to
@@ -81,6 +82,7 @@ class RedisPurses:
             node=self._telling.node,
             pause=pause_seconds,
             done=self._holding.renew,
+            ready=ready,
         )
         self._settled: set[int] = set()
         self._settled_before: set[int] = set()

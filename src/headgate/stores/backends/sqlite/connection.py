@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 from headgate.stores.backends.sqlite.migrate import upgrade
 from headgate.stores.errors import StoreTooNew, StoreUnavailable
 
-__all__ = ["VERSIONS", "Database", "connect"]
+__all__ = ["VERSIONS", "Database", "connect", "set_pragma"]
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision in `stores/migrations/versions`, oldest first; a test holds the two equal."""
 
 BUSY_SECONDS = 5.0
+_AGAIN_SECONDS = 0.01
 _LONGEST_TEXT = 500
 
 _PRAGMAS = (
@@ -46,11 +48,26 @@ def connect(path: Path) -> sqlite3.Connection:
         raise unavailable(path, error) from error
     try:
         for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+            set_pragma(connection, pragma)
     except sqlite3.Error as error:
         connection.close()
         raise unavailable(path, error) from error
     return connection
+
+
+def set_pragma(connection: sqlite3.Connection, pragma: str) -> None:
+    """Such as `journal_mode=WAL`. Raises sqlite3.Error, also if it is still busy after BUSY_SECONDS."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            # While another process turns a new file to WAL, SQLite says that it is busy without waiting as it was told to.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def unavailable(path: Path, error: sqlite3.Error) -> StoreUnavailable:
@@ -65,9 +82,10 @@ class Database:
         self.path = path
         self._prepared = False
         self._preparing = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        # One thread: SQLite has one writer anyway, and reads are short.
-        self._thread: ThreadPoolExecutor | None = None
+        # One thread: SQLite has one writer anyway, and most reads are short.
+        self._line = _Line(self, "headgate-database")
+        # A sum over months takes seconds, and a key that was revoked must not stay valid for so long.
+        self._long_line = _Line(self, "headgate-reports")
 
     def prepare(self) -> None:
         """Create the file, or bring an older one to the present schema. Any thread, any number of times, any number
@@ -90,19 +108,11 @@ class Database:
 
     async def run(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Ask in the database's own thread. Raises StoreUnavailable."""
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="headgate-database")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
+        return await self._line.run(question)
 
-    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = self.open()
-        try:
-            return question(self._connection)
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.Error as error:
-            raise unavailable(self.path, error) from error
+    async def look_back(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask what may take long and changes nothing: only others of that kind wait for it. Raises StoreUnavailable."""
+        return await self._long_line.run(question)
 
     async def probe(self) -> None:
         """A real write and read, for `/readyz`. Raises StoreUnavailable."""
@@ -110,6 +120,35 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is being asked and let go. Idempotent; a later question opens anew."""
+        await self._long_line.close()
+        await self._line.close()
+
+
+class _Line:
+    """A connection, and the one thread that uses it. Both are made when something is asked."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+        self._connection: sqlite3.Connection | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def run(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix=self._name)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = self._database.open()
+        try:
+            return question(self._connection)
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise unavailable(self._database.path, error) from error
+
+    async def close(self) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.get_running_loop().run_in_executor(thread, self._let_go)

@@ -58,7 +58,7 @@ class SqliteLedger:
                 found += [movement_of_entry(entry_of(row)) for row in rows]
             return in_order(found, after, limit)
 
-        return await self._database.run(ask)
+        return await self._database.look_back(ask)
 
     async def add(self, entries: Sequence[Entry], audit: AuditEntry | None = None) -> int:
         """See `LedgerStore`."""
@@ -100,5 +100,5 @@ class SqliteLedger:
     async def check(self, question: Question) -> Sequence[Sequence[Any]]:
         """See `LedgerChecks`."""
         text = QUESTIONS[question]
-        rows: list[Any] = await self._database.run(lambda one: one.execute(text).fetchall())
+        rows: list[Any] = await self._database.look_back(lambda one: one.execute(text).fetchall())
         return rows

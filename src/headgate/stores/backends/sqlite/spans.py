@@ -70,7 +70,7 @@ class SqliteSpans:
     async def totals(self, by: Sequence[str], which: Which) -> Sequence[Totals]:
         """See `TotalsStore`."""
         text, values = totals_question(by, which)
-        rows = await self._database.run(lambda connection: connection.execute(text, values).fetchall())
+        rows = await self._database.look_back(lambda connection: connection.execute(text, values).fetchall())
         return [totals_of(row, by) for row in rows]
 
     async def usages(
@@ -78,7 +78,7 @@ class SqliteSpans:
     ) -> Sequence[AttemptUsage]:
         """See `TotalsStore`."""
         text, values = usages_question(which, after, limit)
-        rows = await self._database.run(lambda connection: connection.execute(text, values).fetchall())
+        rows = await self._database.look_back(lambda connection: connection.execute(text, values).fetchall())
         return [AttemptUsage(*row) for row in rows]
 
     async def before(self, position: int, limit: int, which: Which) -> Page:
@@ -89,7 +89,7 @@ class SqliteSpans:
             text, values = older_question(_COLUMNS, ends, position, limit, which)
             return ends, connection.execute(text, values).fetchall()
 
-        ends, rows = await self._database.run(ask)
+        ends, rows = await self._database.look_back(ask)
         found = [(row[0], msgspec.convert(row[1:], RequestRow, strict=False)) for row in rows]
         return older_page(ends, position, limit, found)
 

@@ -1,0 +1,66 @@
+"""A configuration that is taken over is in the audit log, by its hash; serving does not wait for that."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from headgate.compose.noting import note_configuration
+from headgate.config.model import Configuration, Settings
+from headgate.stores.audit import AuditEntry
+from headgate.stores.errors import StoreUnavailable
+from headgate.testing.clock import FakeClock
+from tests.support.aio import aio
+
+__all__: list[str] = []
+
+OLD = Configuration(Settings(), "0123456789ab", Path("headgate.toml"))
+NEW = Configuration(Settings(), "ba9876543210", Path("headgate.toml"))
+
+
+class Log:
+    """An audit log that may be away."""
+
+    def __init__(self, *, gone: bool = False) -> None:
+        self.entries: list[AuditEntry] = []
+        self._gone = gone
+
+    async def add(self, entry: AuditEntry) -> None:
+        if self._gone:
+            raise StoreUnavailable("no database")
+        self.entries.append(entry)
+
+    async def since(self, at_ns: int, limit: int) -> list[AuditEntry]:
+        return self.entries
+
+    async def before(self, entry_id: int, at_ns: int, limit: int) -> list[AuditEntry]:
+        return self.entries
+
+
+@aio
+async def test_a_changed_configuration_is_noted_by_its_hashes() -> None:
+    """Which file, what it was, what it is: no setting, so no secret."""
+    log = Log()
+    await note_configuration(log, OLD, NEW, FakeClock())
+    (entry,) = log.entries
+    assert (entry.action, entry.subject) == ("config.change", "headgate.toml")
+    assert (json.loads(entry.before), json.loads(entry.after)) == ({"hash": OLD.hash}, {"hash": NEW.hash})
+    assert entry.actor.startswith("gateway:")
+
+
+@aio
+async def test_the_same_configuration_read_again_is_no_change() -> None:
+    log = Log()
+    await note_configuration(log, OLD, OLD, FakeClock())
+    assert log.entries == []
+
+
+@aio
+async def test_serving_goes_on_when_it_cannot_be_noted(caplog: pytest.LogCaptureFixture) -> None:
+    """The log of the process says so instead."""
+    with caplog.at_level(logging.WARNING, "headgate"):
+        await note_configuration(Log(gone=True), OLD, NEW, FakeClock())
+    assert NEW.hash in caplog.text
