@@ -3,10 +3,9 @@
     PYTHONPATH=.:src python bench/micro/admission.py            about half a minute
 
 CPU time per request of the stages `identify`, `limit` and `budget`, of setting money aside and settling it, and of what budgets add to
-the record: sums and their places in the journal's entries, and in the writer's transaction. A thousand keys and a prompt of 1 kB; once
-with what most installations have (requests of each key, tokens of each user; money for a user's day and a feature's month), once with
-much (four limits: requests of each key and of all, tokens of each user, requests under way of each team; three budgets: money for a
-request too). Not in it: what is recorded of every request anyway. Of many short rounds, taken in turn, the quickest of each counts:
+the record: sums and their places in the journal's entries, and in the writer's transaction. A thousand keys and a prompt of 1 kB; with one
+limit (requests of each key) and one budget (a user's day), with two of each (tokens of each user, a feature's month), and with four
+limits (requests of all, requests under way of each team) and three budgets (each request). Not in it: what is recorded of every request anyway. Of many short rounds, taken in turn, the quickest of each counts:
 other people's work on the machine only ever adds.
 """
 
@@ -68,7 +67,11 @@ BUDGETS = [
     {"name": "c", "of": "feature", "usd": 10**6, "per": "month"},
     {"name": "a", "usd": 100, "per": "request"},
 ]
-LOADS = {"usual: two limits, two budgets": (2, 2), "much: four limits, three budgets": (4, 3)}
+LOADS = {
+    "one limit, one budget": (1, 1),
+    "two limits, two budgets": (2, 2),
+    "four limits, three budgets": (4, 3),
+}
 WORDS = "How high is the water at the upper gate, and when will it reach the mill? " * 13
 BODY = b'{"model":"small","messages":[{"role":"user","content":"%b"}],"max_tokens":100}' % WORDS.encode()
 _STEP = Step(150_000_000, 600_000_000, 75_000_000, 150_000_000, 150_000_000, 600_000_000)

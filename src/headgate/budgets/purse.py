@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from math import inf
 from time import monotonic
 from typing import NoReturn, Protocol, runtime_checkable
@@ -47,6 +47,10 @@ class Prices(Protocol):
 class Immediate(Protocol):
     """Purses that need not be waited for."""
 
+    def take_now(self, hold: Hold) -> bool:
+        """As `Purses.reserve`, quickly. False: ask `reserve_now`, which says why not."""
+        ...
+
     def reserve_now(self, hold: Hold) -> Standing:
         """As `Purses.reserve`. Raises StoreUnavailable where that would wait."""
         ...
@@ -76,9 +80,7 @@ class Till:
         """By budget: nano-dollars that calls of this gateway have cost it."""
         self.downgraded: Counter[str] = Counter()
         """By budget: requests that went to its cheaper model."""
-        self.reserve_now: Callable[[Hold], Standing] | None = (
-            purses.reserve_now if isinstance(purses, Immediate) else None
-        )
+        self.immediate = purses if isinstance(purses, Immediate) else None
         purses.heard = uses.heard
 
 
@@ -202,9 +204,15 @@ class RequestPurse:
         hold = Hold(_holder(exchange, attempt, at_ns), nanos, pots)
         if till.line.waiting and (ahead := till.line.ahead(hold)):
             return self._wait(exchange, attempt, hold, None, ahead)
-        if till.reserve_now is not None:
+        immediate = till.immediate
+        if immediate is not None:
+            if immediate.take_now(hold):
+                attempt.reserved_nanos = nanos
+                attempt.pots = tuple([(pot.budget, pot.subject, pot.period) for pot in pots])
+                self._holds[attempt.id] = hold
+                return None
             try:
-                standing = till.reserve_now(hold)
+                standing = immediate.reserve_now(hold)
             except StoreUnavailable:
                 pass  # it is waited for below, or what is wrong is told there
             else:

@@ -103,12 +103,14 @@ def worst_nanos(rates: Rates, size: Size, *, answer: int, margin: float = 1.0) -
     prompt = size.prompt if margin == 1.0 else ceil(size.prompt * margin)
     steps = rates.steps
     into, out = _dearest(steps[0], caches=size.caches)
-    for step in steps[1:] if len(steps) > 1 else ():
-        if prompt > step.over:
-            more_in, more_out = _dearest(step, caches=size.caches)
-            into, out = max(into, more_in), max(out, more_out)
+    if len(steps) > 1:
+        for step in steps[1:]:
+            if prompt > step.over:
+                more_in, more_out = _dearest(step, caches=size.caches)
+                into, out = max(into, more_in), max(out, more_out)
     total = prompt * into + answer * size.choices * out
-    return min(-(-total // _PER) + rates.per_request, DEAREST_NANOS)
+    nanos = -(-total // _PER) + rates.per_request
+    return nanos if nanos < DEAREST_NANOS else DEAREST_NANOS  # noqa: FURB136 - as below
 
 
 def _dearest(step: Step, *, caches: bool) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from headgate.admission.limits.away import SharedMeters
 from headgate.admission.limits.stage import Limit, WhatIsAsked
 from headgate.budgets.away import SharedPurses
 from headgate.budgets.purse import Till
@@ -16,6 +17,7 @@ from headgate.compose.purses import PurseKeeper, watch_purses
 from headgate.compose.stores import Stores, meters_of, outbox_of, purses_of
 from headgate.config.model import Settings
 from headgate.control.budget_metrics import watch_budgets
+from headgate.control.limit_metrics import watch_limits
 from headgate.core.clock import Clock
 from headgate.exchange.stage import Stage
 from headgate.providers.catalog.book import PriceBook
@@ -82,6 +84,8 @@ class Metering:
 
     def report(self, metrics: Metrics) -> None:
         """Have `metrics` read what is counted here."""
+        meters = self.meters
+        watch_limits(metrics, self.limit, lambda: meters.away if isinstance(meters, SharedMeters) else 0)
         watch_budgets(metrics, self.till)
         watch_purses(metrics, self._purses)
 

@@ -9,6 +9,7 @@ __all__ = ["estimate_tokens", "tokens_of_body", "tokens_of_bytes"]
 _SAMPLE = 1_048_576
 """Bytes looked at, 2 to 5 ms on the event loop. Of a longer text bytes from all over it: its beginning alone would let a cheap one
 hide what follows."""
+_SHORT = 4_096
 _TOKENS_PER_BLOB = 800
 """A picture or document inside a prompt costs by its size in pixels or pages, which its base64 does not tell: vendors
 charge from 85 to some 1,600 tokens for a picture."""
@@ -66,7 +67,8 @@ def tokens_of_body(body: bytes) -> int:
     """Prompt tokens of a request's body, its JSON included: that is about what roles and tool schemas cost.
 
     Pictures and documents in base64 count a flat amount each."""
-    if len(body) < 1024 or _BLOB.search(body) is None:
+    # In a short body a blob is short too, and counted as text it comes to about as much.
+    if len(body) < _SHORT or _BLOB.search(body) is None:
         return tokens_of_bytes(body)
     rest, blobs = _BLOB.subn(rb'\1"', body)
     return tokens_of_bytes(rest) + blobs * _TOKENS_PER_BLOB

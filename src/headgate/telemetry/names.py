@@ -22,6 +22,10 @@ __all__ = [
     "HEDGES",
     "IN_FLIGHT",
     "JOURNAL_BYTES",
+    "LIMIT_REFUSED",
+    "LIMIT_WAITED",
+    "LIMIT_WAITING",
+    "LIMIT_WITHOUT_REDIS",
     "METRICS",
     "OTHER",
     "OTLP_POSTS",
@@ -113,6 +117,24 @@ JOURNAL_BYTES = Metric(
     "Bytes of the journal that are not in the database yet.",
 )
 
+LIMIT_REFUSED = Metric(
+    "headgate_limit_refused_total", "counter", ("limit",), "Requests that a limit refused."
+)
+LIMIT_WAITING = Metric(
+    "headgate_limit_waiting", "gauge", (), "Requests that wait at this moment for room in a limit."
+)
+LIMIT_WAITED = Metric(
+    "headgate_limit_waited_total",
+    "counter",
+    ("outcome",),
+    "Requests that have waited for room in a limit, by whether there was some in time.",
+)
+LIMIT_WITHOUT_REDIS = Metric(
+    "headgate_limit_without_redis_total",
+    "counter",
+    (),
+    "Requests whose limits were decided without Redis: by this gateway's share, or refused.",
+)
 BUDGET_SPENT = Metric(
     "headgate_budget_spent_usd",
     "gauge",
@@ -205,6 +227,10 @@ METRICS = (
     ENDPOINT_OPEN,
     IN_FLIGHT,
     JOURNAL_BYTES,
+    LIMIT_REFUSED,
+    LIMIT_WAITING,
+    LIMIT_WAITED,
+    LIMIT_WITHOUT_REDIS,
     BUDGET_SPENT,
     BUDGET_LIMIT,
     BUDGET_USED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -36,7 +37,8 @@ class Limit:
         self.plan = plan
         """Swapped whole when the configuration changes."""
         self.line = Line(meters, look_every=look_every)
-        self.refused = 0
+        self.refused: Counter[str] = Counter()
+        """By limit: requests that it refused."""
         self.overlaps = False
         """Ask and go on, where counts are kept elsewhere: `Exchange.granted` waits for the answer. What follows asks the same
         place something too, and both questions travel together."""
@@ -55,8 +57,8 @@ class Limit:
         queue = plan.queues.get(feature)
         if self.overlaps and queue is None:
             self._ask(exchange, asks, feature)
-            return await proceed(exchange)
-        await self._pass(exchange, asks, feature, queue)
+        else:
+            await self._pass(exchange, asks, feature, queue)
         return await proceed(exchange)
 
     def _ask(self, exchange: Exchange, asks: list[Ask], feature: str) -> None:
@@ -105,7 +107,7 @@ class Limit:
                 return reading
             why = f"; the request waited {float(queue.wait):g} s for it"
         error = error or too_many(asks, reading, why=why)
-        self.refused += 1
+        self.refused[error.limit] += 1
         exchange.reply_headers.append((b"x-headgate-limit", error.limit.encode()))
         if len(reading.left) == len(asks):
             # The name is of the limit that refused; the figures are of the tightest ones.
@@ -129,7 +131,8 @@ class Limit:
             if more:
                 changes.append((gauge, subject, more))
         self._meters.settle(changes, exchange.id)
-        self.line.room_came()
+        if self.line.waiting:
+            self.line.room_came()
 
 
 def _leave(asked: asyncio.Task[None]) -> None:

@@ -94,7 +94,7 @@ async def test_a_refusal_says_which_limit_it_was_and_when_there_is_room() -> Non
     )
     assert (error.status, error.code, error.retryable, error.fault) == (429, "limit_reached", True, "caller")
     assert error.retry_after == 1800
-    assert bench.stage.refused == 1
+    assert bench.stage.refused.total() == 1
     bench.desk.clock.advance(1800)
     exchange = await bench.ask()
     assert told(exchange)["x-ratelimit-limit-requests"] == "2"

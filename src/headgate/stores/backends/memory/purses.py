@@ -72,6 +72,25 @@ class MemoryPurses:
             self._failed = why
             self._told.set()
 
+    def take_now(self, hold: Hold) -> bool:
+        """As `reserve`, without saying how the pots stand. False: it was not set aside, and `reserve` says why."""
+        rows, nanos = self._rows, hold.nanos
+        mine: list[_Row] = []
+        for pot in hold.pots:
+            row = rows.get((pot.budget, pot.subject, pot.period))
+            if row is None or row.told != row.spent or row.ends != pot.ends:
+                return False  # something is to be told first
+            if nanos and row.spent + row.reserved + nanos > pot.most >= 0:
+                return False
+            mine.append(row)
+        attempt_id = hold.holder.attempt_id
+        if not self._loaded or attempt_id in self._holds:
+            return False
+        self._holds[attempt_id] = nanos
+        for row in mine:
+            row.reserved += nanos
+        return True
+
     def reserve_now(self, hold: Hold) -> Standing:
         """As `reserve`, for who cannot wait. Raises StoreUnavailable where `reserve` would wait."""
         if not self._loaded:
