@@ -59,6 +59,9 @@ class Dispatch:
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:  # noqa: ARG002 - the last stage
         manner = self._manner(exchange.feature)
         began = monotonic()
+        if exchange.purse is not None:
+            # Money may have to be waited for, and that too ends when the request has to.
+            exchange.deadline = began + manner.total
         try:
             reply = await self._answer(exchange, exchange.candidates, manner, began)
         except GatewayError as failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -208,6 +209,21 @@ async def test_a_caller_who_leaves_while_money_is_counted_holds_none() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert till.told == [("reserve", "house", 100), ("settle", "house", 0)]
+
+
+@aio
+async def test_money_is_not_waited_for_longer_than_the_request_may_take() -> None:
+    """Whoever sets it aside knows when the request has to be over."""
+    deadlines: list[float] = []
+
+    class Waits(Till):
+        def reserve(self, exchange: Exchange, attempt: Attempt) -> Awaitable[None] | None:
+            deadlines.append(exchange.deadline - time.monotonic())
+            return super().reserve(exchange, attempt)
+
+    await dispatched(asked(Waits(), place(ScriptedUpstream([answer()]), "house")))
+    total = Manner().total
+    assert total - 5 < deadlines[0] <= total
 
 
 def test_budget_spent_is_the_callers_to_know() -> None:
