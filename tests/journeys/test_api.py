@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -291,8 +292,12 @@ def test_money_put_in_is_there_and_the_ledger_has_it(operator: Operator) -> None
     assert sums["kim"] == "7.250000000"
     entries = operator.ask("GET", "/api/ledger?kind=deposit").json["items"]
     assert "deposit:invoice-1" in {each["event"] for each in entries}
-    calls = operator.ask("GET", "/api/ledger?kind=call&feature=chat").json["items"]
-    assert calls and calls[0]["request"].startswith("req_")
+    assert operator.chat().status == 200
+    due = time.monotonic() + 30
+    while not (calls := operator.ask("GET", "/api/ledger?kind=call&feature=chat").json["items"]):
+        assert time.monotonic() < due, "the call is not in the ledger"
+        time.sleep(0.1)
+    assert calls[0]["request"].startswith("req_")
 
 
 def test_a_token_of_an_identity_provider_operates_too(operator: Operator) -> None:
