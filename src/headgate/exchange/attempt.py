@@ -29,6 +29,7 @@ class Attempt:
         "endpoint",
         "ended_at",
         "error",
+        "fingerprint",
         "finish_reason",
         "first_byte_at",
         "first_content_at",
@@ -81,6 +82,8 @@ class Attempt:
         self.status = 0
         """The provider's HTTP status; 0 if none came."""
         self.reported_model = ""
+        self.fingerprint = ""
+        """What the provider says of the system that answers; "" if it says nothing."""
         self.upstream_request_id = ""
         self.finish_reason: StopReason | None = None
         self.usage: Usage | None = None

@@ -84,10 +84,12 @@ class Exchange:
         "path",
         "peek",
         "preferred",
+        "prompt",
         "purpose",
         "purse",
         "queued_seconds",
         "received_at",
+        "replay_of",
         "reply",
         "reply_headers",
         "reserves",
@@ -148,6 +150,10 @@ class Exchange:
         """simple, medium or complex, where the route depends on difficulty. Set before routing, it is the caller's wish."""
         self.purpose = ""
         """"" for a caller's own request; `shadow` for a copy of one, and so on: who else may have caused it."""
+        self.replay_of = 0
+        """The recorded request that this one repeats; 0 if it repeats none."""
+        self.prompt = ""
+        """Name and version of the prompt that was used, such as `greeting@7`; "" if the caller sent its own."""
         self.asked = ""
         """The name that the caller asked for, where this is a copy for another model; "": `peek.model` is."""
         self.confined = False

@@ -65,6 +65,8 @@ def open_request(exchange: Exchange, config_hash: str) -> RequestRow:
         bytes_in=len(exchange.body),
         tier=exchange.tier,
         purpose=exchange.purpose,
+        prompt=exchange.prompt or exchange.tags.get("prompt", ""),
+        replay_of=exchange.replay_of,
     )
 
 
@@ -140,6 +142,9 @@ def closed_request(
         tier=exchange.tier,
         degraded=exchange.degraded,
         purpose=exchange.purpose,
+        # Who keeps prompts elsewhere says which it was by a tag.
+        prompt=exchange.prompt or exchange.tags.get("prompt", ""),
+        replay_of=exchange.replay_of,
     )
 
 
@@ -210,6 +215,7 @@ def ended_attempt(
         attempt.kind,
         endpoint.credential,
         attempt.reserved_nanos,
+        attempt.fingerprint,
     )
 
 

@@ -80,9 +80,13 @@ class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     degraded: str = ""
     """The rung of the degrade ladder that answered; "" if a model of the route did."""
     purpose: str = ""
-    """"" for a caller's own request; `shadow` for a copy of one."""
+    """"" for a caller's own request; `shadow` for a copy of one; `replay` for one that was asked again."""
     avoided_nanos: int = 0
     """What the answer would have cost, had it not been there already."""
+    prompt: str = ""
+    """Name and version of the prompt, such as `greeting@7`; "" if the caller's messages are all there is."""
+    replay_of: int = 0
+    """The request that this one repeats; 0 if it repeats none."""
 
 
 class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -122,6 +126,8 @@ class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Which key of the provider's pool; "" if there is only one."""
     reserved_nanos: int = 0
     """Nano-dollars that were set aside for it before it left; what it did not cost was given back."""
+    fingerprint: str = ""
+    """What the provider says of the system that answered (OpenAI's `system_fingerprint`); "" if it says nothing."""
 
 
 class Content(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

@@ -36,15 +36,27 @@ __all__ = [
     "content",
     "content_segment",
     "delivery",
+    "failure",
+    "gauge",
     "installation",
     "journal_position",
     "key",
     "ledger_entry",
+    "login",
+    "mark",
     "metadata",
+    "person",
     "receiver",
     "rehearsal",
     "request",
+    "rollup",
+    "rule",
+    "rule_state",
+    "score",
+    "score_rollup",
     "secret",
+    "session",
+    "spend",
 ]
 
 metadata = MetaData()
@@ -88,6 +100,13 @@ Index("request_id", request.c.id, unique=True)
 for _name in ("key_id", "feature", "user"):
     _given = request.c[_name] != text("''")
     Index(f"request_{_name}", request.c[_name], sqlite_where=_given, postgresql_where=_given)
+# Conversations, requests of one trace of the caller's, and what was asked again: few requests have any of these.
+_in_session = request.c.session != text("''")
+Index("request_session", request.c.session, sqlite_where=_in_session, postgresql_where=_in_session)
+_has_parent = request.c.parent_id != text("''")
+Index("request_trace", request.c.trace_id, sqlite_where=_has_parent, postgresql_where=_has_parent)
+_repeats = request.c.replay_of != text("0")
+Index("request_replay", request.c.replay_of, sqlite_where=_repeats, postgresql_where=_repeats)
 
 # By request, then number: rows arrive in this order, and `show` finds a request's attempts side by side.
 attempt = Table(
@@ -263,3 +282,239 @@ installation = Table(
     Column("value", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+
+_SUMS = (
+    "requests",
+    "attempts",
+    "failovers",
+    "degraded",
+    "cached",
+    "refusals",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nanos",
+    "estimated_nanos",
+    "unpriced",
+    "avoided_nanos",
+)
+
+
+def _number(name: str) -> Column[Any]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+def _text(name: str, default: str = "''") -> Column[Any]:
+    return Column(name, Text, nullable=False, server_default=text(default))
+
+
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("seconds", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("feature", Text, primary_key=True, nullable=False),
+    Column("model", Text, primary_key=True, nullable=False),
+    Column("provider", Text, primary_key=True, nullable=False),
+    Column("outcome", Text, primary_key=True, nullable=False),
+    Column("purpose", Text, primary_key=True, nullable=False),
+    *(_number(name) for name in _SUMS),
+    Column("sketches", LargeBinary, nullable=False, server_default=text("''")),
+    sqlite_with_rowid=False,
+)
+"""Requests that ended in the `seconds` (60, 3600, 86400) from `at` (seconds since 1970 UTC) on, added up in the transaction that
+stores them. `sketches`: how their times were spread, see `headgate.stores.rollups`."""
+
+spend = Table(
+    "spend",
+    metadata,
+    Column("seconds", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("dimension", Text, primary_key=True, nullable=False),
+    Column("value", Text, primary_key=True, nullable=False),
+    *(
+        _number(name)
+        for name in (
+            "requests",
+            "failed",
+            "input_tokens",
+            "output_tokens",
+            "cost_nanos",
+            "estimated_nanos",
+            "unpriced",
+            "avoided_nanos",
+        )
+    ),
+    sqlite_with_rowid=False,
+)
+"""The same per hour and day for one value of what a request says of itself: `key_id`, `user`, `team`, `tenant`, `prompt`,
+`tag:NAME`."""
+
+failure = Table(
+    "failure",
+    metadata,
+    Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("feature", Text, primary_key=True, nullable=False),
+    Column("model", Text, primary_key=True, nullable=False),
+    Column("error_class", Text, primary_key=True, nullable=False),
+    Column("user", Text, primary_key=True, nullable=False),
+    _number("requests"),
+    sqlite_with_rowid=False,
+)
+"""Requests without an answer in the hour from `at` on, by error and end user (else the key): whom it affected."""
+
+session = Table(
+    "session",
+    metadata,
+    Column("session", Text, primary_key=True, nullable=False),
+    _text("feature"),
+    _text("user"),
+    _text("key_id"),
+    *(
+        _number(name)
+        for name in (
+            "first_ns",
+            "last_ns",
+            "requests",
+            "failed",
+            "input_tokens",
+            "output_tokens",
+            "cost_nanos",
+        )
+    ),
+    sqlite_with_rowid=False,
+)
+"""Conversations, added up; feature, user and key are the latest request's."""
+Index("session_last", session.c.last_ns)
+
+mark = Table(
+    "mark",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("event", Text, nullable=False, unique=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    _text("subject"),
+    _text("text"),
+)
+"""What may explain a change on a plot: another configuration, another fingerprint or reported model of a provider."""
+Index("mark_at", mark.c.at_ns)
+
+gauge = Table(
+    "gauge",
+    metadata,
+    Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("node", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("value", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a node saw of itself in the minute from `at` on: the highest of queue depths, requests in flight, records dropped."""
+
+score = Table(
+    "score",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("event", Text, nullable=False, unique=True),
+    Column("at_ns", BigInteger, nullable=False),
+    _number("request_id"),
+    _text("session"),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("number", Float, nullable=True),
+    _text("label"),
+    _text("text"),
+    Column("source", Text, nullable=False),
+    _text("author"),
+    _text("evaluator"),
+    _text("key_id"),
+    _text("feature"),
+    _text("model"),
+    _text("provider"),
+    _text("prompt"),
+    _text("user"),
+    Column("joined", Boolean, nullable=False, server_default=false()),
+)
+"""Judgements, only ever added to. From `feature` on: of the request, filled in as soon as that is stored."""
+Index("score_request", score.c.request_id)
+_of_session = score.c.session != text("''")
+Index("score_session", score.c.session, sqlite_where=_of_session, postgresql_where=_of_session)
+_alone = score.c.joined == false()
+Index("score_alone", score.c.at_ns, sqlite_where=_alone, postgresql_where=_alone)
+
+score_rollup = Table(
+    "score_rollup",
+    metadata,
+    Column("seconds", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("source", Text, primary_key=True, nullable=False),
+    Column("feature", Text, primary_key=True, nullable=False),
+    Column("model", Text, primary_key=True, nullable=False),
+    Column("prompt", Text, primary_key=True, nullable=False),
+    _number("scores"),
+    Column("total", Float, nullable=False, server_default=text("0")),
+    Column("squares", Float, nullable=False, server_default=text("0")),
+    sqlite_with_rowid=False,
+)
+"""Scores that are numbers (true is 1), per hour and day: their count, sum and sum of squares."""
+
+rule = Table(
+    "rule",
+    metadata,
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    sqlite_with_rowid=False,
+)
+"""Rules of alerts that were added while running; `definition` is a JSON object."""
+
+rule_state = Table(
+    "rule_state",
+    metadata,
+    Column("rule", Text, primary_key=True, nullable=False),
+    Column("subject", Text, primary_key=True, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("looked_ns", BigInteger, nullable=False),
+    Column("value", Float, nullable=True),
+    _number("number"),
+    sqlite_with_rowid=False,
+)
+"""How each rule stands; `number` counts its transitions, so that each is told once."""
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", Text, primary_key=True, nullable=False),
+    Column("email", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("password"),
+    _text("roles", "'[]'"),
+    _text("team"),
+    _text("issuer"),
+    _text("identity"),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("disabled_ns", BigInteger, nullable=True),
+    Column("seen_ns", BigInteger, nullable=True),
+    sqlite_with_rowid=False,
+)
+"""Who signs in to the dashboard. `password`: as argon2 keeps it, "" for who signs in elsewhere: `issuer` and `identity`."""
+
+login = Table(
+    "login",
+    metadata,
+    Column("hash", Text, primary_key=True, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
+    _text("agent"),
+    sqlite_with_rowid=False,
+)
+"""A person signed in; `hash` is of what their browser's cookie says."""
+Index("login_person", login.c.person)

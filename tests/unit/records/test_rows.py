@@ -25,8 +25,9 @@ def told():
     exchange.tags, exchange.notes = {"tag": "1"}, {"note": "2"}
     exchange.peek.model = "requested"
     exchange.tier, exchange.degraded, exchange.purpose = "complex", "say", "shadow"
+    exchange.prompt, exchange.replay_of = "greeting@7", 99
     attempt = desk.attempt(exchange, replace(desk.endpoint(model="model"), credential="key 2"))
-    attempt.reserved_nanos = 150
+    attempt.reserved_nanos, attempt.fingerprint = 150, "fp_1"
     attempt.kind = "retry"
     attempt.wire = "wire"
     attempt.started_at, attempt.connected_at, attempt.sent_at = 101.0, 102.0, 103.0
@@ -83,6 +84,7 @@ def test_every_field_of_an_attempt_is_in_its_place() -> None:
         "kind": "retry",
         "credential": "key 2",
         "reserved_nanos": 150,
+        "fingerprint": "fp_1",
     }
 
 
@@ -144,6 +146,8 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
         "degraded": "say",
         "purpose": "shadow",
         "avoided_nanos": 0,
+        "prompt": "greeting@7",
+        "replay_of": 99,
     }
 
 

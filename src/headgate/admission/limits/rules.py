@@ -25,8 +25,16 @@ class Counted(Gauge, frozen=True, gc=False):
     per: float
     of: str
     assume_output: int
-    amount_text: bytes
-    name_text: bytes
+    of_prompt: bool
+    """Does it count tokens of prompts?"""
+    of_answer: bool
+    """Does it count tokens of answers?"""
+    tokens: bool
+    """Does it count tokens of any kind?"""
+    name_header: tuple[bytes, bytes]
+    """Says which limit it is."""
+    amount_header: tuple[bytes, bytes]
+    """Says how much it is."""
 
 
 Ask = tuple[Counted, str, int]
@@ -54,32 +62,32 @@ class Plan:
     def asks(self, exchange: Exchange, feature: str, model: str) -> list[Ask]:
         """What a request takes. feature: "" if a model was asked for directly; model: the one it will probably go to."""
         caller = exchange.caller or NOBODY
-        peek = exchange.peek
-        operation = exchange.dialect.operation
         found: list[Ask] = []
         for rule in self.rules:
             if rule.only is not None and not rule.only(exchange, caller, feature, model):
                 continue
-            subject = (
-                rule.subject(exchange, caller, feature, model)[:LONGEST_SUBJECT] if rule.subject else ALL
-            )
+            whose = rule.subject(exchange, caller, feature, model) if rule.subject is not None else ALL
+            subject = whose if len(whose) <= LONGEST_SUBJECT else whose[:LONGEST_SUBJECT]
             for gauge in rule.gauges:
-                counts = gauge.counts
-                units = 1
-                if counts != "requests" and counts != "concurrency":  # noqa: PLR1714 - quicker than a set
-                    if operation == "count_tokens":
-                        continue
-                    units = 0
-                    if counts != "output_tokens":
-                        units = exchange.body_tokens
-                    if counts != "input_tokens" and operation == "chat":
-                        said = peek.max_tokens
-                        room = max(int(gauge.most) - units, 1)
-                        units += min(gauge.assume_output, room) if said is None else max(said, 1)
-                    if not units:
-                        continue
-                found.append((gauge, subject, units))
+                units = _tokens(exchange, gauge) if gauge.tokens else 1
+                if units:
+                    found.append((gauge, subject, units))
         return found
+
+
+def _tokens(exchange: Exchange, gauge: Counted) -> int:
+    """What a request asks for of a count of tokens; 0: the count is not about it."""
+    operation = exchange.dialect.operation
+    if operation == "count_tokens":
+        return 0
+    units = exchange.body_tokens if gauge.of_prompt else 0
+    if gauge.of_answer and operation == "chat":
+        said = exchange.peek.max_tokens
+        if said is None:
+            units += min(gauge.assume_output, max(int(gauge.most) - units, 1))
+        else:
+            units += said if said > 0 else 1
+    return units
 
 
 def plan_of(limits: Sequence[LimitSettings], queues: Mapping[str, QueueSettings]) -> Plan:
@@ -95,6 +103,7 @@ def _rule(limit: LimitSettings) -> Rule:
         if amount is None:
             continue
         held = counts == "concurrency"
+        of_prompt, of_answer = counts in {"input_tokens", "tokens"}, counts in {"output_tokens", "tokens"}
         most = float(amount) if held else max(amount * limit.burst, 1.0)
         gauges.append(
             Counted(
@@ -107,8 +116,14 @@ def _rule(limit: LimitSettings) -> Rule:
                 per=per,
                 of=limit.of if limit.each else "",
                 assume_output=limit.assume_output,
-                amount_text=b"%d" % amount,
-                name_text=limit.name.encode(),
+                of_prompt=of_prompt,
+                of_answer=of_answer,
+                tokens=of_prompt or of_answer,
+                name_header=(b"x-headgate-limit", limit.name.encode()),
+                amount_header=(
+                    b"x-ratelimit-limit-tokens" if of_prompt or of_answer else b"x-ratelimit-limit-requests",
+                    b"%d" % amount,
+                ),
             )
         )
     return Rule(subject_of(limit.of, each=limit.each), only_of(limit.only), tuple(gauges))

@@ -12,46 +12,53 @@ from headgate.stores.meters import Reading
 __all__ = ["headers", "too_large", "too_many", "until"]
 
 _TIMES = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
-_NAMES = (
-    (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
-    (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
-)
 _NO_ROOM_SECONDS = 1.0
 """When to try again if only others' answers can make room: nobody knows when they end."""
 
 
 def headers(asks: Sequence[Ask], left: Sequence[float]) -> list[tuple[bytes, bytes]]:
     """The tightest limit on requests and the tightest on tokens, and the name of the tightest of all."""
-    requests = tokens = tightest = -1
+    requests = tokens = tightest = None
     least = least_requests = least_tokens = inf
-    for at, (gauge, _, _) in enumerate(asks):
-        share = left[at] / gauge.most
+    for ask, room in zip(asks, left, strict=True):
+        gauge = ask[0]
+        share = room / gauge.most
         if share < least:
-            least, tightest = share, at
-        if gauge.counts == "requests":
-            if share < least_requests:
-                least_requests, requests = share, at
-        elif gauge.interval and share < least_tokens:
-            least_tokens, tokens = share, at
-    found = [(b"x-headgate-limit", asks[tightest][0].name_text)] if tightest >= 0 else []
-    for at, (limit, remaining, reset) in ((requests, _NAMES[0]), (tokens, _NAMES[1])):
-        if at >= 0:
-            gauge, room = asks[at][0], left[at]
-            found.append((limit, gauge.amount_text))
-            found.append((remaining, b"%d" % max(room, 0.0)))
-            found.append((reset, until((gauge.most - room) * gauge.interval)))
+            least, tightest = share, gauge
+        if gauge.tokens:
+            if share < least_tokens:
+                least_tokens, tokens, tokens_left = share, gauge, room
+        elif gauge.interval and share < least_requests:
+            least_requests, requests, requests_left = share, gauge, room
+    found = [tightest.name_header] if tightest is not None else []
+    if requests is not None:
+        found += (
+            requests.amount_header,
+            (b"x-ratelimit-remaining-requests", _whole(requests_left)),
+            (b"x-ratelimit-reset-requests", until((requests.most - requests_left) * requests.interval)),
+        )
+    if tokens is not None:
+        found += (
+            tokens.amount_header,
+            (b"x-ratelimit-remaining-tokens", _whole(tokens_left)),
+            (b"x-ratelimit-reset-tokens", until((tokens.most - tokens_left) * tokens.interval)),
+        )
     return found
 
 
 def until(seconds: float) -> bytes:
     """A time as OpenAI writes it: `20ms`, `1.2s`, `6m0s`, `1h30m0s`."""
     if seconds < 1:
-        return b"%dms" % ceil(max(seconds, 0.0) * 1000)
+        return b"%dms" % ceil(seconds * 1000) if seconds > 0 else b"0ms"
     if seconds < 60:
         return b"%.4gs" % seconds
     minutes, rest = divmod(ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return b"%dh%dm%ds" % (hours, minutes, rest) if hours else b"%dm%ds" % (minutes, rest)
+
+
+def _whole(room: float) -> bytes:
+    return b"%d" % int(room) if room > 0 else b"0"
 
 
 def too_large(asks: Sequence[Ask]) -> TooLargeForLimit | None:

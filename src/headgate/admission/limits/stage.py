@@ -10,7 +10,7 @@ from math import inf
 from time import monotonic
 
 from headgate.admission.limits.line import Line
-from headgate.admission.limits.rules import Ask, Plan
+from headgate.admission.limits.rules import Ask, Counted, Plan
 from headgate.admission.limits.saying import headers, too_large, too_many
 from headgate.admission.limits.settings import QueueSettings
 from headgate.admission.limits.spent import Spent, spent
@@ -120,16 +120,13 @@ class Limit:
         changes: list[Ask] = []
         for ask in asks:
             gauge, subject, units = ask
-            counts = gauge.counts
-            if counts == "requests":
-                continue
-            if counts == "concurrency":
+            if gauge.tokens:
+                used = used or spent(exchange)
+                more = _used(exchange, gauge, used) - units
+                if more:
+                    changes.append((gauge, subject, more))
+            elif not gauge.interval:
                 changes.append((gauge, subject, -1))
-                continue
-            used = used or spent(exchange)
-            more = _used(exchange, ask, used) - units
-            if more:
-                changes.append((gauge, subject, more))
         self._meters.settle(changes, exchange.id)
         if self.line.waiting:
             self.line.room_came()
@@ -145,10 +142,9 @@ def _look_at(asked: asyncio.Task[None]) -> None:
         asked.exception()
 
 
-def _used(exchange: Exchange, ask: Ask, used: Spent) -> int:
-    gauge = ask[0]
-    tokens = used.input if gauge.counts != "output_tokens" else 0
-    if gauge.counts != "input_tokens":
+def _used(exchange: Exchange, gauge: Counted, used: Spent) -> int:
+    tokens = used.input if gauge.of_prompt else 0
+    if gauge.of_answer:
         tokens += used.output
         if used.unknown:
             said = exchange.peek.max_tokens

@@ -47,6 +47,7 @@ CREATE TABLE attempt (
   kind TEXT DEFAULT '' NOT NULL,
   credential TEXT DEFAULT '' NOT NULL,
   reserved_nanos BIGINT DEFAULT 0 NOT NULL,
+  fingerprint TEXT DEFAULT '' NOT NULL,
   PRIMARY KEY (request_id, number)
 )
  WITHOUT ROWID;
@@ -80,6 +81,26 @@ CREATE TABLE content_segment (
   data BLOB NOT NULL,
   PRIMARY KEY (id)
 );
+
+CREATE TABLE failure (
+  at BIGINT NOT NULL,
+  feature TEXT NOT NULL,
+  model TEXT NOT NULL,
+  error_class TEXT NOT NULL,
+  user TEXT NOT NULL,
+  requests BIGINT DEFAULT 0 NOT NULL,
+  PRIMARY KEY (at, feature, model, error_class, user)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE gauge (
+  at BIGINT NOT NULL,
+  name TEXT NOT NULL,
+  node BIGINT NOT NULL,
+  value FLOAT NOT NULL,
+  PRIMARY KEY (at, name, node)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE installation (
   name TEXT NOT NULL,
@@ -144,6 +165,49 @@ CREATE UNIQUE INDEX ledger_entry_event ON ledger_entry (event);
 CREATE TRIGGER ledger_entry_no_delete BEFORE DELETE ON ledger_entry BEGIN SELECT RAISE(ABORT, 'ledger_entry is only ever added to'); END;
 
 CREATE TRIGGER ledger_entry_no_update BEFORE UPDATE ON ledger_entry BEGIN SELECT RAISE(ABORT, 'ledger_entry is only ever added to'); END;
+
+CREATE TABLE login (
+  hash TEXT NOT NULL,
+  person TEXT NOT NULL,
+  created_ns BIGINT NOT NULL,
+  expires_ns BIGINT NOT NULL,
+  seen_ns BIGINT NOT NULL,
+  agent TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (hash)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX login_person ON login (person);
+
+CREATE TABLE mark (
+  id INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  at_ns BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT DEFAULT '' NOT NULL,
+  text TEXT DEFAULT '' NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (event)
+);
+
+CREATE INDEX mark_at ON mark (at_ns);
+
+CREATE TABLE person (
+  id TEXT NOT NULL,
+  email TEXT NOT NULL,
+  name TEXT DEFAULT '' NOT NULL,
+  password TEXT DEFAULT '' NOT NULL,
+  roles TEXT DEFAULT '[]' NOT NULL,
+  team TEXT DEFAULT '' NOT NULL,
+  issuer TEXT DEFAULT '' NOT NULL,
+  identity TEXT DEFAULT '' NOT NULL,
+  created_ns BIGINT NOT NULL,
+  disabled_ns BIGINT,
+  seen_ns BIGINT,
+  PRIMARY KEY (id),
+  UNIQUE (email)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE receiver (
   name TEXT NOT NULL,
@@ -222,6 +286,8 @@ CREATE TABLE request (
   degraded TEXT DEFAULT '' NOT NULL,
   purpose TEXT DEFAULT '' NOT NULL,
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
+  prompt TEXT DEFAULT '' NOT NULL,
+  replay_of BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (stored)
 );
 
@@ -231,7 +297,109 @@ CREATE UNIQUE INDEX request_id ON request (id);
 
 CREATE INDEX request_key_id ON request (key_id) WHERE key_id != '';
 
+CREATE INDEX request_replay ON request (replay_of) WHERE replay_of != 0;
+
+CREATE INDEX request_session ON request (session) WHERE session != '';
+
+CREATE INDEX request_trace ON request (trace_id) WHERE parent_id != '';
+
 CREATE INDEX request_user ON request (user) WHERE user != '';
+
+CREATE TABLE rollup (
+  seconds BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  feature TEXT NOT NULL,
+  model TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  requests BIGINT DEFAULT 0 NOT NULL,
+  attempts BIGINT DEFAULT 0 NOT NULL,
+  failovers BIGINT DEFAULT 0 NOT NULL,
+  degraded BIGINT DEFAULT 0 NOT NULL,
+  cached BIGINT DEFAULT 0 NOT NULL,
+  refusals BIGINT DEFAULT 0 NOT NULL,
+  input_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_read_tokens BIGINT DEFAULT 0 NOT NULL,
+  cache_write_tokens BIGINT DEFAULT 0 NOT NULL,
+  output_tokens BIGINT DEFAULT 0 NOT NULL,
+  reasoning_tokens BIGINT DEFAULT 0 NOT NULL,
+  cost_nanos BIGINT DEFAULT 0 NOT NULL,
+  estimated_nanos BIGINT DEFAULT 0 NOT NULL,
+  unpriced BIGINT DEFAULT 0 NOT NULL,
+  avoided_nanos BIGINT DEFAULT 0 NOT NULL,
+  sketches BLOB DEFAULT '' NOT NULL,
+  PRIMARY KEY (seconds, at, feature, model, provider, outcome, purpose)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE rule (
+  name TEXT NOT NULL,
+  created_ns BIGINT NOT NULL,
+  changed_ns BIGINT NOT NULL,
+  definition TEXT NOT NULL,
+  paused BOOLEAN DEFAULT 0 NOT NULL,
+  PRIMARY KEY (name)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE rule_state (
+  rule TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  state TEXT NOT NULL,
+  since_ns BIGINT NOT NULL,
+  looked_ns BIGINT NOT NULL,
+  value FLOAT,
+  number BIGINT DEFAULT 0 NOT NULL,
+  PRIMARY KEY (rule, subject)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE score (
+  id INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  at_ns BIGINT NOT NULL,
+  request_id BIGINT DEFAULT 0 NOT NULL,
+  session TEXT DEFAULT '' NOT NULL,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  number FLOAT,
+  label TEXT DEFAULT '' NOT NULL,
+  text TEXT DEFAULT '' NOT NULL,
+  source TEXT NOT NULL,
+  author TEXT DEFAULT '' NOT NULL,
+  evaluator TEXT DEFAULT '' NOT NULL,
+  key_id TEXT DEFAULT '' NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  model TEXT DEFAULT '' NOT NULL,
+  provider TEXT DEFAULT '' NOT NULL,
+  prompt TEXT DEFAULT '' NOT NULL,
+  user TEXT DEFAULT '' NOT NULL,
+  joined BOOLEAN DEFAULT 0 NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE (event)
+);
+
+CREATE INDEX score_alone ON score (at_ns) WHERE joined = 0;
+
+CREATE INDEX score_request ON score (request_id);
+
+CREATE INDEX score_session ON score (session) WHERE session != '';
+
+CREATE TABLE score_rollup (
+  seconds BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  name TEXT NOT NULL,
+  source TEXT NOT NULL,
+  feature TEXT NOT NULL,
+  model TEXT NOT NULL,
+  prompt TEXT NOT NULL,
+  scores BIGINT DEFAULT 0 NOT NULL,
+  total FLOAT DEFAULT 0 NOT NULL,
+  squares FLOAT DEFAULT 0 NOT NULL,
+  PRIMARY KEY (seconds, at, name, source, feature, model, prompt)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE secret (
   name TEXT NOT NULL,
@@ -241,6 +409,41 @@ CREATE TABLE secret (
   created_ns BIGINT NOT NULL,
   changed_ns BIGINT NOT NULL,
   PRIMARY KEY (name)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE session (
+  session TEXT NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  user TEXT DEFAULT '' NOT NULL,
+  key_id TEXT DEFAULT '' NOT NULL,
+  first_ns BIGINT DEFAULT 0 NOT NULL,
+  last_ns BIGINT DEFAULT 0 NOT NULL,
+  requests BIGINT DEFAULT 0 NOT NULL,
+  failed BIGINT DEFAULT 0 NOT NULL,
+  input_tokens BIGINT DEFAULT 0 NOT NULL,
+  output_tokens BIGINT DEFAULT 0 NOT NULL,
+  cost_nanos BIGINT DEFAULT 0 NOT NULL,
+  PRIMARY KEY (session)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX session_last ON session (last_ns);
+
+CREATE TABLE spend (
+  seconds BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  dimension TEXT NOT NULL,
+  value TEXT NOT NULL,
+  requests BIGINT DEFAULT 0 NOT NULL,
+  failed BIGINT DEFAULT 0 NOT NULL,
+  input_tokens BIGINT DEFAULT 0 NOT NULL,
+  output_tokens BIGINT DEFAULT 0 NOT NULL,
+  cost_nanos BIGINT DEFAULT 0 NOT NULL,
+  estimated_nanos BIGINT DEFAULT 0 NOT NULL,
+  unpriced BIGINT DEFAULT 0 NOT NULL,
+  avoided_nanos BIGINT DEFAULT 0 NOT NULL,
+  PRIMARY KEY (seconds, at, dimension, value)
 )
  WITHOUT ROWID;
 

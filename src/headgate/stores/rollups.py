@@ -1,0 +1,233 @@
+"""What happened, added up per minute, hour and day in the transaction that stores it: what plots, contracts and rules of alerts read.
+
+Nobody scans requests to draw a plot. A request belongs to the minute in which it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+from headgate.core.sketch import Sketch
+
+__all__ = [
+    "DAY",
+    "FAILURE_PARTS",
+    "HOUR",
+    "MINUTE",
+    "PARTS",
+    "SKETCHES",
+    "SUMS",
+    "Failed",
+    "Gauge",
+    "Mark",
+    "Rolled",
+    "RollupStore",
+    "Scope",
+    "SessionRow",
+    "Spent",
+]
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+PARTS = ("feature", "model", "provider", "outcome", "purpose")
+"""What rollups are kept apart by. `model`: the one it was routed to ("": none was); `outcome`: see `Outcome`; `purpose`: "" for
+callers' own requests. Beyond some thousand names of features in a day further ones count as `other`."""
+SKETCHES = (
+    "total_us",
+    "first_content_us",
+    "overhead_us",
+    "queued_us",
+    "tokens_per_s",
+    "cost_nanos",
+    "output_tokens",
+)
+"""Numbers whose spread is kept. `first_content_us`: of streams; `tokens_per_s`: answer tokens by the time from the first content
+(else from the first byte sent) to the end; `overhead_us`, `total_us`: microseconds."""
+
+
+class Rolled(msgspec.Struct, kw_only=True):
+    """Requests of one stretch of time and one group, added up."""
+
+    at: int = 0
+    """Where the stretch begins, seconds since 1970 UTC."""
+    group: tuple[str, ...] = ()
+    """The value of each part asked for."""
+    requests: int = 0
+    attempts: int = 0
+    failovers: int = 0
+    """Requests that another endpoint answered than the first one asked."""
+    degraded: int = 0
+    cached: int = 0
+    refusals: int = 0
+    """Answers that a model or a content filter declined to give."""
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nanos: int = 0
+    estimated_nanos: int = 0
+    unpriced: int = 0
+    """Requests whose cost nobody knows."""
+    avoided_nanos: int = 0
+    sketches: dict[str, Sketch] = {}
+    """By name, those asked for; a name of SKETCHES."""
+
+
+SUMS = tuple(name for name in Rolled.__struct_fields__ if name not in ("at", "group", "sketches"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which requests."""
+
+    since: int
+    """From then on, seconds since 1970 UTC."""
+    until: int
+    """Up to then."""
+    only: Mapping[str, str] = field(default_factory=dict)
+    """Those whose part has this value."""
+    purpose: str | None = ""
+    """"": callers' own; None: all."""
+
+
+class Spent(msgspec.Struct, kw_only=True):
+    """Requests with one value of one dimension, added up."""
+
+    at: int = 0
+    value: str = ""
+    requests: int = 0
+    failed: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nanos: int = 0
+    estimated_nanos: int = 0
+    unpriced: int = 0
+    avoided_nanos: int = 0
+
+
+FAILURE_PARTS = ("feature", "model", "error_class")
+
+
+class Failed(msgspec.Struct, kw_only=True):
+    """Requests without an answer."""
+
+    at: int = 0
+    group: tuple[str, ...] = ()
+    requests: int = 0
+    users: int = 0
+    """End users affected; where callers name none, their keys."""
+
+
+class SessionRow(msgspec.Struct, kw_only=True, frozen=True):
+    """A conversation; feature, user and key are its latest request's."""
+
+    session: str
+    feature: str = ""
+    user: str = ""
+    key_id: str = ""
+    first_ns: int = 0
+    last_ns: int = 0
+    requests: int = 0
+    failed: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nanos: int = 0
+
+
+MarkKind = Literal["config", "fingerprint", "model"]
+
+
+class Mark(msgspec.Struct, kw_only=True, frozen=True):
+    """What may explain a change on a plot."""
+
+    event: str
+    """As a name that comes once."""
+    at_ns: int
+    kind: MarkKind
+    """config: another configuration serves. fingerprint, model: a provider answers with another one than before."""
+    subject: str = ""
+    """`provider/model`, or "" for all."""
+    text: str = ""
+
+
+class Gauge(msgspec.Struct, kw_only=True, frozen=True):
+    """What a node saw of itself: the highest in the minute from `at` on."""
+
+    at: int
+    name: str
+    node: int
+    value: float
+
+
+class RollupStore(Protocol):
+    """The reading side; `SpanSink.write` is the writing side. All raise StoreUnavailable."""
+
+    async def rolled(
+        self, scope: Scope, *, step: int = 0, by: Sequence[str] = (), sketches: Collection[str] = ()
+    ) -> Sequence[Rolled]:
+        """A sum for each step of time (a multiple of MINUTE; 0: the whole time is one) and each group of these PARTS that there
+        is, ordered by time. Reads days, hours and minutes as coarse as the step and the scope's ends allow; where minutes
+        are not kept any more, the ends are rounded out to hours, and to days. Raises ValueError for unknown names."""
+        ...
+
+    async def spent(
+        self,
+        dimension: str,
+        since: int,
+        until: int,
+        *,
+        step: int = 0,
+        limit: int = 100,
+        values: Sequence[str] = (),
+    ) -> Sequence[Spent]:
+        """By value of one dimension (`key_id`, `user`, `team`, `tenant`, `prompt`, `tag:NAME`), the dearest first. step: a multiple
+        of HOUR; 0: the whole time is one. values: of these only. `limit` values at most."""
+        ...
+
+    async def dimensions(self, since: int, until: int) -> Sequence[str]:
+        """The dimensions there is anything of, `tag:…` among them."""
+        ...
+
+    async def failures(
+        self,
+        since: int,
+        until: int,
+        *,
+        step: int = 0,
+        by: Sequence[str] = FAILURE_PARTS,
+        only: Mapping[str, str] = {},
+    ) -> Sequence[Failed]:
+        """By error class, model and feature. step: a multiple of HOUR; users are counted once in each step."""
+        ...
+
+    async def sessions(
+        self,
+        *,
+        before_ns: int = 0,
+        before: str = "",
+        limit: int = 50,
+        only: Mapping[str, str] = {},
+    ) -> Sequence[SessionRow]:
+        """Conversations, the latest first; those before (last_ns, session) of the page before. only: feature, user, key_id."""
+        ...
+
+    async def marks(self, since_ns: int, until_ns: int, limit: int = 200) -> Sequence[Mark]:
+        """In order of time."""
+        ...
+
+    async def add_marks(self, marks: Sequence[Mark]) -> None:
+        """Those whose event is not there yet."""
+        ...
+
+    async def gauges(self, name: str, since: int, until: int) -> Sequence[Gauge]:
+        """In order of time."""
+        ...
+
+    async def add_gauges(self, gauges: Sequence[Gauge]) -> None:
+        """The higher value stays."""
+        ...
