@@ -16,13 +16,18 @@ from headgate.budgets.settings import BudgetSettings
 from headgate.control.http.app import Api
 from headgate.control.http.route import Desk, Route
 from headgate.control.http.routes import ROUTES
+from headgate.control.overview import Overview, features_in_words, models_in_words, providers_in_words
 from headgate.core.ids import IdSource
 from headgate.exchange.caller import Caller
 from headgate.stores.backends.memory import MemoryAudit, MemoryKeys, MemoryRehearsals, MemorySpans
 from headgate.stores.backends.memory.alerts import MemoryAlerts
 from headgate.stores.backends.memory.ledger import MemoryLedger
+from headgate.stores.backends.memory.people import MemoryPeople
+from headgate.stores.backends.memory.rules import MemoryRules
 from headgate.stores.backends.memory.secrets import MemorySecrets
 from headgate.stores.sealing import Sealer
+from tests.support.quiet_rollups import QuietRollups
+from tests.support.rolled import FakeRollups, FakeScores
 
 __all__ = ["Operating", "Told"]
 
@@ -64,7 +69,11 @@ class Operating:
         self.spans = MemorySpans()
         self.rehearsals = MemoryRehearsals(self.audit)
         self.ledger = MemoryLedger(self.spans, self.audit)
+        self.people = MemoryPeople(self.audit)
         self.alerts = MemoryAlerts(self.audit)
+        self.rules = MemoryRules(self.audit)
+        self.rollups = FakeRollups()
+        self.scores = FakeScores()
         self.secrets = MemorySecrets(self.audit)
         self.changes = 0
         self.stopping = False
@@ -78,20 +87,41 @@ class Operating:
             "records": self.spans,
             "rehearsals": self.rehearsals,
             "ledger": self.ledger,
+            "people": self.people,
             "alerts": self.alerts,
+            "rules": self.rules,
+            "rollups": self.rollups,
+            "scores": self.scores,
             "secrets": self.secrets,
             "sealer": lambda: Sealer(b"m" * 32),
             "secret_users": lambda name: ["cloud"] if name == "used" else [],
             "budgets": lambda: BUDGETS,
             "configuration": configuration,
+            "overview": self._overview,
+            "replaying": None,
             "changed": self._changed,
         }
+        self.desk = Desk(**(desk | instead))
         self.app = Api(
-            Desk(**(desk | instead)),
+            self.desk,
             caller_of=lambda key: self.callers.get(key.decode()),
             ids=IdSource(),
             stopping=lambda: self.stopping,
             routes=routes,
+        )
+
+    async def _overview(self) -> Overview:
+        settings = self.desk.configuration().settings
+        return Overview(
+            config_hash="0123456789ab",
+            config_source="headgate.toml",
+            providers=providers_in_words(settings),
+            models=models_in_words(settings),
+            features=features_in_words(settings),
+            keys_required=True,
+            in_flight=0,
+            drops=0,
+            requests=(),
         )
 
     async def _changed(self) -> None:

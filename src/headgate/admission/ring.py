@@ -61,6 +61,18 @@ class KeyRing:
         self._used.add(caller.key_id)
         return caller
 
+    def holder(self, key_id: str, mark: str) -> Caller | None:
+        """Whose key has this id, as long as the one it was with this mark is valid. For who signed in with it once."""
+        _, entries = self._entries.get(key_id, (None, {}))
+        for digest, (caller, expires_ns) in entries.items():
+            if digest.hex().startswith(mark) and (expires_ns is None or time.time_ns() < expires_ns):
+                return caller
+        return None
+
+    def mark(self, key: bytes) -> str:
+        """Of this key, for `holder`; tells nothing of it."""
+        return hash_key(key, self._pepper).hex()[:16]
+
     def take_used(self) -> set[str]:
         """The ids of the keys that were used since this was last asked."""
         used, self._used = self._used, set()

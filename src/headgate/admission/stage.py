@@ -111,6 +111,9 @@ def _read_labels(exchange: Exchange, caller: Caller) -> None:
                 exchange.feature = text
             elif name == b"x-headgate-tags":
                 tagged = True
+            elif name == b"x-headgate-data" and "sensitive" in map(str.strip, text.lower().split(",")):
+                # As the tag of that name says it; a tag is on record, and whoever sends this again must know.
+                exchange.tags["data"] = "sensitive"
         elif name == b"traceparent" and _TRACE_PARENT.fullmatch(value):
             exchange.trace_parent = value.decode("ascii")
     if tagged:

@@ -14,7 +14,7 @@ from headgate.stores.alerts import ReceiverKind, Severity
 
 __all__ = ["KINDS", "NAME", "AlertOnlySettings", "AlertSettings", "SpendRateSettings", "wrong_mail_address"]
 
-KINDS = ("budget", "spend_rate")
+KINDS = ("budget", "spend_rate", "rule", "contract")
 """What alerts may be about."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 """What a receiver's name looks like."""
@@ -62,7 +62,7 @@ class AlertSettings(Section, frozen=True):
     password: str = ""
     """For `email`: of that user."""
     about: list[str] = msgspec.field(default_factory=list)
-    """Kinds of alert: `budget`, `spend_rate`. Left out: all."""
+    """Kinds of alert: `budget`, `spend_rate`, `rule`, `contract`. Left out: all."""
     only: AlertOnlySettings = AlertOnlySettings()
     """Of whom it wants to hear. Left out: of all."""
     least: Severity = "info"

@@ -99,6 +99,17 @@ class Alerting:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is told any more
                 self._loop.call_soon_threadsafe(self._wake.set)
 
+    async def publish(self, alert: Alert) -> bool:
+        """Keep it now; whoever returns from here has told. False: it was told before. Raises StoreUnavailable."""
+        wanted = [each.id for each in self._receivers.values() if each.wants(alert)]
+        if not await self._store.add(alert, wanted, self._clock.wall_ns()):
+            return False
+        self.kept += 1
+        # Not the text: it may name a user.
+        log.info("an alert about %s; `headgate alerts log` tells it", alert.kind)
+        self._wake.set()
+        return True
+
     def start(self) -> None:
         """Begin. What another node, or this one before it was stopped, has left to do is done too."""
         self._loop = asyncio.get_running_loop()
@@ -155,12 +166,8 @@ class Alerting:
     async def _keep(self) -> None:
         while self._queue:
             alert = self._queue[0]
-            wanted = [each.id for each in self._receivers.values() if each.wants(alert)]
             try:
-                if await self._store.add(alert, wanted, self._clock.wall_ns()):
-                    self.kept += 1
-                    # Not the text: it may name a user.
-                    log.info("an alert about %s; `headgate alerts log` tells it", alert.kind)
+                await self.publish(alert)
             except StoreUnavailable:
                 raise
             except Exception:

@@ -84,17 +84,18 @@ class Rule:
 
     def pot(self, subject: str, second: int, deposits: Deposits = _NONE) -> Pot:
         """The sum that a request pays from now. second: since 1970."""
-        if not self._begins <= second < self._ends or len(self._pots) > _MOST_POTS:
-            if self._calendar is None:
-                # Deposits change what it holds at any time.
-                most = self.amount_for(subject, deposits) if self.refuses else -1
-                return Pot(self.name, subject, 0, 0, most)
+        now = self._begins <= second < self._ends
+        if now and (found := self._pots.get(subject)) is not None:
+            return found
+        if self._calendar is None:
+            # Deposits change what it holds at any time.
+            most = self.amount_for(subject, deposits) if self.refuses else -1
+            return Pot(self.name, subject, 0, 0, most)
+        if not now or len(self._pots) >= _MOST_POTS:
             self._begins, self._ends = self._calendar.at(second)
             self._pots = {}
-        found = self._pots.get(subject)
-        if found is None:
-            most = self.amount if self.refuses else -1
-            found = self._pots[subject] = Pot(self.name, subject, self._begins, self._ends, most)
+        most = self.amount if self.refuses else -1
+        found = self._pots[subject] = Pot(self.name, subject, self._begins, self._ends, most)
         return found
 
 
@@ -121,7 +122,7 @@ class Terms:
 class Plan:
     """All budgets of a configuration, and how long answers may be."""
 
-    __slots__ = ("_terms", "answers", "by_name", "rules")
+    __slots__ = ("_bits", "_terms", "answers", "by_name", "rules")
 
     def __init__(
         self,
@@ -130,6 +131,7 @@ class Plan:
     ) -> None:
         """answers: feature -> its own or the defaults; "" for models asked directly. Only those that bound anything."""
         self.rules = tuple(rules)
+        self._bits = tuple((1 << at, rule) for at, rule in enumerate(rules))
         self.by_name = {rule.name: rule for rule in rules}
         self.answers = answers
         self._terms: dict[int, Terms] = {}
@@ -143,8 +145,8 @@ class Plan:
         feature: "" if a model was asked for directly; model: the one it will probably go to."""
         caller = exchange.caller or NOBODY
         found: list[Share] = []
-        which, bit = 0, 1
-        for rule in self.rules:
+        which = 0
+        for bit, rule in self._bits:
             about = rule.about
             if about is None or about(exchange, caller, feature, model):
                 which |= bit
@@ -152,7 +154,6 @@ class Plan:
                     subject = rule.subject
                     whose = ALL if subject is None else subject(exchange, caller, feature, model)
                     found.append((rule, whose if len(whose) <= LONGEST_SUBJECT else whose[:LONGEST_SUBJECT]))
-            bit <<= 1
         if not which:
             return found, None
         terms = self._terms.get(which)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Sequence
 from math import inf
+from operator import attrgetter
 from time import monotonic
 from typing import NoReturn, Protocol, runtime_checkable
 
@@ -29,6 +30,7 @@ __all__ = ["Immediate", "Prices", "RequestPurse", "Till"]
 
 RETRY_SECONDS = 1.0
 _NS = 1_000_000_000
+_KEY = attrgetter("key")
 
 
 class Prices(Protocol):
@@ -159,9 +161,9 @@ class RequestPurse:
         size = self._size
         if size is None:
             edited = exchange.edited and exchange.request is not self._clamped
-            size = self._size = size_of(exchange, edited=edited)
+            size = self._size = size_of(exchange, edited)
         if exchange.dialect.operation != "chat":
-            return worst_nanos(rates, size, answer=0, margin=self._terms.margin)
+            return worst_nanos(rates, size, 0, self._terms.margin)
         said = exchange.peek.max_tokens
         answer = self._terms.answer if said is None else said
         if attempt.wire != exchange.dialect.name:
@@ -171,12 +173,17 @@ class RequestPurse:
         if attempt.kind == "resume":
             # What was said so far is sent with it.
             size = Size(size.prompt + answer, size.choices, size.caches)
-        return worst_nanos(rates, size, answer=answer, margin=self._terms.margin)
+        return worst_nanos(rates, size, answer, self._terms.margin)
 
     def _pay(self, exchange: Exchange, attempt: Attempt, nanos: int) -> Awaitable[None] | None:
+        """Raises TooDearForBudget if all attempts together may cost more than one request may; else as `reserve`."""
         if not self._terms.alone:
             return self._set_aside(exchange, attempt, nanos)
-        self._fits(nanos)
+        wanted = nanos + sum(self._reserved.values()) if self._reserved else nanos
+        for rule in self._terms.alone:
+            if rule.refuses and wanted > rule.amount:
+                self._till.refused[rule.name] += 1
+                raise too_dear(rule, most=rule.amount, wanted=wanted)
         # From now on, not from when it is there: a hedge may ask while its first call still waits.
         self._reserved[attempt.id] = nanos
         try:
@@ -195,7 +202,7 @@ class RequestPurse:
 
     def _set_aside(self, exchange: Exchange, attempt: Attempt, nanos: int) -> Awaitable[None] | None:
         if not self._shares:
-            self._taken(attempt, nanos, None)
+            attempt.reserved_nanos = nanos
             return None
         till = self._till
         at_ns = till.clock.wall_ns()
@@ -207,9 +214,7 @@ class RequestPurse:
         immediate = till.immediate
         if immediate is not None:
             if immediate.take_now(hold):
-                attempt.reserved_nanos = nanos
-                attempt.pots = tuple([(pot.budget, pot.subject, pot.period) for pot in pots])
-                self._holds[attempt.id] = hold
+                self._taken(attempt, hold)
                 return None
             try:
                 standing = immediate.reserve_now(hold)
@@ -217,7 +222,7 @@ class RequestPurse:
                 pass  # it is waited for below, or what is wrong is told there
             else:
                 if standing.ok:
-                    self._taken(attempt, nanos, hold)
+                    self._taken(attempt, hold)
                     return None
                 return self._short(exchange, attempt, hold, standing)
         return self._ask(exchange, attempt, hold)
@@ -228,7 +233,7 @@ class RequestPurse:
         except StoreUnavailable as error:
             raise _unavailable(error) from error
         if standing.ok:
-            self._taken(attempt, hold.nanos, hold)
+            self._taken(attempt, hold)
             return
         pending = self._short(exchange, attempt, hold, standing)
         if pending is not None:
@@ -280,21 +285,12 @@ class RequestPurse:
                 exchange.queued_seconds += monotonic() - began
         if not standing.ok:
             self._refuse(hold, standing, own, waited=max(seconds, 0.0))
-        self._taken(attempt, hold.nanos, hold)
+        self._taken(attempt, hold)
 
-    def _taken(self, attempt: Attempt, nanos: int, hold: Hold | None) -> None:
-        attempt.reserved_nanos = nanos
-        if hold is not None:
-            self._holds[attempt.id] = hold
-            attempt.pots = tuple([(pot.budget, pot.subject, pot.period) for pot in hold.pots])
-
-    def _fits(self, nanos: int) -> None:
-        """Raises TooDearForBudget if all attempts together may cost more than one request may."""
-        wanted = nanos + sum(self._reserved.values())
-        for rule in self._terms.alone:
-            if rule.refuses and wanted > rule.amount:
-                self._till.refused[rule.name] += 1
-                raise too_dear(rule, most=rule.amount, wanted=wanted)
+    def _taken(self, attempt: Attempt, hold: Hold) -> None:
+        attempt.reserved_nanos = hold.nanos
+        attempt.pots = tuple(map(_KEY, hold.pots))
+        self._holds[attempt.id] = hold
 
     def _own(self) -> Counter[PotKey]:
         found: Counter[PotKey] = Counter()

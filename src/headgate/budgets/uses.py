@@ -53,7 +53,7 @@ class Uses:
 
     def heard(self, pot: Pot, spent: int, reserved: int) -> None:
         """As `Purses.heard`."""
-        known = self._known.get((pot.budget, pot.subject, pot.period))
+        known = self._known.get(pot.key)
         if known is None or known.pot is not pot:
             known = self._learn(pot, known)
         known.spent = spent

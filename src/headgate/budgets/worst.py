@@ -53,7 +53,7 @@ class Size(msgspec.Struct, frozen=True, gc=False):
     """The caller asks for parts of the prompt to be kept by the provider, which costs more the first time."""
 
 
-def size_of(exchange: Exchange, *, edited: bool = False) -> Size:
+def size_of(exchange: Exchange, edited: bool = False) -> Size:
     """As the request is now. edited: a stage has changed what is asked, so that the caller's bytes do not tell."""
     if edited:
         body = _encode(exchange.request)
@@ -97,23 +97,23 @@ def thinking_room(request: ChatRequest) -> int:
     return _THINKING.get(request.effort, _THINKING["max"]) if request.effort else 0
 
 
-def worst_nanos(rates: Rates, size: Size, *, answer: int, margin: float = 1.0) -> int:
+def worst_nanos(rates: Rates, size: Size, answer: int, margin: float = 1.0) -> int:
     """Nano-dollars, rounded up, at most `DEAREST_NANOS`. answer: the most tokens of one answer; margin: how many times the prompt's
     estimate is taken."""
     prompt = size.prompt if margin == 1.0 else ceil(size.prompt * margin)
     steps = rates.steps
-    into, out = _dearest(steps[0], caches=size.caches)
+    into, out = _dearest(steps[0], size.caches)
     if len(steps) > 1:
         for step in steps[1:]:
             if prompt > step.over:
-                more_in, more_out = _dearest(step, caches=size.caches)
+                more_in, more_out = _dearest(step, size.caches)
                 into, out = max(into, more_in), max(out, more_out)
     total = prompt * into + answer * size.choices * out
     nanos = -(-total // _PER) + rates.per_request
     return nanos if nanos < DEAREST_NANOS else DEAREST_NANOS  # noqa: FURB136 - as below
 
 
-def _dearest(step: Step, *, caches: bool) -> tuple[int, int]:
+def _dearest(step: Step, caches: bool) -> tuple[int, int]:
     into, out = step.input, step.output
     # Conditions, as `max` takes three times as long.
     if step.cache_read > into:  # noqa: PLR1730

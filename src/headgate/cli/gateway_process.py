@@ -29,7 +29,7 @@ async def serve(
     read: Callable[[], Configuration],
 ) -> None:
     """Serve on a bound socket until told to stop, following changes of the file. Raises StoreError, OSError."""
-    async with running(configuration, bootstrap_key=bootstrap_key) as gateway:
+    async with running(configuration, bootstrap_key=bootstrap_key, writer_apart=True) as gateway:
         url = url_of(bound)
         say("\n".join(standing(configuration, url)))
         if gateway.first_key:
@@ -41,10 +41,12 @@ async def serve(
 
 
 @asynccontextmanager
-async def running(configuration: Configuration, *, bootstrap_key: str | None) -> AsyncIterator[Gateway]:
-    """A started gateway, stopped with all records stored, whatever happens."""
+async def running(
+    configuration: Configuration, *, bootstrap_key: str | None, writer_apart: bool = False
+) -> AsyncIterator[Gateway]:
+    """A started gateway, stopped with all records stored, whatever happens. writer_apart: see `Gateway`."""
     try:
-        gateway = Gateway(configuration, bootstrap_key=bootstrap_key)
+        gateway = Gateway(configuration, bootstrap_key=bootstrap_key, writer_apart=writer_apart)
     except ValueError as wrong:
         # Settings that are well written and cannot work: a certificate that is not there, an extra not installed.
         fail(str(wrong), code=2)

@@ -15,13 +15,15 @@ from headgate.config.model import Settings
 from headgate.config.secrets import stored_names
 from headgate.control.http.app import Api
 from headgate.control.http.route import Desk
+from headgate.control.overview import Overviews
+from headgate.control.replays import Sending
 from headgate.core.ids import IdSource
 from headgate.edge.gate import Gate
 from headgate.exchange.caller import Caller
 from headgate.stores.errors import StoreError
 from headgate.stores.sealing import Sealer
 
-__all__ = ["api_of"]
+__all__ = ["api_of", "desk_of"]
 
 _REFRESH_SECONDS = 2.0
 
@@ -35,29 +37,39 @@ class Running(Protocol):
     @property
     def gate(self) -> Gate: ...
 
+    @property
+    def overviews(self) -> Overviews: ...
 
-def api_of(
-    gateway: Running,
-    stores: Stores,
-    known: KnownKeys,
-    caller_of: Callable[[bytes], Caller | None],
-    ids: IdSource,
-) -> Api:
-    """`/api` of this gateway."""
-    desk = Desk(
+    @property
+    def replaying(self) -> Sending: ...
+
+
+def desk_of(gateway: Running, stores: Stores, known: KnownKeys) -> Desk:
+    """What handlers of `/api` and pages work with."""
+    return Desk(
         keys=stores.keys,
         audit=stores.audit,
         records=stores.spans,
         rehearsals=stores.rehearsals,
         ledger=stores.ledger,
+        people=stores.people,
         alerts=stores.alerts,
+        rollups=stores.rollups,
+        rules=stores.rules,
+        scores=stores.scores,
         secrets=stores.secrets,
         sealer=lambda: Sealer.from_environment(os.environ),
         secret_users=lambda name: _users(gateway.configuration.settings, name),
         budgets=lambda: budgets_of(gateway.configuration.settings),
         configuration=lambda: gateway.configuration,
+        overview=lambda: gateway.overviews.now(),
+        replaying=gateway.replaying,
         changed=lambda: _refreshed(known),
     )
+
+
+def api_of(gateway: Running, desk: Desk, caller_of: Callable[[bytes], Caller | None], ids: IdSource) -> Api:
+    """`/api` of this gateway."""
     return Api(desk, caller_of=caller_of, ids=ids, stopping=lambda: gateway.gate.draining)
 
 

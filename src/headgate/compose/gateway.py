@@ -8,12 +8,14 @@ import logging
 import os
 from collections.abc import Awaitable, Mapping, Sequence
 
-from headgate.admission.rights import DASHBOARD
 from headgate.admission.ring import KeyRing
 from headgate.admission.stage import Identify
 from headgate.admission.tokens.issuers import Issuers
 from headgate.compose.alerts import AlertService
-from headgate.compose.api import api_of
+from headgate.compose.api import api_of, desk_of
+from headgate.compose.budgets import BookPrices
+from headgate.compose.dashboard import Dashboard
+from headgate.compose.gauging import Gauging
 from headgate.compose.keys import KnownKeys
 from headgate.compose.manners import ladders, longest_use, manners_of, shadow_settings_of
 from headgate.compose.metering import Metering
@@ -23,14 +25,15 @@ from headgate.compose.places import Places, asked_for, directory_of
 from headgate.compose.prices import blended_prices, expected_usd
 from headgate.compose.providers import ProbeResult, Provider, close_later, probe
 from headgate.compose.recording import Recording
+from headgate.compose.replaying import Replaying
+from headgate.compose.ruling import RulingService
 from headgate.compose.secrets import KnownSecrets, wanted_secrets
 from headgate.compose.stores import open_stores, why_not_ready
 from headgate.config.model import Configuration, Settings
-from headgate.control.metrics import learn_names, watch
+from headgate.control.metrics import gauges_of, learn_names, watch
 from headgate.control.overview import Overviews
 from headgate.core.clock import SystemClock
 from headgate.core.ids import IdSource
-from headgate.dashboard.page import Page
 from headgate.dispatch.ladder.callback import Callbacks
 from headgate.dispatch.ladder.climb import Ask, Ladder
 from headgate.dispatch.ladder.entry_point import Functions
@@ -72,8 +75,11 @@ _FOR_COPIES = ("record", "budget", "route", "dispatch")
 class Gateway:
     """A gateway, from its configuration. `app` is served by whoever listens."""
 
-    def __init__(self, configuration: Configuration, *, bootstrap_key: str | None = None) -> None:
-        """bootstrap_key: a key that shall be valid, instead of one generated at the first start."""
+    def __init__(
+        self, configuration: Configuration, *, bootstrap_key: str | None = None, writer_apart: bool = False
+    ) -> None:
+        """bootstrap_key: a key that shall be valid, instead of one generated at the first start. writer_apart: records are stored
+        by a process of its own."""
         self.configuration = configuration
         self.first_key: str | None = None
         """The key generated at the first start, to be shown once; None ever after."""
@@ -96,7 +102,9 @@ class Gateway:
         )
         self._prober = Prober(self._models, self._clock)
         self.metrics = Metrics()
-        recording = Recording(settings, stores, self._clock, lambda: self.configuration.hash, self.metrics)
+        self._recording = recording = Recording(
+            settings, stores, self._clock, self._hash, self.metrics, apart=writer_apart
+        )
         self._book, self.journal, self.writer = recording.book, recording.journal, recording.writer
         self._ids = IdSource(self._clock)
         self._volume = DayVolume()
@@ -111,10 +119,12 @@ class Gateway:
         self._manners = manners_of(settings, self._ladders)
         self._callbacks = Transport()
         self._ring, self._issuers = KeyRing((), b""), Issuers(settings.tokens, self._callbacks)
-        self._overviews = Overviews(self)
+        self.overviews = Overviews(self)
         self._known = KnownKeys(self.keys, stores.rehearsals, self._ring, self._rehearsals, self._clock)
         self._audit = stores.audit
         self._alerts = AlertService(settings, stores, self._clock)
+        self._gauging = Gauging(stores.rollups, gauges_of(self), self._clock, lambda: self._ids.node)
+        self._ruling = RulingService(settings, stores, self._alerts.alerting, self._clock)
         self.metering = Metering(
             settings,
             stores,
@@ -135,6 +145,9 @@ class Gateway:
                 ids=self._ids, manner=self._manner, ladder=self._ladder, shadows=self.shadows
             ),
         }
+        self.replaying = Replaying(
+            self._stages_now, self._router, BookPrices(self._book, self._clock), self._ids, self._clock
+        )
         self.gate = Gate(proceed=self._journey(), paths=Paths(), settings=settings.server, ids=self._ids)
         self._copies = self._journey_of_copies()
         watch(self.metrics, self, lambda: self._router.directory)
@@ -142,11 +155,23 @@ class Gateway:
         self._alerts.report(self.metrics)
         self._name_metrics(settings)
         self._otlp = OtlpService(settings, stores, self.metrics, self._clock)
+        desk = desk_of(self, stores, self._known)
+        self._dashboard = Dashboard(
+            self,
+            desk,
+            stores,
+            self._ring,
+            self._caller_of,
+            ids=self._ids,
+            clock=self._clock,
+            upstream=self._callbacks,
+            metrics=self.metrics.text,
+        )
         self.app = Front(
             self.gate,
             ready=lambda: why_not_ready(self.writer, self.database),
-            pages=Page(self._overviews.now, may_see=self._may_see, metrics=self.metrics.text),
-            api=api_of(self, stores, self._known, self._caller_of, self._ids),
+            pages=self._dashboard.site,
+            api=api_of(self, desk, self._caller_of, self._ids),
         )
 
     async def start(self) -> None:
@@ -161,11 +186,13 @@ class Gateway:
         # Two nodes of one number would give two requests the same id, and one of them would not be stored.
         self._ids.be(await self.keys.next_node())
         self._secrets.start(lambda: self.configuration.settings, lambda: self._use_secrets(forgiving=True))
-        self.writer.start()
+        self._recording.start()
         if self._share is not None:
             self._share.start(self._healths.apply)
         await self.metering.start()
         self._alerts.start()
+        self._gauging.start()
+        self._ruling.start()
         await self._issuers.start()
         self._prober.start()
         self._learning.start()
@@ -178,6 +205,7 @@ class Gateway:
         All or nothing: whatever this raises, what served before goes on serving."""
         settings = configuration.settings
         planned, metered = ladders(settings), self.metering.prepared(settings)
+        signing_in = self._dashboard.prepared(settings)
         manners = manners_of(settings, planned)
         await self._secrets.learn(settings)
         providers, prices = self._secrets.providers(settings, self._providers), blended_prices(self._book)
@@ -191,10 +219,13 @@ class Gateway:
         self._prices = prices
         self._learning.start()
         self._manners = manners
+        self._recording.use(settings)
         self._shadow_settings = shadow_settings_of(settings)
         self._ladders = planned
         metered()
+        signing_in()
         self._alerts.use(settings)
+        self._ruling.use(settings)
         self.gate.proceed = self._journey()
         self._copies = self._journey_of_copies()
         self._name_metrics(configuration.settings)
@@ -220,10 +251,12 @@ class Gateway:
             await provider.upstream.aclose()
         await self._callbacks.aclose()
         await self.metering.aclose()
+        await self._ruling.aclose()
+        await self._gauging.aclose()
         await self._alerts.aclose()
         with contextlib.suppress(StoreUnavailable):
             await self._known.note_used()
-        if not await self.writer.aclose(float(self.configuration.settings.records.drain)):
+        if not await self._recording.aclose(float(self.configuration.settings.records.drain)):
             log.warning("some records are still in the journal; they are stored at the next start")
         await self._otlp.aclose()
         await self.database.close()
@@ -285,11 +318,14 @@ class Gateway:
                 task.add_done_callback(self._retired.discard)
 
     def _journey(self) -> Proceed:
-        return journey({**self._stages, **self.metering.stages()})
+        return journey(self._stages_now())
+
+    def _stages_now(self) -> dict[str, Stage]:
+        return {**self._stages, **self.metering.stages()}
 
     def _journey_of_copies(self) -> Proceed:
         """A copy has been let in already, with the request it is a copy of; but it costs money of its own."""
-        stages = {**self._stages, **self.metering.stages()}
+        stages = self._stages_now()
         return journey({name: stages[name] for name in _FOR_COPIES if name in stages})
 
     def _what_is_asked(self, exchange: Exchange) -> tuple[str, str]:
@@ -297,7 +333,10 @@ class Gateway:
 
     def _name_metrics(self, settings: Settings) -> None:
         rungs = {name: [rung.mark for rung in plan.rungs] for name, plan in self._ladders.items()}
-        learn_names(self.metrics, settings.features, self._router.directory.endpoints(), rungs)
+        learn_names(self.metrics, settings.features, self._router.directory.endpoints(), rungs, settings.models)
+
+    def _hash(self) -> str:
+        return self.configuration.hash
 
     def _models(self) -> Mapping[str, Sequence[Endpoint]]:
         return self._router.directory.models()
@@ -320,10 +359,6 @@ class Gateway:
             functions=Functions(),
             clock=self._clock,
         )
-
-    def _may_see(self, key: bytes) -> bool:
-        caller = self._caller_of(key)
-        return caller is not None and DASHBOARD in caller.routes
 
     def _caller_of(self, key: bytes) -> Caller | None:
         return self._ring.caller(key) or self._issuers.caller(key)

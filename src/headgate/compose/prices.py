@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 
 from headgate.compose.providers import Provider
@@ -14,11 +16,13 @@ from headgate.routing.directory import Directory
 from headgate.routing.strategies import PriceOf
 
 __all__ = [
+    "PriceReading",
     "blended_prices",
     "expected_usd",
     "own_rates_of",
 ]
 
+_LOOK_SECONDS = 0.2
 _PRICE_SECONDS = 600.0
 """How long a price counts for the order of endpoints before the list is asked again."""
 _MOST_PRICES = 10_000
@@ -64,3 +68,30 @@ def own_rates_of(provider: Provider, model: str, price: PriceSettings | None = N
     if price is not None:
         return own_rates(price)
     return provider.upstream.own_price(model) if isinstance(provider.upstream, SimulatedUpstream) else None
+
+
+class PriceReading:
+    """Reads the price list, in a thread, and looks up what was asked for since: where no writer in this process does so."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self._book = book
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._read(), name="prices")
+
+    async def aclose(self) -> None:
+        """End. Idempotent."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _read(self) -> None:
+        await asyncio.to_thread(self._book.load)
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._book.wanted:
+                await asyncio.to_thread(self._book.resolve)

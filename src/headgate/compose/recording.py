@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from headgate.compose.prices import PriceReading
 from headgate.compose.stores import Stores, journal_directory
+from headgate.compose.writing import writer_apart
 from headgate.config.model import Settings
 from headgate.core.clock import Clock
 from headgate.providers.catalog.book import PriceBook
+from headgate.records.apart import WriterApart
 from headgate.records.journal import Journal
 from headgate.records.pricing import Pricer
 from headgate.records.stage import Record
@@ -27,7 +30,10 @@ class Recording:
         clock: Clock,
         config_hash: Callable[[], str],
         metrics: Metrics,
+        *,
+        apart: bool,
     ) -> None:
+        """apart: the writer runs in a process of its own, unless the settings say otherwise."""
         self.book = PriceBook()
         pricer = Pricer(self.book)
         self.journal = Journal(
@@ -36,5 +42,31 @@ class Recording:
             fsync=settings.records.fsync,
             segment_bytes=settings.records.segment,
         )
-        self.writer = Writer(self.journal, stores.sink, pricer, clock)
+        self.writer: Writer | WriterApart
+        self._price_reading: PriceReading | None = None
+        if apart and settings.records.writer == "process":
+            self.writer = writer_apart(settings, self.journal, clock)
+            self._price_reading = PriceReading(self.book)
+        else:
+            # Its thread asks the list for prices anyway.
+            self.writer = Writer(self.journal, stores.sink, pricer, clock)
         self.stage = Record(self.journal, pricer, settings.records, config_hash, clock, metrics)
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """From the next request on."""
+        self.stage.unkept = frozenset(
+            name for name, feature in settings.features.items() if not feature.content
+        )
+
+    def start(self) -> None:
+        """Begin to store."""
+        self.writer.start()
+        if self._price_reading is not None:
+            self._price_reading.start()
+
+    async def aclose(self, seconds: float) -> bool:
+        """See `Writer.aclose`."""
+        if self._price_reading is not None:
+            await self._price_reading.aclose()
+        return await self.writer.aclose(seconds)

@@ -9,6 +9,7 @@ from pathlib import Path
 from headgate.admission.limits.away import SharedMeters
 from headgate.budgets.away import SharedPurses
 from headgate.config.model import Settings
+from headgate.records.apart import WriterApart
 from headgate.records.writer import Writer
 from headgate.stores.address import is_postgres
 from headgate.stores.backends import postgres, sqlite
@@ -60,6 +61,10 @@ class Stores:
     secrets: sqlite.SqliteSecrets | postgres.PostgresSecrets
     alerts: sqlite.SqliteAlerts | postgres.PostgresAlerts
     exports: sqlite.SqliteExports | postgres.PostgresExports
+    rollups: sqlite.SqliteRollups | postgres.PostgresRollups
+    rules: sqlite.SqliteRules | postgres.PostgresRules
+    scores: sqlite.SqliteScores | postgres.PostgresScores
+    people: sqlite.SqlitePeople | postgres.PostgresPeople
     sink: SpanSink
     """For one thread; nothing is connected before it is used."""
     database: sqlite.Database | postgres.Database
@@ -81,6 +86,10 @@ def open_stores(settings: Settings) -> Stores:
             postgres.PostgresSecrets(server),
             postgres.PostgresAlerts(server),
             postgres.PostgresExports(server),
+            postgres.PostgresRollups(server),
+            postgres.PostgresRules(server),
+            postgres.PostgresScores(server),
+            postgres.PostgresPeople(server),
             postgres.PostgresSink(server),
             server,
         )
@@ -94,6 +103,10 @@ def open_stores(settings: Settings) -> Stores:
         sqlite.SqliteSecrets(file),
         sqlite.SqliteAlerts(file),
         sqlite.SqliteExports(file),
+        sqlite.SqliteRollups(file),
+        sqlite.SqliteRules(file),
+        sqlite.SqliteScores(file),
+        sqlite.SqlitePeople(file),
         sqlite.SqliteSink(file),
         file,
     )
@@ -145,7 +158,7 @@ async def move_installation(source: Path, target: str, progress: Progress) -> Se
         await server.close()
 
 
-async def why_not_ready(writer: Writer, database: sqlite.Database | postgres.Database) -> str:
+async def why_not_ready(writer: Writer | WriterApart, database: sqlite.Database | postgres.Database) -> str:
     """What keeps a gateway from being sent traffic, in words; "" if nothing does."""
     if writer.failed is not None:
         return f"the record writer has failed: {writer.failed}"

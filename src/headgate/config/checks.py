@@ -15,6 +15,7 @@ from headgate.config.problems import Key, did_you_mean
 from headgate.config.routing_checks import check_routing
 from headgate.config.secrets import check_secrets
 from headgate.config.telemetry_checks import check_telemetry
+from headgate.config.watch_checks import check_watch
 from headgate.dispatch.ladder.settings import model_names, problems
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.providers.settings import ProviderSettings
@@ -64,6 +65,7 @@ def check(settings: Settings, names: Names, refuse: Refuse) -> None:
         *check_limits(settings, names),
         *check_budgets(settings, names),
         *check_alerts(settings, names),
+        *check_watch(settings, names),
         *check_telemetry(settings),
         *check_secrets(settings),
     ):

@@ -10,7 +10,6 @@ COMING: dict[tuple[str, ...], str] = {
     ("features", "*", "cache"): "the answer cache",
     ("features", "*", "limits"): "rate limits",
     ("features", "*", "guards"): "guards",
-    ("features", "*", "contract"): "contracts",
     ("features", "*", "prompt"): "prompts",
     ("features", "*", "experiment"): "experiments",
     ("features", "*", "retrieval"): "retrieval",

@@ -12,9 +12,11 @@ import msgspec
 
 from headgate.admission.limits.settings import LimitSettings, QueueSettings
 from headgate.admission.tokens.settings import TokenSettings
+from headgate.alerts.rules.settings import WatchSettings
 from headgate.alerts.settings import AlertSettings, SpendRateSettings
 from headgate.budgets.settings import AnswerTokenSettings, BudgetSettings, FeatureBudgetSettings
 from headgate.core.section import Section
+from headgate.dashboard.settings import DashboardSettings
 from headgate.dispatch.ladder.settings import CallbackSettings, RulesSettings
 from headgate.dispatch.manner import OnContentFilter
 from headgate.dispatch.settings import HedgeSettings, RetrySettings, TimeoutSettings
@@ -28,6 +30,7 @@ from headgate.providers.adapters.openai import OpenAISettings
 from headgate.providers.health.settings import HealthSettings
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.settings import SimulatedSettings
+from headgate.quality.contracts.settings import ContractSettings
 from headgate.records.settings import RecordSettings
 from headgate.routing.settings import (
     ModelSettings,
@@ -101,6 +104,10 @@ class FeatureSettings(Section, frozen=True):
     """What it may cost, in short; `[[budgets]]` says more. All budgets hold at once. Left out: none of its own."""
     answer_tokens: AnswerTokenSettings | None = None
     """How long its answers may be. Left out: as in `[defaults]`."""
+    content: bool = True
+    """Keep its prompts and answers. Off: they are written nowhere, nor are providers' words about them, whatever `[records]` says."""
+    contract: ContractSettings | None = None
+    """What it promises: availability, times, cost, quality. Left out: nothing."""
     degrade: list[str] = msgspec.field(default_factory=list)
     """What answers when every model has failed, tried in order: `stale:24h` (the last good answer to the same request),
     `model:NAME` or `own:NAME` (another model), `rules:NAME`, `http:URL` or `http:NAME` (a callback),
@@ -171,12 +178,16 @@ class Settings(Section, frozen=True):
     """Issuers whose tokens are taken in place of keys, by a name of yours."""
     alerts: list[AlertSettings] = msgspec.field(default_factory=list)
     """Who is told when something should be known: a webhook, a chat, a mailbox."""
+    watch: WatchSettings = WatchSettings()
+    """What is watched all the time, and when somebody is told."""
     spend_rate: SpendRateSettings = SpendRateSettings()
     """When spending is far above its usual."""
     health: HealthSettings = HealthSettings()
     """When an endpoint that fails is left alone, and how it comes back."""
     telemetry: TelemetrySettings = TelemetrySettings()
     """What is told to systems that watch this one."""
+    dashboard: DashboardSettings = DashboardSettings()
+    """Who sees the pages at `/`."""
     routing: RoutingSettings = RoutingSettings()
     """What routing keeps."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from headgate import __version__
 from headgate.providers.port import Endpoint
+from headgate.stores.rollups import GaugeName
 from headgate.telemetry.metrics import MOST_UNKNOWN, Metrics, Series
 from headgate.telemetry.names import (
+    BUILD,
     ENDPOINT_OPEN,
     IN_FLIGHT,
     JOURNAL_BYTES,
@@ -17,7 +21,7 @@ from headgate.telemetry.names import (
     Metric,
 )
 
-__all__ = ["Endpoints", "Running", "breakers", "learn_names", "watch"]
+__all__ = ["Endpoints", "Running", "breakers", "gauges_of", "learn_names", "watch"]
 
 
 class Endpoints(Protocol):
@@ -36,6 +40,9 @@ class Running(Protocol):
     """What is asked of a gateway."""
 
     @property
+    def configuration(self) -> Any: ...
+
+    @property
     def journal(self) -> Any: ...
 
     @property
@@ -46,6 +53,9 @@ class Running(Protocol):
 
     @property
     def gate(self) -> Any: ...
+
+    @property
+    def metering(self) -> Any: ...
 
 
 def watch(metrics: Metrics, gateway: Running, endpoints: Callable[[], Endpoints]) -> None:
@@ -60,13 +70,32 @@ def watch(metrics: Metrics, gateway: Running, endpoints: Callable[[], Endpoints]
     alone(IN_FLIGHT, lambda: gateway.gate.in_flight)
     alone(JOURNAL_BYTES, lambda: gateway.writer.lag_bytes)
     metrics.read(ENDPOINT_OPEN, lambda: breakers(endpoints()))
+    python = platform.python_version()
+    metrics.read(BUILD, lambda: [((__version__, python, gateway.configuration.hash), 1)])
+
+
+def gauges_of(gateway: Running) -> Mapping[GaugeName, Callable[[], float]]:
+    """What is kept of it once a minute."""
+    return {
+        "in_flight": lambda: gateway.gate.in_flight,
+        "limit_waiting": lambda: gateway.metering.limit.line.waiting,
+        "budget_waiting": lambda: gateway.metering.till.line.waiting,
+        "journal_bytes": lambda: gateway.writer.lag_bytes,
+        "records_dropped": lambda: gateway.journal.drops,
+        "shadows_dropped": lambda: gateway.shadows.dropped,
+    }
 
 
 def learn_names(
-    metrics: Metrics, features: Collection[str], endpoints: Iterable[Endpoint], rungs: Mapping[str, list[str]]
+    metrics: Metrics,
+    features: Collection[str],
+    endpoints: Iterable[Endpoint],
+    rungs: Mapping[str, list[str]],
+    models: Collection[str] = (),
 ) -> None:
-    """Tell `metrics` what the configuration names. rungs: of each feature's degrade ladder, as answers are marked."""
-    metrics.know(features, {each.model for each in endpoints}, rungs)
+    """Tell `metrics` what the configuration names. rungs: of each feature's degrade ladder, as answers are marked. models: as
+    routes name them."""
+    metrics.know(features, {each.model for each in endpoints}, rungs, models)
 
 
 def breakers(directory: Endpoints) -> Series:

@@ -1,4 +1,5 @@
-"""Traces: what happened, as data. `tail` follows requests as they are stored, `show` gathers everything about one."""
+"""Traces: what happened, as data. `tail` follows requests as they are stored, `show` gathers everything about one, `around` what
+belongs to the same doing of the caller's."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ import msgspec
 
 from headgate.core.ids import RequestId
 from headgate.core.messages import Answer
+from headgate.stores.searching import Search, Searching
 from headgate.stores.spans import AttemptRow, Content, RequestRow, SpanStore
 
-__all__ = ["Shown", "reply_text", "show", "tail"]
+__all__ = ["Around", "Shown", "around", "reply_text", "show", "tail"]
 
 _PAGE = 500
+_NEAR = 20
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,30 @@ async def show(store: SpanStore, request_id: RequestId) -> Shown | None:
         prompt=prompt,
         reply=reply,
         reply_text=reply_text(reply) if reply else "",
+    )
+
+
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What else belongs to it; the latest, newest first."""
+
+    trace: Sequence[RequestRow] = ()
+    """Of the caller's trace, if it said one."""
+    session: Sequence[RequestRow] = ()
+    replays: Sequence[RequestRow] = ()
+    """Those that repeat it."""
+
+
+async def around(store: Searching, request: RequestRow) -> Around:
+    """The neighbours of a request. Raises StoreUnavailable."""
+
+    async def others(search: Search) -> Sequence[RequestRow]:
+        found = await store.search(search, limit=_NEAR + 1)
+        return [row for row in found.rows if row.id != request.id][:_NEAR]
+
+    return Around(
+        trace=await others(Search(trace=request.trace_id)) if request.parent_id else (),
+        session=await others(Search(only={"session": request.session})) if request.session else (),
+        replays=await others(Search(replay_of=request.id)),
     )
 
 

@@ -46,6 +46,8 @@ class Begin(_Event):
     extra: dict[str, msgspec.Raw] = {}
     extra_wire: str = ""
     """The wire whose names `extra` uses."""
+    fingerprint: str = ""
+    """See `Answer`."""
 
 
 class TextDelta(_Event):
@@ -324,6 +326,7 @@ class AnswerBuilder:
             id=begin.id,
             model=begin.model,
             created=begin.created,
+            fingerprint=begin.fingerprint,
             extra=begin.extra,
             extra_wire=begin.extra_wire,
             choices=choices,
@@ -340,6 +343,7 @@ def events_of(answer: Answer) -> list[Event]:
             created=answer.created,
             extra=answer.extra,
             extra_wire=answer.extra_wire,
+            fingerprint=answer.fingerprint,
         )
     ]
     for number, choice in enumerate(answer.choices):

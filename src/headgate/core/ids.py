@@ -14,6 +14,7 @@ from headgate.core.clock import Clock, SystemClock
 __all__ = [
     "IdSource",
     "RequestId",
+    "id_ns",
     "newest_id",
     "oldest_id",
     "parse_request_id",
@@ -51,6 +52,11 @@ class IdSource:
         """Be another node from the next id on; of larger numbers the lowest ten bits count."""
         self._node_bits = (node & 0x3FF) << 12
 
+    @property
+    def node(self) -> int:
+        """Which node this is, 0 to 1023."""
+        return self._node_bits >> 12
+
     def next(self) -> RequestId:
         """The next id. Not thread-safe: one source per event loop."""
         ms = self._wall_ns() // 1_000_000 - _EPOCH_MS
@@ -73,6 +79,11 @@ def oldest_id(wall_ns: int) -> RequestId:
 def newest_id(wall_ns: int) -> RequestId:
     """No request that came before `wall_ns` has a greater id; a minute is allowed between a request's id and its clock."""
     return min((max(wall_ns // 1_000_000 - _EPOCH_MS, 0) + _SLACK_MS) << 22, _LAST)
+
+
+def id_ns(request_id: RequestId) -> int:
+    """When it was given, wall clock, to the millisecond; up to a minute from when the request came."""
+    return ((request_id >> 22) + _EPOCH_MS) * 1_000_000
 
 
 def request_id_text(request_id: RequestId) -> str:

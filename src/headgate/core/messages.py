@@ -211,6 +211,8 @@ class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """None: the provider did not say."""
     created: int = 0
     """Unix seconds; 0 if not said."""
+    fingerprint: str = ""
+    """What the provider says of the system that answered; "" if it says nothing."""
     extra: Extra = {}
     extra_wire: str = ""
 

@@ -308,6 +308,7 @@ async def _whole(attempt: Attempt, reply: UpstreamReply, wire: Wire, *, passes: 
     attempt.first_content_at = monotonic()
     if isinstance(answer, Answer):
         attempt.reported_model = answer.model
+        attempt.fingerprint = answer.fingerprint
         attempt.usage = answer.usage
         if answer.choices:
             attempt.finish_reason = answer.choices[0].stop_reason

@@ -249,6 +249,7 @@ class StreamedAnswer:
                 attempt.finish_reason = event.reason
             elif isinstance(event, Begin):
                 attempt.reported_model = event.model
+                attempt.fingerprint = event.fingerprint
                 # Callers expect a name; a vendor that says none (Bedrock) answered as the model it was asked for.
                 event.model = event.model or attempt.endpoint.model
             elif isinstance(event, End):

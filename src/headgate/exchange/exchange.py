@@ -63,6 +63,7 @@ class Exchange:
         "answer_limit",
         "answering",
         "asked",
+        "asked_by",
         "attempts",
         "body",
         "bytes_out",
@@ -156,6 +157,8 @@ class Exchange:
         """Name and version of the prompt that was used, such as `greeting@7`; "" if the caller sent its own."""
         self.asked = ""
         """The name that the caller asked for, where this is a copy for another model; "": `peek.model` is."""
+        self.asked_by: Caller | None = None
+        """Whose request it was, where somebody else repeats it: rules on where data may go are about them; None: `caller`'s."""
         self.confined = False
         """Rules keep the request to certain places: no service that is not the operator's own may be told of it."""
         self.degraded = ""

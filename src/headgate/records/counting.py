@@ -4,24 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headgate.core.error_groups import group_of
 from headgate.exchange.exchange import Exchange
-from headgate.stores.spans import AttemptRow
+from headgate.stores.spans import AttemptRow, RequestRow
 from headgate.telemetry.metrics import Metrics
 
 __all__ = ["count"]
 
 _FIRST = "first"
 """The kind of an attempt that no other one led to."""
+_UNKNOWN = "unknown"
 
 
-def count(metrics: Metrics, exchange: Exchange, outcome: str, attempts: Sequence[AttemptRow]) -> None:
-    """One more request, and its attempts. Called for every request: nothing here may be slow."""
-    for row in attempts:
-        metrics.attempts.add((row.provider, row.model, row.kind or _FIRST, row.outcome))
-    if exchange.purpose:
-        return  # nobody asked: of a shadow copy, only what was asked of a provider counts
+def count(
+    metrics: Metrics,
+    exchange: Exchange,
+    request: RequestRow,
+    attempts: Sequence[AttemptRow],
+    costs: Sequence[int | None],
+) -> None:
+    """One more request, and its attempts. Called for every request: nothing here may be slow.
+
+    costs: of each attempt, nano-dollars; None where no price is known."""
     # What a stranger says is no feature.
     feature = exchange.feature if exchange.caller is not None else ""
+    model = exchange.routed_model
+    for row, nanos in zip(attempts, costs, strict=True):
+        metrics.attempts.add((row.provider, row.model, row.kind or _FIRST, row.outcome))
+        if row.error_class:
+            metrics.attempt_errors.add((row.provider, row.model, group_of(row.error_class)))
+        _spend(metrics, feature, model, row, nanos)
+    if exchange.purpose:
+        return  # nobody asked: of a shadow copy, only what was asked of a provider counts
+    outcome = request.outcome
     metrics.requests.add((feature, outcome))
     if exchange.degraded:
         metrics.degraded.add((feature, exchange.degraded))
@@ -29,5 +44,52 @@ def count(metrics: Metrics, exchange: Exchange, outcome: str, attempts: Sequence
         for row in attempts:
             if row.kind == "hedge":
                 metrics.hedges.add((feature,))
+        if outcome == "ok" and not exchange.degraded and _elsewhere(exchange, attempts):
+            metrics.fallbacks.add((feature,))
     if exchange.notes and "resumed" in exchange.notes:
         metrics.resumed.add((feature,))
+    if request.error_class or outcome == "hung_up":
+        metrics.measures.add_error(
+            feature, model, "hung_up" if outcome == "hung_up" else group_of(request.error_class)
+        )
+    measures = metrics.measures
+    key = (feature, model, outcome)
+    measured = measures.requests.get(key) or measures.measured(key)
+    first = tokens = waited = 0
+    if attempts:
+        answering = attempts[0] if len(attempts) == 1 else attempts[_answering(exchange)]
+        tokens = answering.output_tokens
+        begun = answering.sent_us
+        if request.stream and (first := request.first_content_us):
+            begun = answering.first_content_us
+        waited = answering.ended_us - begun if begun else 0
+    measured.add(request.total_us, request.overhead_us, request.queued_us, first, tokens, waited)
+
+
+def _spend(metrics: Metrics, feature: str, model: str, row: AttemptRow, nanos: int | None) -> None:
+    label = row.cost_label
+    if not label:
+        return  # nothing was asked of a provider
+    key = (feature, model, row.provider, label if nanos is not None else _UNKNOWN)
+    spent = metrics.measures.spent.get(key) or metrics.measures.spent_by(key)
+    spent.calls += 1
+    spent.nanos += nanos or 0
+    spent.input += row.input_tokens
+    spent.output += row.output_tokens
+    if row.cache_read_tokens:
+        spent.cache_read += row.cache_read_tokens
+    if row.cache_write_tokens or row.cache_write_1h_tokens:
+        spent.cache_write += row.cache_write_tokens + row.cache_write_1h_tokens
+    if row.reasoning_tokens:
+        spent.reasoning += row.reasoning_tokens
+
+
+def _answering(exchange: Exchange) -> int:
+    """Where the attempt stands whose answer it was, or the last one."""
+    return exchange.answering.number - 1 if exchange.answering is not None else -1
+
+
+def _elsewhere(exchange: Exchange, attempts: Sequence[AttemptRow]) -> bool:
+    """Did another endpoint answer than the first one asked?"""
+    last, first = attempts[_answering(exchange)], attempts[0]
+    return (last.provider, last.model, last.region) != (first.provider, first.model, first.region)

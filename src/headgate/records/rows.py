@@ -10,7 +10,15 @@ from typing import Literal
 
 import msgspec
 
-from headgate.core.errors import GatewayError, ProviderRefusal, UpstreamMalformed, UpstreamReset
+from headgate.core.errors import (
+    GatewayError,
+    InternalFault,
+    InvalidRequest,
+    ProviderRefusal,
+    UpstreamCut,
+    UpstreamMalformed,
+    UpstreamReset,
+)
 from headgate.core.ids import trace_id
 from headgate.core.money import CostLabel
 from headgate.exchange.attempt import Attempt
@@ -24,6 +32,9 @@ _REHEARSAL = "rehearsal "
 """What the mark of `headgate chaos` begins with."""
 _DETAIL = 2_000
 """Characters kept of an error's words."""
+_QUOTING = (ProviderRefusal, UpstreamCut, UpstreamMalformed, InvalidRequest, InternalFault)
+"""Errors whose words may be somebody else's, who may repeat a prompt or an answer in them."""
+_UNTOLD = "the words of the error are not kept, as contents are not"
 
 _json = msgspec.json.encode
 
@@ -80,8 +91,11 @@ def closed_request(
     error: GatewayError | None,
     ended_at: float,
     bytes_out: int,
+    words: bool = True,
 ) -> RequestRow:
-    """The request as it ended; without its cost and the hashes of its contents, which the writer fills in."""
+    """The request as it ended; without its cost and the hashes of its contents, which the writer fills in.
+
+    words: may what others said about the error be written down?"""
     caller = exchange.caller or _NOBODY
     peek = exchange.peek
     dialect = exchange.dialect
@@ -122,7 +136,7 @@ def closed_request(
         status,
         outcome,
         error.code if error else "",
-        _detail(error) if error else "",
+        _detail(error, words=words) if error else "",
         last.finish_reason,
         len(attempts),
         queued,
@@ -174,11 +188,13 @@ def ended_attempt(
     ended_at: float,
     hung_up: bool,
     completion: tuple[int, int] | None,
+    words: bool = True,
 ) -> AttemptRow:
     """An attempt that is over.
 
     ended_at:   when, if the attempt does not say.
-    completion: (answer, reasoning) tokens estimated from what came, for an attempt without usage."""
+    completion: (answer, reasoning) tokens estimated from what came, for an attempt without usage.
+    words:      as in `closed_request`."""
     error = attempt.error
     endpoint = attempt.endpoint
     zero = exchange.received_at
@@ -195,7 +211,7 @@ def ended_attempt(
         attempt.status,
         _outcome(attempt, hung_up=hung_up),
         error.code if error else "",
-        _detail_of(attempt, error) if error else "",
+        _detail_of(attempt, error, words=words) if error else "",
         attempt.finish_reason or "",
         _since(attempt.started_at, zero),
         _since(attempt.connected_at, zero) if attempt.connected_at else 0,
@@ -297,14 +313,17 @@ def _tokens(row: AttemptRow) -> tuple[int, ...]:
     )
 
 
-def _detail(error: GatewayError) -> str:
-    return (error.detail or error.message)[:_DETAIL]
+def _detail(error: GatewayError, *, words: bool) -> str:
+    if words or not isinstance(error, _QUOTING):
+        return (error.detail or error.message)[:_DETAIL]
+    status = error.upstream_status if isinstance(error, ProviderRefusal) else 0
+    return f"status {status}; {_UNTOLD}" if status else _UNTOLD
 
 
-def _detail_of(attempt: Attempt, error: GatewayError) -> str:
+def _detail_of(attempt: Attempt, error: GatewayError, *, words: bool) -> str:
     # A rehearsed fault may be found out by whoever reads the bytes, who knows nothing of rehearsals; the reply's mark does.
     mark = attempt.upstream_request_id
-    detail = _detail(error)
+    detail = _detail(error, words=words)
     if mark.startswith(_REHEARSAL) and not detail.startswith(_REHEARSAL):
         return f"{mark}: {detail}"
     return detail

@@ -7,6 +7,7 @@ answered, refused, failed, hung up, cancelled. What the journal holds the writer
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -63,6 +64,8 @@ class Record:
         self.config_hash = config_hash
         self.now = clock.monotonic
         self.metrics = metrics or Metrics()
+        self.unkept: frozenset[str] = frozenset()
+        """Features whose contents are not kept, whatever `settings` say."""
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
         """See `Stage`."""
@@ -79,13 +82,17 @@ class Record:
 
     def attempt_opened(self, exchange: Exchange, attempt: Attempt) -> None:
         """See `Observer`."""
+        self.journal.tell_later(partial(self._tell_of, exchange, attempt))
+
+    def _tell_of(self, exchange: Exchange, attempt: Attempt) -> None:
         body = exchange.body
         earlier: tuple[AttemptRow, ...] = ()
         earlier_bills: tuple[Bill, ...] = ()
         if attempt.number > 1:
             past = [one for one in exchange.attempts if one.number < attempt.number]
             now = self.now()
-            earlier = tuple([_so_far(exchange, one, now) for one in past])
+            words = self.keeps(exchange)
+            earlier = tuple([_so_far(exchange, one, now, words=words) for one in past])
             earlier_bills = tuple(bill_of(one) for one in past)
         self.journal.append(
             Opened(
@@ -93,7 +100,7 @@ class Record:
                 leaving_attempt(exchange, attempt),
                 bill_of(attempt),
                 len(body),
-                None if earlier else self.body(exchange.dialect.name, body),
+                None if earlier else self.body(exchange, exchange.dialect.name, body),
                 earlier,
                 earlier_bills,
             )
@@ -102,9 +109,18 @@ class Record:
     def attempt_closed(self, exchange: Exchange, attempt: Attempt) -> None:
         """See `Observer`. Nothing is written: the next attempt's entry, or the request's last, tells of this one."""
 
-    def body(self, kind: str, data: bytes) -> Body | None:
+    def keeps(self, exchange: Exchange) -> bool:
+        """Are the prompt and the answer of this one kept, and what others say about them?"""
+        unkept = self.unkept
+        if not unkept or not self.settings.content:
+            return self.settings.content
+        feature, model = exchange.feature, exchange.peek.model
+        # Whoever is refused early asked for a feature by name, and nobody has looked it up; of what cannot be read nobody knows.
+        return bool(feature or model) and feature not in unkept and model not in unkept
+
+    def body(self, exchange: Exchange, kind: str, data: bytes) -> Body | None:
         """A prompt or answer as it is kept; None if contents are not."""
-        if not self.settings.content or not data:
+        if not data or not self.keeps(exchange):
             return None
         size = len(data)
         limit = self.settings.content_limit
@@ -114,13 +130,26 @@ class Record:
 class _Span:
     """One request on its way."""
 
-    __slots__ = ("_answer", "_exchange", "_record", "_reply", "bytes_out", "finished", "refused")
+    __slots__ = (
+        "_answer",
+        "_ended_at",
+        "_exchange",
+        "_nanos",
+        "_record",
+        "_reply",
+        "bytes_out",
+        "finished",
+        "refused",
+    )
 
     def __init__(self, record: Record, exchange: Exchange) -> None:
         self._record = record
         self._exchange = exchange
         self._reply: Reply | None = None
         self._answer: AnswerBuilder | None = None
+        self._ended_at = 0.0
+        self._nanos: int | None = None
+        """What was told that it costs."""
         self.finished = True
         self.bytes_out = 0
         self.refused: GatewayError | None = None
@@ -154,6 +183,7 @@ class _Span:
                 if nanos is None:
                     return None
                 total = nanos if total is None else total + nanos
+        self._nanos = total
         return None if total is None else f"{total // NANOS_PER_USD}.{total % NANOS_PER_USD:09d}"
 
     def _trailer(self) -> bytes:
@@ -172,8 +202,12 @@ class _Span:
 
     def close(self) -> None:
         """The request is over."""
-        record, exchange = self._record, self._exchange
-        now = record.now()
+        record = self._record
+        self._ended_at = record.now()
+        record.journal.tell_later(self._tell)
+
+    def _tell(self) -> None:
+        record, exchange, now = self._record, self._exchange, self._ended_at
         reply = self._reply
         error = exchange.error or self.refused
         hung_up = exchange.hung_up or (not self.finished and error is None)
@@ -182,16 +216,18 @@ class _Span:
         outcome = outcome_of(error, hung_up=hung_up)
         rows: tuple[AttemptRow, ...] = ()
         bills: tuple[Bill, ...] = ()
+        costs: list[int | None] = []
         body: Body | None = None
         attempts = exchange.attempts
         if attempts:
             rows = tuple([self._ended(one, now, hung_up=outcome == "hung_up") for one in attempts])
             bills = tuple([bill_of(one) for one in attempts])
+            costs = self._costs(rows)
             if exchange.purse is not None:
-                self._settle(exchange.purse, rows)
+                self._settle(exchange.purse, costs)
         elif exchange.caller is not None:
             # A stranger's body is not kept: it would let anybody fill the disk.
-            body = record.body(exchange.dialect.name, exchange.body)
+            body = record.body(exchange, exchange.dialect.name, exchange.body)
         request = closed_request(
             exchange,
             rows,
@@ -201,17 +237,18 @@ class _Span:
             error=error,
             ended_at=now,
             bytes_out=exchange.bytes_out or self.bytes_out,
+            words=record.keeps(exchange),
         )
         record.journal.append(Closed(request, rows, bills, body, self._content()))
-        count(record.metrics, exchange, outcome, rows)
+        count(record.metrics, exchange, request, rows, costs)
 
-    def _settle(self, purse: Purse, rows: Sequence[AttemptRow]) -> None:
-        """Tell who pays what each attempt has cost: what the writer will make of the same row."""
+    def _costs(self, rows: Sequence[AttemptRow]) -> list[int | None]:
+        """Nano-dollars of each attempt, None without a price: what the writer will make of the same row."""
         exchange, cost = self._exchange, self._record.pricer.cost
+        if len(rows) == 1 and self._nanos is not None and exchange.attempts[0].complete:
+            return [self._nanos]
+        found: list[int | None] = []
         for one, row in zip(exchange.attempts, rows, strict=True):
-            if one.settled:
-                continue
-            one.settled = True
             nanos = row.cost_nanos
             if nanos is None:
                 nanos = cost(
@@ -220,8 +257,16 @@ class _Span:
                     when_ns=exchange.started_ns,
                     reported_model=one.reported_model,
                 )
-            # Nobody knows the price: then as much as was set aside counts as spent.
-            purse.settle(one, one.reserved_nanos if nanos is None else nanos)
+            found.append(nanos)
+        return found
+
+    def _settle(self, purse: Purse, costs: Sequence[int | None]) -> None:
+        """Tell who pays what each attempt has cost."""
+        for one, nanos in zip(self._exchange.attempts, costs, strict=True):
+            if not one.settled:
+                one.settled = True
+                # Nobody knows the price: then as much as was set aside counts as spent.
+                purse.settle(one, one.reserved_nanos if nanos is None else nanos)
 
     def _ended(self, attempt: Attempt, now: float, *, hung_up: bool) -> AttemptRow:
         answering = self._exchange.answering
@@ -238,6 +283,7 @@ class _Span:
             and attempt.finish_reason is None
             and not attempt.abandoned,
             completion=self._completion_of(attempt) if own and not attempt.complete else None,
+            words=self._record.keeps(self._exchange),
         )
 
     def _completion_of(self, attempt: Attempt) -> tuple[int, int] | None:
@@ -276,21 +322,21 @@ class _Span:
 
     def _content(self) -> Body | None:
         reply = self._reply
-        settings = self._record.settings
-        if reply is None or not settings.content:
+        record, exchange = self._record, self._exchange
+        if reply is None or not record.keeps(exchange):
             return None
-        if self._exchange.dialect.operation == "embeddings" and not settings.vectors:
+        if exchange.dialect.operation == "embeddings" and not record.settings.vectors:
             return None
         if self._answer is not None:
-            return self._record.body(_CANONICAL, _json(self._answer.answer()))
+            return record.body(exchange, _CANONICAL, _json(self._answer.answer()))
         if reply.body is not None:
-            return self._record.body(reply.wire or _CANONICAL, reply.body)
-        return None if reply.answer is None else self._record.body(_CANONICAL, _json(reply.answer))
+            return record.body(exchange, reply.wire or _CANONICAL, reply.body)
+        return None if reply.answer is None else record.body(exchange, _CANONICAL, _json(reply.answer))
 
 
-def _so_far(exchange: Exchange, attempt: Attempt, now: float) -> AttemptRow:
+def _so_far(exchange: Exchange, attempt: Attempt, now: float, *, words: bool) -> AttemptRow:
     """How an attempt stands while another is about to leave: told if nothing follows."""
-    row = ended_attempt(exchange, attempt, ended_at=now, hung_up=False, completion=None)
+    row = ended_attempt(exchange, attempt, ended_at=now, hung_up=False, completion=None, words=words)
     if attempt.pots and not attempt.ended_at and not attempt.settled:
         # It is under way beside the other: if we die now, as much may be owed as was set aside.
         return replace(row, outcome="cut_off", cost_nanos=attempt.reserved_nanos, cost_label="estimated")

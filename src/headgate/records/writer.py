@@ -1,4 +1,5 @@
-"""The writer: one thread per process that moves the journal to the database, in batches, each with its position.
+"""The writer: one thread that moves a gateway's journal to the database, in batches, each with its position. Under `headgate
+serve` it runs in a process of its own (`apart.py`), elsewhere beside the event loop.
 
 At its start it takes up the journals of processes that are gone: what they finished is stored as it was, what they left
 open is settled as cut off, once. Then it follows this process's own journal. If the database cannot be written, the
@@ -11,17 +12,19 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from headgate.core.clock import Clock
-from headgate.records.journal import Journal
 from headgate.records.pricing import Pricer
 from headgate.records.reading import DeadJournal, JournalReader, dead_journals, delete_before, delete_journal
 from headgate.records.settling import Settling
-from headgate.stores.sink import Batch, SpanSink
+from headgate.stores.sink import Batch, Position, SpanSink
 
-__all__ = ["Writer", "WriterCounters"]
+__all__ = ["Followed", "Writer", "WriterCounters"]
 
 _log = logging.getLogger("headgate.records")
 
@@ -34,6 +37,8 @@ _BUSY_REQUESTS = 100
 _LAST_PAUSE_SECONDS = 0.02
 _RETRY_SECONDS = 1.0
 _COMPLAIN_SECONDS = 60.0
+_LOOK_SECONDS = 5.0
+"""Between two looks for journals whose gateways are gone."""
 _BATCH_BYTES = 1_000_000
 """Of journal, for one transaction: some 300 requests. By itself the writer is quicker with 250 kB (28 µs of CPU a request; 40
 with 4 MB, decoded rows having left the processor's cache); beside a busy event loop fewer and larger transactions win."""
@@ -55,10 +60,49 @@ class WriterCounters(msgspec.Struct):
     failed_batches: int = 0
 
 
+class Followed(Protocol):
+    """A journal that grows: this process's own, or another's."""
+
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def end(self) -> Position:
+        """Up to where it may be read."""
+        ...
+
+    def bytes_after(self, position: Position) -> int:
+        """How much stands behind a position, roughly."""
+        ...
+
+    def take_lost(self) -> list[int]:
+        """Requests whose end was dropped since this was last asked."""
+        ...
+
+    def close(self) -> None:
+        """Nothing is appended any more."""
+        ...
+
+
 class Writer:
     """See above. `start` and `aclose` belong to the event loop's thread; `step` is what the thread repeats."""
 
-    def __init__(self, journal: Journal, sink: SpanSink, pricer: Pricer, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: Followed,
+        sink: SpanSink,
+        pricer: Pricer,
+        clock: Clock,
+        *,
+        again: bool = False,
+        busy_pause: float = _BUSY_PAUSE_SECONDS,
+        stepped: Callable[[], None] | None = None,
+    ) -> None:
+        """again: another writer has followed this journal before and died; what it has stored counts once. busy_pause: seconds
+        between two looks under load. stepped: called after each step that did something."""
         self.counters = WriterCounters()
         self.failed: Exception | None = None
         """Why the last batch could not be stored; None when all is well."""
@@ -72,11 +116,17 @@ class Writer:
         self._deadline = float("inf")
         self._complained = -_COMPLAIN_SECONDS
         self._reader = JournalReader(journal.directory, journal.name, journal.end)
-        self._settling = Settling(journal.name, self._reader, pricer)
-        self._stored = journal.end
+        self._settling = Settling(journal.name, self._reader, pricer, recovered=again)
+        self._again = again
+        self._busy_pause = busy_pause
+        self._stepped = stepped
+        self.stored = journal.end
+        """Everything before it is in the database."""
         self._waiting: Batch | None = None
         self._stored_requests = 0
         self._first_segment = journal.end.segment
+        self._looked_at = 0.0
+        self._filled = False
 
     @property
     def ready(self) -> bool:
@@ -90,17 +140,12 @@ class Writer:
     @property
     def caught_up(self) -> bool:
         """Is everything stored that the journal holds?"""
-        return self._stored == self._journal.end
+        return self.stored == self._journal.end
 
     @property
     def lag_bytes(self) -> int:
         """How much of the journal is not stored yet, across its segments roughly."""
-        end, stored = self._journal.end, self._stored
-        if end.segment == stored.segment:
-            return end.offset - stored.offset
-        return max(
-            (end.segment - stored.segment) * self._journal.segment_bytes - stored.offset + end.offset, 0
-        )
+        return self._journal.bytes_after(self.stored)
 
     def start(self) -> None:
         """Begin, in a thread of its own: connecting, migrating and reading the price list take longer than starting may."""
@@ -126,18 +171,33 @@ class Writer:
         if self.failed:
             return _RETRY_SECONDS
         stored, self._stored_requests = self.counters.requests - self._stored_requests, self.counters.requests
-        return _BUSY_PAUSE_SECONDS if stored >= _BUSY_REQUESTS else _PAUSE_SECONDS
+        return self._busy_pause if stored >= _BUSY_REQUESTS else _PAUSE_SECONDS
 
     def _first_steps(self) -> bool:
         try:
             self._pricer.prepare()
             self.recover()
+            if self._again:
+                self._go_back()
         except Exception as failure:  # noqa: BLE001 - whatever it is, it is told and tried again
             self._complain(failure)
             return False
         self.failed = None
         self._ready.set()
+        self._looked_at = self._clock.monotonic()
+        self._has_stepped()
         return True
+
+    def _go_back(self) -> None:
+        """To where the writer before this one had stored everything."""
+        at = self._sink.position(self._journal.name)
+        self._reader.position = self.stored = max(at, Position(1, 0))
+        self._first_segment = self.stored.segment
+        self._again = False
+
+    def _has_stepped(self) -> None:
+        if self._stepped is not None:
+            self._stepped()
 
     def recover(self) -> None:
         """Store what processes that are gone have left. Raises StoreUnavailable; may be called again."""
@@ -173,11 +233,21 @@ class Writer:
     def step(self) -> bool:
         """Store the next batch. True if there is more to do at once. Raises nothing."""
         try:
-            return self._step()
+            self._look_for_dead()
+            more = self._step() or self._fill()
         except Exception as failure:  # noqa: BLE001 - a writer that died of one batch would lose all the others
             self.counters.failed_batches += 1
             self._complain(failure)
+            self._has_stepped()
             return False
+        return more
+
+    def _look_for_dead(self) -> None:
+        """Another gateway of this machine may have died, or its writer may have ended a moment after our start."""
+        now = self._clock.monotonic()
+        if self._ready.is_set() and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            self.recover()
 
     def _step(self) -> bool:
         if self._waiting is None:
@@ -191,12 +261,19 @@ class Writer:
             self._waiting = self._settling.batch()
         self._store(self._waiting)
         position, self._waiting, self.failed = self._waiting.position, None, None
-        self._stored = self._reader.position
+        self.stored = self._reader.position
         self._count(self._settling, self._reader)
         if position.segment > self._first_segment:
             delete_before(self._journal.directory, self._journal.name, position.segment)
             self._first_segment = position.segment
+        self._has_stepped()
         return not self.caught_up
+
+    def _fill(self) -> bool:
+        """Add up some of what was stored before anybody added up, while nothing else is to do."""
+        if not self._filled:
+            self._filled = not self._sink.fill()
+        return not self._filled
 
     def _store(self, batch: Batch) -> None:
         self._sink.write(batch)
@@ -244,6 +321,13 @@ class Writer:
             self._forget()
         self._sink.close()
         return done
+
+    def leave(self) -> None:
+        """End after the batch that is under way; the next start stores the rest. Blocking."""
+        self._deadline = float("-inf")
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
 
     def _forget(self) -> None:
         try:

@@ -95,8 +95,8 @@ def _apply_policies(
     use = ""
     names = []
     for policy in directory.policies:
-        # A chat's model answers no call for embeddings, and a shadow copy is for the model it was made for.
-        names_a_model = bool(policy.use) and not use and facts.chat and not facts.exchange.purpose
+        # A chat's model answers no call for embeddings, and a copy for another model is for that one.
+        names_a_model = bool(policy.use) and not use and facts.chat and not facts.exchange.asked
         if names_a_model and labelled and policy.by_feature:
             names_a_model = _may_have(facts, policy.use)
         if (names_a_model or policy.rule is not None) and policy.holds(facts):

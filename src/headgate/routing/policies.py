@@ -73,7 +73,7 @@ def _conditions(when: WhenSettings, volume: Volume) -> list[Condition]:
         (when.feature, lambda facts: facts.feature),
         (when.model, lambda facts: facts.asked),
         (when.user, lambda facts: facts.exchange.user or facts.exchange.peek.user),
-        (when.team, lambda facts: facts.exchange.caller.team if facts.exchange.caller else ""),
+        (when.team, _team),
     ):
         if wanted:
             found.append(_one_of(wanted, of))
@@ -103,6 +103,11 @@ def _conditions(when: WhenSettings, volume: Volume) -> list[Condition]:
         tier = when.tier
         found.append(lambda facts: facts.tier == tier)
     return found
+
+
+def _team(facts: Facts) -> str:
+    whose = facts.exchange.asked_by or facts.exchange.caller
+    return whose.team if whose is not None else ""
 
 
 def _one_of(wanted: str | list[str], of: Callable[[Facts], str]) -> Condition:

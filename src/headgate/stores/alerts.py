@@ -42,7 +42,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     event: str
     """What happened, so that it is told once whoever notices it, such as `budget/monthly/feature:shop/1761955200/0.8`."""
     kind: str
-    """`budget`, `spend_rate`."""
+    """`budget`, `spend_rate`, `rule`, `contract`."""
     subject: str
     """Whom it is about: `all`, or `feature:NAME`, `team:NAME`, `user:NAME`, `key:ID`."""
     severity: Severity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KeyExists", "ReceiverExists", "StoreError", "StoreTooNew", "StoreUnavailable"]
+__all__ = ["KeyExists", "PersonExists", "ReceiverExists", "StoreError", "StoreTooNew", "StoreUnavailable"]
 
 
 class StoreError(Exception):
@@ -23,3 +23,7 @@ class KeyExists(StoreError):
 
 class ReceiverExists(StoreError):
     """A receiver of alerts of that name is there already."""
+
+
+class PersonExists(StoreError):
+    """Somebody with that e-mail address is there already."""

@@ -12,6 +12,9 @@ import msgspec
 
 __all__ = ["Hold", "Holder", "Orphan", "Pot", "PotKey", "Purses", "Standing", "UseStore"]
 
+# Before anybody has seen the pot: still part of making it.
+_set = msgspec.structs.force_setattr
+
 PotKey = tuple[str, str, int]
 """Budget, subject, period: what a pot is known by."""
 
@@ -29,10 +32,11 @@ class Pot(msgspec.Struct, frozen=True, gc=False):
     """When its period ends, seconds since 1970 UTC; 0: never."""
     most: int
     """Nano-dollars that may be spent. -1: any amount, it is only counted."""
+    key: PotKey = ("", "", 0)
+    """What it is known by. Made of the others, once: it is asked for several times in every call."""
 
-    @property
-    def key(self) -> PotKey:
-        return (self.budget, self.subject, self.period)
+    def __post_init__(self) -> None:
+        _set(self, "key", (self.budget, self.subject, self.period))
 
 
 class Holder(msgspec.Struct, frozen=True, gc=False, array_like=True):

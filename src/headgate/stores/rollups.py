@@ -17,21 +17,35 @@ __all__ = [
     "DAY",
     "FAILURE_PARTS",
     "HOUR",
+    "LEVELS",
     "MINUTE",
+    "OTHER",
     "PARTS",
     "SKETCHES",
     "SUMS",
+    "TEN_MINUTES",
+    "Ages",
+    "Counts",
     "Failed",
     "Gauge",
+    "GaugeName",
+    "Kept",
     "Mark",
     "Rolled",
     "RollupStore",
     "Scope",
     "SessionRow",
     "Spent",
+    "decoded_sketch",
+    "decoded_sketches",
+    "encoded_sketches",
 ]
 
-MINUTE, HOUR, DAY = 60, 3600, 86_400
+MINUTE, TEN_MINUTES, HOUR, DAY = 60, 600, 3600, 86_400
+LEVELS = (MINUTE, TEN_MINUTES, HOUR, DAY)
+"""Requests are added up in each of these. Ten minutes, because a day of minutes is too much to read for one plot."""
+OTHER = "other"
+"""Stands for all names beyond those that are kept apart."""
 
 PARTS = ("feature", "model", "provider", "outcome", "purpose")
 """What rollups are kept apart by. `model`: the one it was routed to ("": none was); `outcome`: see `Outcome`; `purpose`: "" for
@@ -67,6 +81,7 @@ class Rolled(msgspec.Struct, kw_only=True):
     input_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    """Into caches of whatever length."""
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cost_nanos: int = 0
@@ -77,6 +92,9 @@ class Rolled(msgspec.Struct, kw_only=True):
     sketches: dict[str, Sketch] = {}
     """By name, those asked for; a name of SKETCHES."""
 
+
+Counts = dict[int, int]
+"""Of a sketch: how many, by bucket."""
 
 SUMS = tuple(name for name in Rolled.__struct_fields__ if name not in ("at", "group", "sketches"))
 
@@ -96,14 +114,17 @@ class Scope:
 
 
 class Spent(msgspec.Struct, kw_only=True):
-    """Requests with one value of one dimension, added up."""
+    """Requests with one value of one dimension, added up; copies of requests too, for they cost money."""
 
     at: int = 0
     value: str = ""
     requests: int = 0
     failed: int = 0
+    """Without an answer, and not because the caller left."""
     input_tokens: int = 0
+    """All that went in."""
     output_tokens: int = 0
+    """All that came out."""
     cost_nanos: int = 0
     estimated_nanos: int = 0
     unpriced: int = 0
@@ -155,6 +176,14 @@ class Mark(msgspec.Struct, kw_only=True, frozen=True):
     text: str = ""
 
 
+GaugeName = Literal[
+    "in_flight", "limit_waiting", "budget_waiting", "journal_bytes", "records_dropped", "shadows_dropped"
+]
+"""in_flight: requests being served. limit_waiting, budget_waiting: requests that wait for room in a limit, for money that others
+hold. journal_bytes: records that are not in the database yet. records_dropped, shadows_dropped: records that were lost, copies
+that were not sent, since the gateway was started."""
+
+
 class Gauge(msgspec.Struct, kw_only=True, frozen=True):
     """What a node saw of itself: the highest in the minute from `at` on."""
 
@@ -162,6 +191,24 @@ class Gauge(msgspec.Struct, kw_only=True, frozen=True):
     name: str
     node: int
     value: float
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """Since when finer rows are kept, seconds since 1970 UTC; 0: since ever."""
+
+    minutes_from: int = 0
+    hours_from: int = 0
+
+
+class Ages(msgspec.Struct, frozen=True, kw_only=True):
+    """What is too old to be kept: all before these moments, seconds since 1970 UTC; 0: nothing is."""
+
+    minutes_before: int = 0
+    """Of minutes, and of ten minutes."""
+    hours_before: int = 0
+    """Of hours, also those of spending."""
+    failures_before: int = 0
+    gauges_before: int = 0
 
 
 class RollupStore(Protocol):
@@ -231,3 +278,32 @@ class RollupStore(Protocol):
     async def add_gauges(self, gauges: Sequence[Gauge]) -> None:
         """The higher value stays."""
         ...
+
+    async def sweep(self, ages: Ages, limit: int = 2_000) -> int:
+        """Delete some `limit` rows of what is older; how many that were. Days stay for ever. Once begun, `rolled` and `spent` read
+        hours for all that is before `minutes_before`, and days for all before `hours_before`."""
+        ...
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_all = msgspec.msgpack.Decoder(list[Counts]).decode
+_decode_raw = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_decode_one = msgspec.msgpack.Decoder(Counts).decode
+
+
+def encoded_sketches(sketches: Sequence[Counts]) -> bytes:
+    """As they are kept, in the order of SKETCHES."""
+    return _encode(sketches)
+
+
+def decoded_sketches(data: bytes) -> list[Counts]:
+    """All of them."""
+    return _decode_all(data) if data else [{} for _ in SKETCHES]
+
+
+def decoded_sketch(data: bytes, places: Sequence[int]) -> list[Counts]:
+    """Those at these places of SKETCHES only, which is quicker."""
+    if not data:
+        return [{} for _ in places]
+    parts = _decode_raw(data)
+    return [_decode_one(parts[place]) for place in places]

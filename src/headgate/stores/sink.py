@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from headgate.stores.filling import FILL_AT_ONCE
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 
 __all__ = ["Batch", "Position", "SpanSink", "Use"]
@@ -50,6 +51,11 @@ class SpanSink(Protocol):
     def write(self, batch: Batch) -> None:
         """Store all of it and its position in one transaction. What is there already is left as it is, so that a
         journal may be read twice."""
+        ...
+
+    def fill(self, limit: int = FILL_AT_ONCE) -> bool:
+        """Add up `limit` of the requests that were stored before anybody added up. True: there are more. Not while another thread
+        writes."""
         ...
 
     def position(self, journal: str) -> Position:

@@ -130,9 +130,11 @@ content = Table(
     Column("offset", BigInteger, nullable=False),
     Column("length", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
-"""Where in which segment a content lies; to delete one, its segment is written anew without it."""
+"""Where in which segment a content lies; to delete one, its segment is written anew without it. `last_id`: the latest request that has
+it, to the hour; 0: of before anybody wrote that down."""
 
 journal_position = Table(
     "journal_position",
@@ -324,15 +326,15 @@ rollup = Table(
     Column("sketches", LargeBinary, nullable=False, server_default=text("''")),
     sqlite_with_rowid=False,
 )
-"""Requests that ended in the `seconds` (60, 3600, 86400) from `at` (seconds since 1970 UTC) on, added up in the transaction that
+"""Requests that ended in the `seconds` (60, 600, 3600, 86400) from `at` (seconds since 1970 UTC) on, added up in the transaction that
 stores them. `sketches`: how their times were spread, see `headgate.stores.rollups`."""
 
 spend = Table(
     "spend",
     metadata,
     Column("seconds", BigInteger, primary_key=True, nullable=False, autoincrement=False),
-    Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
     Column("dimension", Text, primary_key=True, nullable=False),
+    Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
     Column("value", Text, primary_key=True, nullable=False),
     *(
         _number(name)
@@ -430,6 +432,7 @@ score = Table(
     _text("author"),
     _text("evaluator"),
     _text("key_id"),
+    _text("team"),
     _text("feature"),
     _text("model"),
     _text("provider"),
@@ -450,6 +453,7 @@ score_rollup = Table(
     Column("seconds", BigInteger, primary_key=True, nullable=False, autoincrement=False),
     Column("at", BigInteger, primary_key=True, nullable=False, autoincrement=False),
     Column("name", Text, primary_key=True, nullable=False),
+    Column("kind", Text, primary_key=True, nullable=False),
     Column("source", Text, primary_key=True, nullable=False),
     Column("feature", Text, primary_key=True, nullable=False),
     Column("model", Text, primary_key=True, nullable=False),
@@ -483,9 +487,12 @@ rule_state = Table(
     Column("looked_ns", BigInteger, nullable=False),
     Column("value", Float, nullable=True),
     _number("number"),
+    _text("toward"),
+    _number("held"),
     sqlite_with_rowid=False,
 )
-"""How each rule stands; `number` counts its transitions, so that each is told once."""
+"""How each rule stands; `number` counts its transitions, so that each is told once. `held`: so many looks have found `toward`, the
+state it may come to."""
 
 person = Table(
     "person",

@@ -1,4 +1,4 @@
-"""Counters of one process, and gauges that are read when somebody looks.
+"""Counters of one process, its histograms (`measures.py`), and gauges that are read when somebody looks.
 
 Counting is a dictionary's entry by the labels' values: a quarter of a microsecond, where the usual library takes two.
 Memory is bounded although callers choose some of the values: what the configuration names has a series of its own at all
@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from headgate.telemetry.measures import Distributions, Measures
 from headgate.telemetry.names import (
+    ATTEMPT_ERRORS,
     ATTEMPTS,
     DEGRADED,
+    FALLBACKS,
     HEDGES,
     METRICS,
+    MOST_UNKNOWN,
     OTHER,
     REQUESTS,
     RESUMED,
@@ -21,9 +25,6 @@ from headgate.telemetry.names import (
 )
 
 __all__ = ["MOST_UNKNOWN", "Counter", "Metrics", "Series"]
-
-MOST_UNKNOWN = 200
-"""Series of one metric whose open label has a value that the configuration does not name."""
 
 Series = Iterable[tuple[tuple[str, ...], float]]
 """(the labels' values, in the metric's order; the number)."""
@@ -74,9 +75,13 @@ class Metrics:
         self.attempts = Counter(ATTEMPTS)
         self.hedges = Counter(HEDGES)
         self.resumed = Counter(RESUMED)
-        counted = (self.requests, self.degraded, self.attempts, self.hedges, self.resumed)
+        self.fallbacks = Counter(FALLBACKS)
+        self.attempt_errors = Counter(ATTEMPT_ERRORS)
+        self.measures = Measures()
+        self._by_feature = (self.requests, self.degraded, self.hedges, self.resumed, self.fallbacks)
+        self._by_model = (self.attempts, self.attempt_errors)
         self._reads: dict[str, Callable[[], Series]] = {
-            each.metric.name: each.values.items for each in counted
+            each.metric.name: each.values.items for each in (*self._by_feature, *self._by_model)
         }
 
     def read(self, metric: Metric, series: Callable[[], Series]) -> None:
@@ -84,33 +89,67 @@ class Metrics:
         self._reads[metric.name] = series
 
     def know(
-        self, features: Collection[str], models: Collection[str], rungs: Mapping[str, Iterable[str]]
+        self,
+        features: Collection[str],
+        models: Collection[str],
+        rungs: Mapping[str, Iterable[str]],
+        routed: Collection[str] = (),
     ) -> None:
-        """What the configuration names. rungs: by feature, as answers are marked with them. What it named before stays:
-        a counter does not go away."""
-        for each in (self.requests, self.degraded, self.hedges, self.resumed):
+        """What the configuration names. models: as providers name them. rungs: by feature, as answers are marked with them.
+        routed: models as routes name them. What it named before stays: a counter does not go away."""
+        for each in self._by_feature:
             each.know(features)
-        self.attempts.know(models)
+        for each in self._by_model:
+            each.know(models)
+        self.measures.features.know(features)
+        self.measures.models.know(routed)
         self.requests.know((), [(name, "ok") for name in features])
         self.degraded.know((), [(name, rung) for name, marks in rungs.items() for rung in marks])
 
     def series(self) -> Iterable[tuple[Metric, Series]]:
-        """All of them, read now, in the order in which they are shown."""
+        """All of them but histograms, read now, in the order in which they are shown."""
+        sums = self.measures.sums()
         for metric in METRICS:
             read = self._reads.get(metric.name)
             if read is not None:
                 yield metric, read()
+            elif metric.name in sums:
+                yield metric, sums[metric.name].items()
+
+    def histograms(self) -> Iterable[tuple[Metric, Distributions]]:
+        """All of them, read now, in the order in which they are shown."""
+        found = self.measures.distributions()
+        for metric in METRICS:
+            if metric.name in found:
+                yield metric, found[metric.name]
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format 0.0.4."""
         lines: list[str] = []
         for metric, series in self.series():
-            lines.append(f"# HELP {metric.name} {_escaped(metric.help)}")
-            lines.append(f"# TYPE {metric.name} {metric.kind}")
-            lines.extend(
-                f"{metric.name}{_braced(metric.labels, values)} {number}" for values, number in series
-            )
+            lines += _head(metric)
+            lines += [f"{metric.name}{_braced(metric.labels, values)} {number}" for values, number in series]
+        for metric, distributions in self.histograms():
+            lines += _head(metric)
+            for values, counts, total in distributions:
+                lines += _buckets(metric, values, counts, total)
         return "\n".join([*lines, ""]).encode("utf-8", "replace")
+
+
+def _head(metric: Metric) -> tuple[str, str]:
+    return f"# HELP {metric.name} {_escaped(metric.help)}", f"# TYPE {metric.name} {metric.kind}"
+
+
+def _buckets(metric: Metric, values: tuple[str, ...], counts: list[int], total: float) -> Iterable[str]:
+    """As Prometheus wants them: each bucket with all that lies below it."""
+    labels = _braced(metric.labels, values)
+    begin = f"{metric.name}_bucket{labels[:-1]},le="
+    seen = 0
+    for bound, count in zip((*map(str, metric.bounds), "+Inf"), counts, strict=True):
+        seen += count
+        yield f'{begin}"{bound}"}} {seen}'
+    yield f"{metric.name}_sum{labels} {total}"
+    yield f"{metric.name}_count{labels} {seen}"
 
 
 def _braced(names: tuple[str, ...], values: tuple[str, ...]) -> str:

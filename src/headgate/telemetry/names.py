@@ -10,6 +10,7 @@ __all__ = [
     "ALERTS_DROPPED",
     "ALERT_DELIVERIES",
     "ATTEMPTS",
+    "ATTEMPT_ERRORS",
     "BUDGET_DOWNGRADED",
     "BUDGET_LIMIT",
     "BUDGET_REFUSED",
@@ -17,8 +18,13 @@ __all__ = [
     "BUDGET_SPENT",
     "BUDGET_USED",
     "BUDGET_WAITING",
+    "BUILD",
+    "COST",
     "DEGRADED",
     "ENDPOINT_OPEN",
+    "ERRORS",
+    "FALLBACKS",
+    "FIRST_TOKEN",
     "HEDGES",
     "IN_FLIGHT",
     "JOURNAL_BYTES",
@@ -27,19 +33,28 @@ __all__ = [
     "LIMIT_WAITING",
     "LIMIT_WITHOUT_REDIS",
     "METRICS",
+    "MOST_UNKNOWN",
     "OTHER",
     "OTLP_POSTS",
     "OTLP_SPANS",
+    "OVERHEAD",
+    "QUEUED",
     "RECORDS_DROPPED",
     "REQUESTS",
     "RESUMED",
     "SHADOWS",
     "SHADOWS_DROPPED",
+    "SPEED",
+    "TOKENS",
+    "TOOK",
+    "UNPRICED",
     "Metric",
 ]
 
 OTHER = "other"
 """Stands for the values of a label that have no series of their own."""
+MOST_UNKNOWN = 200
+"""Values of an open label that the configuration does not name and that still have series of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +62,14 @@ class Metric:
     """One metric, as Prometheus has it."""
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     labels: tuple[str, ...]
     help: str
     """In one sentence."""
     open: str = ""
-    """The label whose values may come from callers; values beyond the bound are counted as `other`. "": there is none."""
+    """Labels whose values may come from callers, separated by spaces; values beyond the bound are counted as `other`."""
+    bounds: tuple[float, ...] = ()
+    """Of a histogram: where its buckets end."""
 
 
 REQUESTS = Metric(
@@ -89,6 +106,94 @@ RESUMED = Metric(
     ("feature",),
     "Streams that broke off and went on.",
     open="feature",
+)
+TOOK = Metric(
+    "headgate_request_seconds",
+    "histogram",
+    ("feature", "model", "outcome"),
+    "How long requests of callers took, from their first byte to their last.",
+    open="feature model",
+    bounds=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300),
+)
+FIRST_TOKEN = Metric(
+    "headgate_first_token_seconds",
+    "histogram",
+    ("feature", "model", "outcome"),
+    "How long streams were silent before their first content.",
+    open="feature model",
+    bounds=(0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 25, 60),
+)
+SPEED = Metric(
+    "headgate_tokens_per_second",
+    "histogram",
+    ("feature", "model", "outcome"),
+    "Tokens of answers by the time in which they came.",
+    open="feature model",
+    bounds=(1, 2, 5, 10, 20, 40, 60, 80, 120, 180, 250, 400, 1000),
+)
+OVERHEAD = Metric(
+    "headgate_overhead_seconds",
+    "histogram",
+    ("feature", "outcome"),
+    "This gateway's own share of the time requests took.",
+    open="feature",
+    bounds=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1),
+)
+QUEUED = Metric(
+    "headgate_queue_seconds",
+    "histogram",
+    ("feature", "outcome"),
+    "How long requests waited for room in a limit or for money; most of them not at all.",
+    open="feature",
+    bounds=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60),
+)
+TOKENS = Metric(
+    "headgate_tokens_total",
+    "counter",
+    ("feature", "model", "kind"),
+    "Tokens of all calls to providers, no token in two kinds; those of shadow copies too.",
+    open="feature model",
+)
+COST = Metric(
+    "headgate_cost_usd_total",
+    "counter",
+    ("feature", "model", "provider", "label"),
+    "US dollars that calls to providers have cost, by how certain that is; those of shadow copies too.",
+    open="feature model",
+)
+UNPRICED = Metric(
+    "headgate_unpriced_total",
+    "counter",
+    ("feature", "model"),
+    "Calls to providers whose price nobody knows.",
+    open="feature model",
+)
+ERRORS = Metric(
+    "headgate_errors_total",
+    "counter",
+    ("feature", "model", "error"),
+    "Requests of callers that had no answer, by what was the matter.",
+    open="feature model",
+)
+ATTEMPT_ERRORS = Metric(
+    "headgate_attempt_errors_total",
+    "counter",
+    ("provider", "model", "error"),
+    "Calls to providers that failed, by what was the matter; a request whose next call went well has no error of its own.",
+    open="model",
+)
+FALLBACKS = Metric(
+    "headgate_fallbacks_total",
+    "counter",
+    ("feature",),
+    "Answers that another endpoint gave than the one asked first.",
+    open="feature",
+)
+BUILD = Metric(
+    "headgate_build_info",
+    "gauge",
+    ("version", "python", "config"),
+    "Always 1: which Headgate runs, on which Python, by which configuration.",
 )
 SHADOWS = Metric("headgate_shadows_total", "counter", (), "Shadow copies that were sent.")
 SHADOWS_DROPPED = Metric(
@@ -221,6 +326,17 @@ METRICS = (
     ATTEMPTS,
     HEDGES,
     RESUMED,
+    FALLBACKS,
+    ERRORS,
+    ATTEMPT_ERRORS,
+    TOOK,
+    FIRST_TOKEN,
+    SPEED,
+    OVERHEAD,
+    QUEUED,
+    TOKENS,
+    COST,
+    UNPRICED,
     SHADOWS,
     SHADOWS_DROPPED,
     RECORDS_DROPPED,
@@ -246,5 +362,6 @@ METRICS = (
     ALERT_DELIVERIES,
     OTLP_SPANS,
     OTLP_POSTS,
+    BUILD,
 )
 """In the order in which they are shown."""

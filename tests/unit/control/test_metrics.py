@@ -43,7 +43,10 @@ def test_breakers_are_told_of_whatever_is_configured_and_of_the_rest_when_open()
 def test_everything_is_read_at_the_moment_of_looking() -> None:
     """Not before: the numbers may change after `watch`."""
     state = SimpleNamespace(sent=0, dropped=1, drops=2, in_flight=3, lag_bytes=4)
-    gateway = SimpleNamespace(shadows=state, journal=state, gate=state, writer=state)
+    configuration = SimpleNamespace(hash="c0ffee")
+    gateway = SimpleNamespace(
+        shadows=state, journal=state, gate=state, writer=state, configuration=configuration
+    )
     metrics = Metrics()
     watch(metrics, gateway, lambda: Places([endpoint("a/m")]))
     learn_names(metrics, ["chat"], [endpoint("a/m")], {"chat": ["say"]})

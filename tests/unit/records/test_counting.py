@@ -49,6 +49,14 @@ def answering(recording: Recording, kinds=KINDS, error=None):
     return proceed
 
 
+async def serve(recording: Recording, exchange: Exchange, proceed) -> None:
+    """To its end, and to the end of that turn of the event loop, when it is counted."""
+    try:
+        await recording.serve(exchange, proceed)
+    finally:
+        recording.journal.flush()
+
+
 def numbers(counter: Counter) -> dict[str, int]:
     return {" ".join(labels): number for labels, number in counter.values.items()}
 
@@ -57,7 +65,7 @@ def numbers(counter: Counter) -> dict[str, int]:
 async def test_a_request_and_its_attempts_are_counted_once(recording: Recording) -> None:
     """Attempts by why they were made; the second of two side by side is a hedge."""
     exchange = asked(recording)
-    await recording.serve(exchange, answering(recording))
+    await serve(recording, exchange, answering(recording))
     metrics = recording.stage.metrics
     endpoint = exchange.attempts[0].endpoint
     place = f"{endpoint.provider} {endpoint.model}"
@@ -75,7 +83,7 @@ async def test_a_request_and_its_attempts_are_counted_once(recording: Recording)
 async def test_degraded_and_resumed_answers_are_counted_beside(recording: Recording) -> None:
     """They have ended well, and are marked."""
     exchange = asked(recording, degraded="model:small", notes={"resumed": "after 7 characters"})
-    await recording.serve(exchange, answering(recording, ()))
+    await serve(recording, exchange, answering(recording, ()))
     metrics = recording.stage.metrics
     assert numbers(metrics.requests) == {"chat ok": 1}
     assert numbers(metrics.degraded) == {"chat model:small": 1} and numbers(metrics.resumed) == {"chat": 1}
@@ -86,7 +94,7 @@ async def test_a_failure_is_counted_as_one(recording: Recording) -> None:
     """With nothing degraded."""
     failing = answering(recording, ("",), ProviderOverloaded("x"))
     with pytest.raises(ProviderOverloaded):
-        await recording.serve(asked(recording), failing)
+        await serve(recording, asked(recording), failing)
     metrics = recording.stage.metrics
     assert numbers(metrics.requests) == {"chat failed": 1} and not metrics.degraded.values
 
@@ -94,7 +102,7 @@ async def test_a_failure_is_counted_as_one(recording: Recording) -> None:
 @aio
 async def test_of_a_shadow_copy_only_the_attempts_count(recording: Recording) -> None:
     """Nobody asked."""
-    await recording.serve(asked(recording, purpose="shadow", degraded="say"), answering(recording, ("",)))
+    await serve(recording, asked(recording, purpose="shadow", degraded="say"), answering(recording, ("",)))
     metrics = recording.stage.metrics
     assert sum(metrics.attempts.values.values()) == 1
     assert not metrics.requests.values and not metrics.degraded.values
@@ -103,5 +111,39 @@ async def test_of_a_shadow_copy_only_the_attempts_count(recording: Recording) ->
 @aio
 async def test_without_a_key_there_is_no_feature(recording: Recording) -> None:
     """Whatever the header says."""
-    await recording.serve(asked(recording, caller=None), answering(recording, ()))
+    await serve(recording, asked(recording, caller=None), answering(recording, ()))
     assert numbers(recording.stage.metrics.requests) == {" ok": 1}
+
+
+@aio
+async def test_what_a_request_took_and_used_is_measured(recording: Recording) -> None:
+    """Per feature, model and outcome; what each call has used stands under who was asked."""
+    exchange = asked(recording, routed_model="small", queued_seconds=0.25)
+    await serve(recording, exchange, answering(recording, ("",)))
+    measures = recording.stage.metrics.measures
+    measured = measures.requests["chat", "small", "ok"]
+    assert sum(measured.took) == sum(measured.overhead) == sum(measured.queued) == 1
+    assert measured.queued_sum == 250_000 and not sum(measured.first)
+    ((feature, model, provider, _label),) = measures.spent
+    assert (feature, model, provider) == ("chat", "small", exchange.attempts[0].endpoint.provider)
+    assert not measures.errors
+
+
+@aio
+async def test_failures_are_counted_by_what_was_the_matter(recording: Recording) -> None:
+    """Of the request, and of each call."""
+    exchange = asked(recording, routed_model="small")
+    with pytest.raises(ProviderOverloaded):
+        await serve(recording, exchange, answering(recording, ("",), ProviderOverloaded("too busy")))
+    metrics = recording.stage.metrics
+    assert metrics.measures.errors == {("chat", "small", "provider_error"): 1}
+    assert sum(metrics.measures.requests["chat", "small", "failed"].took) == 1
+
+
+@aio
+async def test_copies_cost_and_are_no_requests(recording: Recording) -> None:
+    """Their tokens and dollars count where the feature's do, their times nowhere."""
+    exchange = asked(recording, routed_model="small", purpose="shadow")
+    await serve(recording, exchange, answering(recording, ("",)))
+    measures = recording.stage.metrics.measures
+    assert len(measures.spent) == 1 and not measures.requests

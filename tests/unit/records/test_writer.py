@@ -242,6 +242,7 @@ async def test_a_request_whose_end_was_dropped_is_settled_while_we_live(
     monkeypatch.setattr("headgate.records.journal.BACKLOG_BYTES", -1)
     exchange.observer = None
     await recording.serve(recording.desk.exchange(), answering(recording))
+    recording.journal.flush()
     assert recording.journal.drops == 2
     recording.journal._lost.append(exchange.id)
     recording.store_all()

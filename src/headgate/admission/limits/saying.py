@@ -12,6 +12,8 @@ from headgate.stores.meters import Reading
 __all__ = ["headers", "too_large", "too_many", "until"]
 
 _TIMES = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
+_MILLISECONDS = tuple(b"%dms" % number for number in range(1001))
+"""Every time below a second, as OpenAI writes it: nearly all that is ever said."""
 _NO_ROOM_SECONDS = 1.0
 """When to try again if only others' answers can make room: nobody knows when they end."""
 
@@ -19,6 +21,7 @@ _NO_ROOM_SECONDS = 1.0
 def headers(asks: Sequence[Ask], left: Sequence[float]) -> list[tuple[bytes, bytes]]:
     """The tightest limit on requests and the tightest on tokens, and the name of the tightest of all."""
     requests = tokens = tightest = None
+    requests_left = tokens_left = 0.0
     least = least_requests = least_tokens = inf
     for ask, room in zip(asks, left, strict=True):
         gauge = ask[0]
@@ -49,7 +52,7 @@ def headers(asks: Sequence[Ask], left: Sequence[float]) -> list[tuple[bytes, byt
 def until(seconds: float) -> bytes:
     """A time as OpenAI writes it: `20ms`, `1.2s`, `6m0s`, `1h30m0s`."""
     if seconds < 1:
-        return b"%dms" % ceil(seconds * 1000) if seconds > 0 else b"0ms"
+        return _MILLISECONDS[ceil(seconds * 1000)] if seconds > 0 else b"0ms"
     if seconds < 60:
         return b"%.4gs" % seconds
     minutes, rest = divmod(ceil(seconds), 60)

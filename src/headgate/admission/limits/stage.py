@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from time import monotonic
+from typing import Protocol, runtime_checkable
 
 from headgate.admission.limits.line import Line
 from headgate.admission.limits.rules import Ask, Counted, Plan
@@ -18,15 +19,24 @@ from headgate.core.errors import LimitReached
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
-from headgate.stores.meters import Meters, Reading
+from headgate.stores.meters import Meters, Reading, Want
 
-__all__ = ["Limit", "WhatIsAsked"]
+__all__ = ["Immediate", "Limit", "WhatIsAsked"]
 
 WhatIsAsked = Callable[[Exchange], tuple[str, str]]
 """(feature, model) of a request: "" for none, and the model it will probably go to. Raises UnknownModel."""
 
 _KINDS = frozenset({"chat", "embeddings", "count_tokens"})
 """Operations that reach a provider: others cost nobody anything."""
+
+
+@runtime_checkable
+class Immediate(Protocol):
+    """Meters that need not be waited for."""
+
+    def take_now(self, wants: Sequence[Want]) -> Reading:
+        """As `Meters.take`."""
+        ...
 
 
 class Limit:
@@ -43,6 +53,7 @@ class Limit:
         """Ask and go on, where counts are kept elsewhere: `Exchange.granted` waits for the answer. What follows asks the same
         place something too, and both questions travel together."""
         self._meters = meters
+        self._immediate = meters if isinstance(meters, Immediate) else None
         self._asked = asked
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
@@ -55,8 +66,14 @@ class Limit:
         if not asks:
             return await proceed(exchange)
         queue = plan.queues.get(feature)
+        immediate = self._immediate
         if self.overlaps and queue is None:
             self._ask(exchange, asks, feature)
+        elif immediate is not None and not self.line.waiting:
+            reading = immediate.take_now(asks)
+            if not reading.ok:
+                reading = await self._refused(exchange, asks, reading, feature, queue)
+            self._taken(exchange, asks, reading)
         else:
             await self._pass(exchange, asks, feature, queue)
         return await proceed(exchange)
@@ -78,8 +95,11 @@ class Limit:
             reading = Reading(False, [], [0.0] * len(asks))
         if not reading.ok:
             reading = await self._refused(exchange, asks, reading, feature, queue)
+        self._taken(exchange, asks, reading)
+
+    def _taken(self, exchange: Exchange, asks: list[Ask], reading: Reading) -> None:
         exchange.on_close(partial(self._settle, exchange, asks))
-        exchange.reply_headers.extend(headers(asks, reading.left))
+        exchange.reply_headers += headers(asks, reading.left)
 
     async def _refused(
         self, exchange: Exchange, asks: list[Ask], reading: Reading, feature: str, queue: QueueSettings | None
@@ -121,7 +141,8 @@ class Limit:
         for ask in asks:
             gauge, subject, units = ask
             if gauge.tokens:
-                used = used or spent(exchange)
+                if used is None:
+                    used = spent(exchange)
                 more = _used(exchange, gauge, used) - units
                 if more:
                     changes.append((gauge, subject, more))

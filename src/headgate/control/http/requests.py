@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from headgate.admission.rights import CONTENT
-from headgate.control.http.costs import meant
-from headgate.control.http.fields import Ago, Cursor, Limit, Maybe
+from headgate.control.http.fields import Ago, Before, Limit, Maybe, Word
 from headgate.control.http.moments import moment
 from headgate.control.http.problems import Problem
 from headgate.control.http.route import Asked, route
-from headgate.control.traces import show
+from headgate.control.looking import WrongSearch, search_of
+from headgate.control.traces import Around, around, show
+from headgate.control.waterfall import Kind, Waterfall, waterfall
 from headgate.core.ids import parse_request_id, request_id_text
 from headgate.core.money import usd
+from headgate.stores.searching import Search
 from headgate.stores.spans import AttemptRow, Content, Outcome, RequestRow
 
-__all__ = ["ROUTES", "AttemptTold", "ContentTold", "RequestPage", "RequestShown", "RequestTold"]
+__all__ = [
+    "ROUTES",
+    "AttemptTold",
+    "ContentTold",
+    "RequestPage",
+    "RequestShown",
+    "RequestTold",
+    "RequestsQuery",
+    "before_id",
+    "told",
+    "wanted",
+]
 
 
 class RequestsQuery(msgspec.Struct, kw_only=True):
-    """Which requests."""
+    """Which requests: those of which all of this is true."""
 
     since: Ago = ""
     """Those from then on: `24h`, `7d` or a date; empty: all."""
@@ -33,19 +46,69 @@ class RequestsQuery(msgspec.Struct, kw_only=True):
     """Only this feature's; empty: those of none."""
     user: Maybe = UNSET
     """Only this user's."""
-    team: Maybe = UNSET
-    """Only this team's."""
-    key: Maybe = UNSET
-    """Only those of the key with this id."""
     session: Maybe = UNSET
     """Only this session's."""
+    team: Maybe = UNSET
+    """Only this team's."""
+    tenant: Maybe = UNSET
+    """Only this tenant's."""
+    key: Maybe = UNSET
+    """Only those of the key with this id."""
+    tag: Annotated[Word, msgspec.Meta(examples=["task=summary"])] = ""
+    """Only those with this tag, NAME=VALUE; several with commas between them."""
+    model: Word = ""
+    """Only those that asked for this model, were sent to it, or were answered by it."""
     provider: Maybe = UNSET
     """Only those answered by this provider."""
+    status: Annotated[Word, msgspec.Meta(examples=["5xx", "429"])] = ""
+    """Only those with this HTTP status: `429`, `5xx` or `400-499`."""
     outcome: Outcome | UnsetType = UNSET
     """Only those that ended so."""
+    failed: Word = ""
+    """`yes`: only those that did not end well, whoever is to blame."""
+    error: Maybe = UNSET
+    """Only those with this error code."""
+    purpose: Maybe = UNSET
+    """Empty: only callers' own; `shadow`: only copies; `replay`: only those that were asked again."""
+    prompt: Maybe = UNSET
+    """Only those with this prompt, such as `greeting@7`."""
+    config: Maybe = UNSET
+    """Only those served by the configuration with this hash."""
+    slower: Annotated[Word, msgspec.Meta(examples=["2s"])] = ""
+    """Only those that took at least so long."""
+    faster: Word = ""
+    """Only those that took at most so long."""
+    first_slower: Word = ""
+    """Only those whose first content took at least so long."""
+    first_faster: Word = ""
+    """Only those whose first content took at most so long."""
+    costlier: Annotated[Word, msgspec.Meta(examples=["0.05"])] = ""
+    """Only those that cost at least so many USD."""
+    cheaper: Word = ""
+    """Only those that cost at most so many USD."""
+    score: Annotated[Word, msgspec.Meta(examples=["helpful<=0.5"])] = ""
+    """Only those judged so: a name and a bound, or a name alone."""
+    stream: Word = ""
+    """`yes`: only streams; `no`: only whole answers."""
+    degraded: Word = ""
+    """`yes`: only those answered by a degrade ladder."""
+    retried: Word = ""
+    """`yes`: only those with more than one attempt."""
+    trace: Word = ""
+    """Only those of the caller's trace with this id (W3C)."""
+    replay_of: Word = ""
+    """Only those that repeat this request."""
+    text: Word = ""
+    """Only those with this text in the prompt or the answer; for whoever may read content. Contents are read for 0.2 s a page: go
+    on until `next` is null."""
+
+
+class RequestListQuery(RequestsQuery, kw_only=True):
+    """Which requests, and how many of them."""
+
     limit: Limit = 100
     """How many at most."""
-    cursor: Cursor = ""
+    cursor: Before = ""
     """`next` of the page before."""
 
 
@@ -113,6 +176,10 @@ class RequestTold(msgspec.Struct, kw_only=True):
     """The trace's id (W3C)."""
     config: str
     """The hash of the configuration that served it."""
+    prompt: str
+    """Name and version of the prompt; empty if the caller's messages are all there is."""
+    replay_of: str
+    """The request that this one repeats; empty if it repeats none."""
 
 
 class AttemptTold(msgspec.Struct, kw_only=True):
@@ -141,6 +208,10 @@ class AttemptTold(msgspec.Struct, kw_only=True):
     tokens: Tokens
     cost_usd: str | None
     cost_label: str
+    upstream_request: str
+    """The provider's own id of the call."""
+    fingerprint: str
+    """What the provider says of the system that answered; empty if it says nothing."""
 
 
 class ContentTold(msgspec.Struct, kw_only=True):
@@ -153,6 +224,25 @@ class ContentTold(msgspec.Struct, kw_only=True):
     """Bytes it had."""
     truncated: bool
     """Was the end cut off when it was recorded?"""
+
+
+class BarTold(msgspec.Struct, kw_only=True):
+    """A stretch of time, in milliseconds since the request came."""
+
+    kind: Kind
+    """queue: waited for room in a limit. own: our own work. pause: between two attempts. connect, send: to the provider. wait: it was
+    silent. begin: from its first byte to the first content. stream: content came."""
+    start_ms: float
+    end_ms: float
+
+
+class LaneTold(msgspec.Struct, kw_only=True):
+    """The request itself (number 0) or one of its attempts."""
+
+    number: int
+    name: str
+    outcome: Outcome
+    bars: list[BarTold]
 
 
 class RequestShown(msgspec.Struct, kw_only=True):
@@ -171,6 +261,14 @@ class RequestShown(msgspec.Struct, kw_only=True):
     """The text of the answer."""
     content: bool
     """May you read prompts and answers?"""
+    waterfall: list[LaneTold]
+    """Where the time went."""
+    same_trace: list[RequestTold]
+    """The latest other requests of the caller's trace, newest first."""
+    same_session: list[RequestTold]
+    """The latest other requests of the session, newest first."""
+    replays: list[RequestTold]
+    """Requests that repeat this one, newest first."""
 
 
 class RequestPage(msgspec.Struct, kw_only=True):
@@ -180,25 +278,48 @@ class RequestPage(msgspec.Struct, kw_only=True):
     next: str | None
     """Where the next page begins; null: this is the last. A page may have fewer items than asked for, or none, and not be
     the last: go on."""
+    searched_to: datetime | None
+    """Everything that came after this moment has been looked through; null after the last page."""
 
 
-async def list_requests(asked: Asked[RequestsQuery, None]) -> RequestPage:
-    """List requests, newest first, by the order of their ends. Neither prompts nor answers are in it."""
+async def list_requests(asked: Asked[RequestListQuery, None]) -> RequestPage:
+    """List requests, newest first, by when they came. Neither prompts nor answers are in it."""
     query = asked.query
-    only = {
-        "feature": query.feature,
-        "user": query.user,
-        "team": query.team,
-        "key_id": query.key,
-        "session": query.session,
-        "provider": query.provider,
-        "outcome": query.outcome,
-    }
-    which = meant(query.since, query.until, only)
-    page = await asked.desk.records.before(int(query.cursor or 0), query.limit, which)
+    search = wanted(query, asked.caller.routes)
+    found = await asked.desk.records.search(search, before=before_id(query.cursor), limit=query.limit)
     return RequestPage(
-        items=[_request(row) for row in page.rows], next=str(page.position) if page.position else None
+        items=[told(row) for row in found.rows],
+        next=request_id_text(found.next) if found.next else None,
+        searched_to=moment(found.searched_to_ns) if found.next else None,
     )
+
+
+def wanted(query: RequestsQuery, rights: frozenset[str]) -> Search:
+    """What a query means. Raises Problem, also for `text` without the right to read content: it would tell what stands there."""
+    words = {
+        name: value
+        for name in RequestsQuery.__struct_fields__
+        if (value := getattr(query, name)) is not UNSET and (value or name in _MAY_BE_EMPTY)
+    }
+    if query.text and CONTENT not in rights:
+        raise Problem("not_allowed", "`text` looks into prompts and answers, which your role may not read")
+    try:
+        return search_of(words)
+    except WrongSearch as wrong:
+        raise Problem("invalid_request", str(wrong), param=wrong.param) from None
+
+
+_MAY_BE_EMPTY = frozenset(
+    field.name for field in msgspec.structs.fields(RequestsQuery) if field.default is UNSET
+)
+
+
+def before_id(cursor: str) -> int:
+    """The id in a cursor; 0 for an empty one. Raises Problem."""
+    try:
+        return parse_request_id(cursor) if cursor else 0
+    except ValueError:
+        raise Problem("invalid_request", "`cursor` is `next` of the page before", param="cursor") from None
 
 
 async def show_request(asked: Asked[None, None]) -> RequestShown:
@@ -216,8 +337,9 @@ async def show_request(asked: Asked[None, None]) -> RequestShown:
             param="id",
         )
     may = CONTENT in asked.caller.routes
+    near = await around(asked.desk.records, shown.request)
     return RequestShown(
-        request=_request(shown.request),
+        request=told(shown.request),
         attempts=[_attempt(row, content=may) for row in shown.attempts],
         notes=_object(shown.request.notes),
         error_detail=shown.request.error_detail if may else "",
@@ -225,10 +347,36 @@ async def show_request(asked: Asked[None, None]) -> RequestShown:
         reply=_content(shown.reply) if may else None,
         reply_text=shown.reply_text if may else "",
         content=may,
+        waterfall=_lanes(waterfall(shown.request, shown.attempts)),
+        **_told_around(near),
     )
 
 
-def _request(row: RequestRow) -> RequestTold:
+def _told_around(near: Around) -> dict[str, list[RequestTold]]:
+    return {
+        "same_trace": [told(row) for row in near.trace],
+        "same_session": [told(row) for row in near.session],
+        "replays": [told(row) for row in near.replays],
+    }
+
+
+def _lanes(fall: Waterfall) -> list[LaneTold]:
+    return [
+        LaneTold(
+            number=lane.number,
+            name=lane.name,
+            outcome=lane.outcome,
+            bars=[
+                BarTold(kind=bar.kind, start_ms=bar.start_us / 1000, end_ms=bar.end_us / 1000)
+                for bar in lane.bars
+            ],
+        )
+        for lane in fall.lanes
+    ]
+
+
+def told(row: RequestRow) -> RequestTold:
+    """As it is told; neither prompt nor answer."""
     return RequestTold(
         id=request_id_text(row.id),
         at=moment(row.started_ns),
@@ -263,6 +411,8 @@ def _request(row: RequestRow) -> RequestTold:
         overhead_ms=row.overhead_us / 1000,
         trace=row.trace_id,
         config=row.config_hash,
+        prompt=row.prompt,
+        replay_of=request_id_text(row.replay_of) if row.replay_of else "",
     )
 
 
@@ -286,6 +436,8 @@ def _attempt(row: AttemptRow, *, content: bool) -> AttemptTold:
         tokens=_tokens(row),
         cost_usd=_cost(row),
         cost_label=row.cost_label,
+        upstream_request=row.upstream_request_id,
+        fingerprint=row.fingerprint,
     )
 
 

@@ -10,13 +10,20 @@ import msgspec
 
 from headgate.budgets.plan import Plan
 from headgate.control.keys import Keys
+from headgate.control.overview import Overview
+from headgate.control.replays import Sending
 from headgate.exchange.caller import Caller
 from headgate.stores.alerts import Alerts
 from headgate.stores.audit import AuditLog
 from headgate.stores.browsing import Browsing
 from headgate.stores.ledger import LedgerStore
+from headgate.stores.people import PeopleStore
 from headgate.stores.rehearsals import RehearsalStore
+from headgate.stores.rollups import RollupStore
+from headgate.stores.rules import Watching
+from headgate.stores.scores import ScoreStore
 from headgate.stores.sealing import Sealer
+from headgate.stores.searching import Searching
 from headgate.stores.secrets import SecretStore
 from headgate.stores.spans import SpanStore
 from headgate.stores.totals import TotalsStore
@@ -29,7 +36,7 @@ B = TypeVar("B")
 DEADLINE_SECONDS = 10.0
 
 
-class Records(SpanStore, TotalsStore, Browsing, Protocol):
+class Records(SpanStore, TotalsStore, Browsing, Searching, Protocol):
     """Everything that is asked about what happened."""
 
 
@@ -42,7 +49,11 @@ class Desk:
     records: Records
     rehearsals: RehearsalStore
     ledger: LedgerStore
+    people: PeopleStore
     alerts: Alerts
+    rollups: RollupStore
+    rules: Watching
+    scores: ScoreStore
     secrets: SecretStore
     sealer: Callable[[], Sealer]
     """What secrets are sealed with; raises NoMasterKey."""
@@ -52,6 +63,10 @@ class Desk:
     """Those that are configured now."""
     configuration: Callable[[], Any]
     """The one that serves now."""
+    overview: Callable[[], Awaitable[Overview]]
+    """This gateway, as it is now."""
+    replaying: Sending
+    """Sends recorded requests again."""
     changed: Callable[[], Awaitable[None]]
     """Have this gateway know of a change at once, not only within a second."""
 
@@ -66,11 +81,13 @@ class Asked(Generic[Q, B]):
     """What stands for the names in braces."""
     query: Q
     body: B
+    face: str = "api"
+    """Where: `api`, or `dashboard`, whose forms come to the same handlers."""
 
     @property
     def actor(self) -> str:
         """Who asks, for the audit log."""
-        return f"api:{self.caller.key_id}"
+        return f"{self.face}:{self.caller.key_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ class PriceBook:
         """Can prices be asked for yet?"""
         return self._library is not None
 
+    @property
+    def wanted(self) -> bool:
+        """Was anything asked for that `resolve` would look up?"""
+        return bool(self._wanted)
+
     def prefetch(self, models: Iterable[tuple[str, str]]) -> None:
         """Note (price key, model) pairs that will be asked for; `resolve` looks them up. Cheap, any thread."""
         for pair in models:

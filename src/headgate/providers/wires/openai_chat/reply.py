@@ -20,6 +20,7 @@ __all__ = [
     "UsageReply",
     "arguments_text",
     "extra_of",
+    "fingerprint_of",
     "glance_at_answer",
     "pieces_of",
     "read_answer",
@@ -46,6 +47,7 @@ STOP_REASONS: dict[str, StopReason] = {
 ERROR = "error"
 """The `finish_reason` of routers whose upstream failed in the middle of the answer."""
 
+_LONGEST_FINGERPRINT = 100
 _NOTHING = (b"", b"null", b"[]")
 
 
@@ -114,6 +116,7 @@ class _Reply(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: UsageReply | None = None
     timings: Timings | None = None
+    system_fingerprint: msgspec.Raw = msgspec.Raw()
 
 
 class _GlimpsedMessage(msgspec.Struct, gc=False):
@@ -132,6 +135,7 @@ class _Glimpsed(msgspec.Struct, gc=False):
     choices: list[_GlimpsedChoice] | None = None
     usage: UsageReply | None = None
     timings: Timings | None = None
+    system_fingerprint: msgspec.Raw = msgspec.Raw()
 
 
 _GLIMPSED = msgspec.json.Decoder(_Glimpsed)
@@ -163,6 +167,7 @@ def read_answer(body: bytes) -> Answer:
         created=int(reply.created or 0),
         choices=[_choice(choice) for choice in reply.choices],
         usage=usage_of(reply.usage, reply.timings),
+        fingerprint=fingerprint_of(reply.system_fingerprint),
         extra=extra,
         extra_wire=NAME,
     )
@@ -190,7 +195,23 @@ def glance_at_answer(body: bytes) -> Answer:
             choices.append(Choice(stop_reason=reason, stop_sequence=sequence))
         else:
             choices.append(Choice())
-    return Answer(model=seen.model or "", choices=choices, usage=usage_of(seen.usage, seen.timings))
+    return Answer(
+        model=seen.model or "",
+        choices=choices,
+        usage=usage_of(seen.usage, seen.timings),
+        fingerprint=fingerprint_of(seen.system_fingerprint),
+    )
+
+
+def fingerprint_of(said: msgspec.Raw) -> str:
+    """`system_fingerprint`. What is no short text is nothing: nobody's answer shall fail for it."""
+    data = bytes(said)
+    if len(data) <= 2 or data[:1] != b'"':
+        return ""
+    try:
+        return msgspec.json.decode(data, type=str)[:_LONGEST_FINGERPRINT]
+    except msgspec.DecodeError:
+        return ""
 
 
 def extra_of(data: bytes) -> Extra:

@@ -36,6 +36,7 @@ from headgate.providers.wires.openai_chat.reply import (
     Timings,
     UsageReply,
     extra_of,
+    fingerprint_of,
     pieces_of,
     read_answer,
     stop_of,
@@ -88,6 +89,7 @@ class _Head(msgspec.Struct, gc=False):
     id: str | None = None
     model: str | None = None
     created: UnixTime | None = None
+    system_fingerprint: msgspec.Raw = _UNSAID
 
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
@@ -222,6 +224,7 @@ class ChatStream:
                 created=int(head.created or 0),
                 extra=extra,
                 extra_wire=NAME,
+                fingerprint=fingerprint_of(head.system_fingerprint),
             )
         )
 

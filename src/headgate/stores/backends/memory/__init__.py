@@ -11,11 +11,13 @@ import msgspec
 from headgate.stores.audit import AuditEntry
 from headgate.stores.browsing import READ_AT_ONCE, older_page
 from headgate.stores.errors import KeyExists
+from headgate.stores.finding import Needle
 from headgate.stores.keys import KeyRecord, outlived
 from headgate.stores.ledger import Entry
 from headgate.stores.movements import charges, orphan_event
 from headgate.stores.purses import PotKey
 from headgate.stores.rehearsals import RehearsalRecord
+from headgate.stores.searching import TEXT_SECONDS, Found, Search, is_found
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
 from headgate.stores.totals import AttemptUsage, Totals, Which, add_up, is_meant, usage_of_attempt
@@ -24,7 +26,7 @@ __all__ = ["MemoryAudit", "MemoryKeys", "MemoryRehearsals", "MemorySpans"]
 
 
 class MemorySpans:
-    """See `SpanStore`, `TotalsStore`, `Browsing` and `SpanSink`: written by one thread, read by another."""
+    """See `SpanStore`, `TotalsStore`, `Browsing`, `Searching` and `SpanSink`: written by one thread, read by another."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,6 +49,10 @@ class MemorySpans:
             for content in batch.contents:
                 self._contents.setdefault(content.hash, content)
             self._positions[batch.journal] = batch.position
+
+    def fill(self, limit: int = 0) -> bool:
+        """See `SpanSink`. Nothing is added up here."""
+        return False
 
     def _charge(self, batch: Batch) -> None:
         stored = {row.id for row in batch.attempts if self._is_stored(row.request_id, row.id)}
@@ -145,6 +151,31 @@ class MemorySpans:
         part = reversed(rows[max(top - 1 - READ_AT_ONCE, 0) : top - 1])
         found = [(place, row) for place, row in part if is_meant(row, which)][:limit]
         return older_page((1, len(rows)) if rows else (None, None), position, limit, found)
+
+    async def search(
+        self, search: Search, *, before: int = 0, limit: int = 100, seconds: float = TEXT_SECONDS
+    ) -> Found:
+        """See `Searching`. Scores are not kept here: nothing has one."""
+        with self._lock:
+            rows = sorted(self._requests.values(), key=lambda row: row.id, reverse=True)
+        needle = Needle(search.text) if search.text else None
+        found = [
+            row
+            for row in rows
+            if (not before or row.id < before)
+            and search.score is None
+            and is_found(row, search)
+            and (needle is None or self._has(needle, row))
+        ]
+        more = len(found) > limit
+        page = found[:limit]
+        return Found(
+            rows=page, next=page[-1].id if more else 0, searched_to_ns=page[-1].started_ns if more else 0
+        )
+
+    def _has(self, needle: Needle, row: RequestRow) -> bool:
+        kept = (self._contents.get(each) for each in (row.request_content, row.reply_content) if each)
+        return any(needle.stands_in(needle.prepared(each.data)) for each in kept if each is not None)
 
     async def totals(self, by: Sequence[str], which: Which) -> Sequence[Totals]:
         """See `TotalsStore`."""

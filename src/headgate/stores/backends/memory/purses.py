@@ -77,7 +77,7 @@ class MemoryPurses:
         rows, nanos = self._rows, hold.nanos
         mine: list[_Row] = []
         for pot in hold.pots:
-            row = rows.get((pot.budget, pot.subject, pot.period))
+            row = rows.get(pot.key)
             if row is None or row.told != row.spent or row.ends != pot.ends:
                 return False  # something is to be told first
             if nanos and row.spent + row.reserved + nanos > pot.most >= 0:
@@ -101,7 +101,7 @@ class MemoryPurses:
         reserved: list[int] = []
         ok = True
         for pot in hold.pots:
-            row = rows.get((pot.budget, pot.subject, pot.period))
+            row = rows.get(pot.key)
             if row is None or not row.ends:
                 row = self._row(pot.key, pot.ends)
             # What costs nothing is never refused, also where somebody used more than they had set aside.
@@ -139,7 +139,7 @@ class MemoryPurses:
             self._settled_before, self._settled = self._settled, set()
         back, rows, heard = reserved or 0, self._rows, self.heard
         for pot in hold.pots:
-            row = rows.get((pot.budget, pot.subject, pot.period)) or self._row(pot.key, pot.ends)
+            row = rows.get(pot.key) or self._row(pot.key, pot.ends)
             row.reserved -= back
             row.spent += nanos
             if heard is not None:

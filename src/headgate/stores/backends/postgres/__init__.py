@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from headgate.stores.backends.postgres.exports import PostgresExports
     from headgate.stores.backends.postgres.keys import PostgresKeys
     from headgate.stores.backends.postgres.ledger import PostgresLedger
+    from headgate.stores.backends.postgres.people import PostgresPeople
     from headgate.stores.backends.postgres.rehearsals import PostgresRehearsals
+    from headgate.stores.backends.postgres.rollups import PostgresRollups
+    from headgate.stores.backends.postgres.rules import PostgresRules
+    from headgate.stores.backends.postgres.scores import PostgresScores
     from headgate.stores.backends.postgres.secrets import PostgresSecrets
     from headgate.stores.backends.postgres.sink import PostgresSink
     from headgate.stores.backends.postgres.spans import PostgresSpans
@@ -28,7 +32,11 @@ __all__ = [
     "PostgresExports",
     "PostgresKeys",
     "PostgresLedger",
+    "PostgresPeople",
     "PostgresRehearsals",
+    "PostgresRollups",
+    "PostgresRules",
+    "PostgresScores",
     "PostgresSecrets",
     "PostgresSink",
     "PostgresSpans",

@@ -340,6 +340,8 @@ CREATE TABLE rule_state (
   looked_ns BIGINT NOT NULL,
   value FLOAT,
   number BIGINT DEFAULT 0 NOT NULL,
+  toward TEXT DEFAULT '' NOT NULL,
+  held BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (rule, subject)
 );
 
@@ -358,6 +360,7 @@ CREATE TABLE score (
   author TEXT DEFAULT '' NOT NULL,
   evaluator TEXT DEFAULT '' NOT NULL,
   key_id TEXT DEFAULT '' NOT NULL,
+  team TEXT DEFAULT '' NOT NULL,
   feature TEXT DEFAULT '' NOT NULL,
   model TEXT DEFAULT '' NOT NULL,
   provider TEXT DEFAULT '' NOT NULL,
@@ -378,6 +381,7 @@ CREATE TABLE score_rollup (
   seconds BIGINT NOT NULL,
   at BIGINT NOT NULL,
   name TEXT NOT NULL,
+  kind TEXT NOT NULL,
   source TEXT NOT NULL,
   feature TEXT NOT NULL,
   model TEXT NOT NULL,
@@ -385,7 +389,7 @@ CREATE TABLE score_rollup (
   scores BIGINT DEFAULT 0 NOT NULL,
   total FLOAT DEFAULT 0 NOT NULL,
   squares FLOAT DEFAULT 0 NOT NULL,
-  PRIMARY KEY (seconds, at, name, source, feature, model, prompt)
+  PRIMARY KEY (seconds, at, name, kind, source, feature, model, prompt)
 );
 
 CREATE TABLE secret (
@@ -417,8 +421,8 @@ CREATE INDEX session_last ON session (last_ns);
 
 CREATE TABLE spend (
   seconds BIGINT NOT NULL,
-  at BIGINT NOT NULL,
   dimension TEXT NOT NULL,
+  at BIGINT NOT NULL,
   value TEXT NOT NULL,
   requests BIGINT DEFAULT 0 NOT NULL,
   failed BIGINT DEFAULT 0 NOT NULL,
@@ -428,7 +432,7 @@ CREATE TABLE spend (
   estimated_nanos BIGINT DEFAULT 0 NOT NULL,
   unpriced BIGINT DEFAULT 0 NOT NULL,
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
-  PRIMARY KEY (seconds, at, dimension, value)
+  PRIMARY KEY (seconds, dimension, at, value)
 );
 
 CREATE TABLE content (
@@ -438,6 +442,7 @@ CREATE TABLE content (
   "offset" BIGINT NOT NULL,
   length BIGINT NOT NULL,
   size BIGINT NOT NULL,
+  last_id BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (hash),
   FOREIGN KEY(segment_id) REFERENCES content_segment (id)
 );

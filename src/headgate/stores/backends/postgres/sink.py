@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headgate.stores.backends.postgres.adding_up import AddingUp
 from headgate.stores.backends.postgres.charging import LOCK_WRITE, charge
 from headgate.stores.backends.postgres.connection import WRITE_SECONDS, Database
 from headgate.stores.backends.postgres.contents import ContentWriter
 from headgate.stores.backends.postgres.statements import Insert
+from headgate.stores.filling import FILL_AT_ONCE
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, RequestRow
 
@@ -31,6 +33,7 @@ class PostgresSink:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._contents = ContentWriter()
+        self._rollups = AddingUp()
         self._doubtful = False
         """Of the last batch nobody knows whether it was stored: the line may have been cut after the commit."""
 
@@ -42,11 +45,13 @@ class PostgresSink:
                 # One batch at a time, of all nodes: numbers of `stored` are given before a transaction ends, and who
                 # follows them would pass over a batch whose numbers are lower and which ends later.
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_WRITE)
+                again = batch.recovered or self._doubtful
                 if batch.uses:
-                    await charge(connection, batch, again=batch.recovered or self._doubtful)
+                    await charge(connection, batch, again=again)
+                await self._rollups.add(connection, batch, again=again)
                 await _REQUESTS.run(connection, batch.requests)
                 await _ATTEMPTS.run(connection, batch.attempts)
-                await self._contents.write(connection, batch.contents)
+                await self._contents.write(connection, batch.contents, batch.requests)
                 position = batch.position
                 await connection.execute(_SET_POSITION, batch.journal, position.segment, position.offset)
 
@@ -54,10 +59,20 @@ class PostgresSink:
             self._database.ask(store, seconds=WRITE_SECONDS)
         except BaseException:
             self._contents.rolled_back()
+            self._rollups.forget()
             self._doubtful = True
             raise
         self._contents.committed()
         self._doubtful = False
+
+    def fill(self, limit: int = FILL_AT_ONCE) -> bool:
+        """See `SpanSink`."""
+
+        async def some(connection: Connection) -> bool:
+            async with connection.transaction():
+                return not (await self._rollups.fill(connection, limit)).done
+
+        return self._database.ask(some, seconds=WRITE_SECONDS)
 
     def position(self, journal: str) -> Position:
         """See `SpanSink`."""

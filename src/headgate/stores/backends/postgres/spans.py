@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from headgate.stores.backends.postgres.connection import Database
 from headgate.stores.backends.postgres.contents import read_content
-from headgate.stores.backends.postgres.statements import column_list, row_of
-from headgate.stores.backends.postgres.text import kept, read
+from headgate.stores.backends.postgres.searching import PostgresSource
+from headgate.stores.backends.postgres.statements import column_list, numbered, row_of
+from headgate.stores.backends.postgres.text import read
 from headgate.stores.browsing import ENDS, older_page, older_question
+from headgate.stores.searching import TEXT_SECONDS, Found, Search, find
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
 from headgate.stores.totals import (
     AttemptUsage,
@@ -36,10 +36,11 @@ _ATTEMPTS = f"SELECT {column_list(AttemptRow)} FROM attempt WHERE request_id = $
 
 
 class PostgresSpans:
-    """See `SpanStore`, `TotalsStore` and `Browsing`."""
+    """See `SpanStore`, `TotalsStore`, `Browsing` and `Searching`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._source = PostgresSource(database)
 
     async def request(self, request_id: int) -> RequestRow | None:
         """See `SpanStore`."""
@@ -91,17 +92,23 @@ class PostgresSpans:
 
         async def ask(connection: Connection) -> tuple[tuple[int, int], list[Any]]:
             ends = tuple(await connection.fetchrow(ENDS))
-            text, values = _numbered(*older_question(_COLUMNS, ends, position, limit, which))
+            text, values = numbered(*older_question(_COLUMNS, ends, position, limit, which))
             return ends, await connection.fetch(text, *values)
 
         ends, rows = await self._database.run(ask)
         found = [(row[0], row_of(RequestRow, tuple(row)[1:])) for row in rows]
         return older_page(ends, position, limit, found)
 
+    async def search(
+        self, search: Search, *, before: int = 0, limit: int = 100, seconds: float = TEXT_SECONDS
+    ) -> Found:
+        """See `Searching`."""
+        return await find(self._source, search, before=before, limit=limit, seconds=seconds)
+
     async def _asked(self, text: str, values: Sequence[Any]) -> list[Any]:
-        numbered, given = _numbered(text, values)
+        question, given = numbered(text, values)
         return await self._database.run(
-            lambda connection: connection.fetch(numbered, *given), seconds=_REPORT_SECONDS
+            lambda connection: connection.fetch(question, *given), seconds=_REPORT_SECONDS
         )
 
     async def _page(self, which: str, *values: Any) -> Page:
@@ -111,15 +118,6 @@ class PostgresSpans:
             return Page(max((row[0] for row in rows), default=0), found)
 
         return await self._database.run(ask)
-
-
-def _numbered(text: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
-    """A question as this engine wants it: numbers for `?`, texts as they are kept."""
-    numbers = count(1)
-    return (
-        re.sub(r"\?", lambda _: f"${next(numbers)}", text),
-        [kept(value) if isinstance(value, str) else value for value in values],
-    )
 
 
 async def _last_stored(connection: Connection) -> int:

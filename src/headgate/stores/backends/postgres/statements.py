@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from headgate.stores.backends.postgres.text import kept_column, read
+from headgate.stores.backends.postgres.text import kept, kept_column, read
 
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-__all__ = ["Insert", "column_list", "row_of"]
+__all__ = ["Insert", "column_list", "numbered", "row_of"]
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -25,6 +27,15 @@ def column_list(row: type[msgspec.Struct]) -> str:
 def row_of(kind: type[R], values: Sequence[Any]) -> R:
     """A row from its columns, in their order."""
     return kind(*[read(value) if type(value) is str else value for value in values])
+
+
+def numbered(text: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """A question as this engine wants it: numbers for `?`, texts as they are kept."""
+    numbers = count(1)
+    return (
+        re.sub(r"\?", lambda _: f"${next(numbers)}", text),
+        [kept(value) if isinstance(value, str) else value for value in values],
+    )
 
 
 class Insert:

@@ -9,7 +9,11 @@ from headgate.stores.backends.sqlite.exports import SqliteExports
 from headgate.stores.backends.sqlite.keys import SqliteKeys
 from headgate.stores.backends.sqlite.ledger import SqliteLedger
 from headgate.stores.backends.sqlite.outlet import SqliteOutlet
+from headgate.stores.backends.sqlite.people import SqlitePeople
 from headgate.stores.backends.sqlite.rehearsals import SqliteRehearsals
+from headgate.stores.backends.sqlite.rollups import SqliteRollups
+from headgate.stores.backends.sqlite.rules import SqliteRules
+from headgate.stores.backends.sqlite.scores import SqliteScores
 from headgate.stores.backends.sqlite.secrets import SqliteSecrets
 from headgate.stores.backends.sqlite.sink import SqliteSink
 from headgate.stores.backends.sqlite.spans import SqliteSpans
@@ -22,7 +26,11 @@ __all__ = [
     "SqliteKeys",
     "SqliteLedger",
     "SqliteOutlet",
+    "SqlitePeople",
     "SqliteRehearsals",
+    "SqliteRollups",
+    "SqliteRules",
+    "SqliteScores",
     "SqliteSecrets",
     "SqliteSink",
     "SqliteSpans",

@@ -5,20 +5,23 @@ A batch closes its segment, so that what is stored can be read; little traffic m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from typing import Any
 
 from headgate.stores.backends.sqlite.statements import Insert
-from headgate.stores.segments import Segment, pack, piece, without
-from headgate.stores.spans import Content
+from headgate.stores.segments import CONTENT_EPOCH, Known, Segment, pack, piece, without
+from headgate.stores.spans import Content, RequestRow
 
-__all__ = ["ContentWriter", "delete_content", "read_content"]
+__all__ = ["ContentWriter", "delete_content", "delete_contents", "read_content", "segments_of"]
 
 _ASK_AT_ONCE = 500
-_REMEMBERED = 16_384
 
-_INSERT = Insert("content", ("segment_id", "hash", "kind", "offset", "length", "size"))
+_INSERT = Insert("content", ("segment_id", "hash", "kind", "offset", "length", "size", "last_id"))
+_EPOCH = "SELECT value FROM installation WHERE name = ?"
+_BUMP = "INSERT OR REPLACE INTO installation (name, value) VALUES (?, ?)"
+_MARK = "UPDATE content SET last_id = ? WHERE hash = ? AND last_id < ?"
 _INSERT_SEGMENT = "INSERT INTO content_segment (data) VALUES (?)"
 
 
@@ -26,35 +29,30 @@ class ContentWriter:
     """Stores contents inside the transaction its caller has begun; the caller says `committed` or `rolled_back`."""
 
     def __init__(self) -> None:
-        # Hashes seen lately, in order: most repeated prompts repeat soon. Only spares the question to the table.
-        self._known: dict[str, None] = {}
-        self._fresh: dict[str, None] = {}
+        self._known = Known()
 
-    def write(self, connection: Connection, contents: Iterable[Content]) -> None:
-        """Store those that are not there yet."""
-        new: dict[str, Content] = {}
-        for content in contents:
-            if content.hash not in self._known:
-                new[content.hash] = content
-        if not new:
-            return
-        self._fresh = dict.fromkeys(new)
+    def write(
+        self, connection: Connection, contents: Iterable[Content], requests: Iterable[RequestRow] = ()
+    ) -> None:
+        """Store those that are not there yet, and note which of these requests have them."""
+        (epoch,) = connection.execute(_EPOCH, (CONTENT_EPOCH,)).fetchone() or (b"",)
+        self._known.since(epoch)
+        new = self._known.new(contents)
+        marks = self._known.note(new, requests)
         for found in _stored(connection, list(new)):
             del new[found]
-        for segment in pack(new.values()):
+        for segment in pack(new.values(), marks):
             _write_segment(connection, segment)
+        again = [(number, kept, number) for kept, number in marks.items() if kept not in new]
+        connection.executemany(_MARK, again)
 
     def committed(self) -> None:
         """What was written last is there to stay."""
-        self._known.update(self._fresh)
-        self._fresh = {}
-        if len(self._known) > _REMEMBERED:
-            for old in list(self._known)[: len(self._known) - _REMEMBERED // 2]:
-                del self._known[old]
+        self._known.committed()
 
     def rolled_back(self) -> None:
         """What was written last never happened."""
-        self._fresh = {}
+        self._known.rolled_back()
 
 
 def _write_segment(connection: Connection, segment: Segment) -> None:
@@ -92,19 +90,40 @@ def delete_content(connection: Connection, content_hash: str) -> bool:
 
     Runs inside the caller's transaction. The spans that name the hash stay."""
     row: Any = connection.execute("SELECT segment_id FROM content WHERE hash = ?", (content_hash,)).fetchone()
-    if row is None:
-        return False
-    (segment_id,) = row
-    (data,) = connection.execute("SELECT data FROM content_segment WHERE id = ?", (segment_id,)).fetchone()
-    connection.execute("DELETE FROM content WHERE hash = ?", (content_hash,))
+    return row is not None and delete_contents(connection, row[0], [content_hash]) > 0
+
+
+def delete_contents(
+    connection: Connection, segment_id: int, hashes: Sequence[str], *, used_before: int = 2**63 - 1
+) -> int:
+    """The same for several of one segment, but not those that a request from `used_before` on has; how many were deleted."""
+    gone = connection.executemany(
+        "DELETE FROM content WHERE hash = ? AND segment_id = ? AND last_id < ?",
+        [(each, segment_id, used_before) for each in hashes],
+    ).rowcount
+    if gone < 1:
+        return 0
+    connection.execute(_BUMP, (CONTENT_EPOCH, os.urandom(8)))
     kept: list[Any] = connection.execute(
         'SELECT hash, "offset", length FROM content WHERE segment_id = ? ORDER BY "offset"', (segment_id,)
     ).fetchall()
     if not kept:
         connection.execute("DELETE FROM content_segment WHERE id = ?", (segment_id,))
-        return True
+        return gone
+    (data,) = connection.execute("SELECT data FROM content_segment WHERE id = ?", (segment_id,)).fetchone()
     rewritten, offsets = without(data, [(start, length) for _, start, length in kept])
     moved = [(offset, row[0]) for offset, row in zip(offsets, kept, strict=True)]
     connection.executemany('UPDATE content SET "offset" = ? WHERE hash = ?', moved)
     connection.execute("UPDATE content_segment SET data = ? WHERE id = ?", (rewritten, segment_id))
-    return True
+    return gone
+
+
+def segments_of(connection: Connection, hashes: Sequence[str]) -> dict[int, list[str]]:
+    """Segment -> those of these contents that lie in it."""
+    found: dict[int, list[str]] = {}
+    for start in range(0, len(hashes), _ASK_AT_ONCE):
+        some = hashes[start : start + _ASK_AT_ONCE]
+        text = f"SELECT hash, segment_id FROM content WHERE hash IN ({', '.join('?' * len(some))})"  # noqa: S608
+        for kept, segment_id in connection.execute(text, some):
+            found.setdefault(segment_id, []).append(kept)
+    return found

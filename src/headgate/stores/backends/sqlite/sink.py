@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from headgate.stores.backends.sqlite.adding_up import AddingUp
 from headgate.stores.backends.sqlite.charging import charge
 from headgate.stores.backends.sqlite.connection import Database, unavailable
 from headgate.stores.backends.sqlite.contents import ContentWriter
 from headgate.stores.backends.sqlite.statements import Insert
+from headgate.stores.filling import FILL_AT_ONCE
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, RequestRow
 
@@ -31,6 +33,7 @@ class SqliteSink:
         self._database = database
         self._connection: sqlite3.Connection | None = None
         self._contents = ContentWriter()
+        self._rollups = AddingUp()
         self._doubtful = False
         """Of the last batch nobody knows whether it was stored: the error may have come after the commit."""
 
@@ -40,15 +43,18 @@ class SqliteSink:
         try:
             # IMMEDIATE: waits for another process's transaction here, and never fails half-way for having only read before.
             connection.execute("BEGIN IMMEDIATE")
+            again = batch.recovered or self._doubtful
             if batch.uses:
-                charge(connection, batch, again=batch.recovered or self._doubtful)
+                charge(connection, batch, again=again)
+            self._rollups.add(connection, batch, again=again)
             _REQUESTS.run(connection, [_astuple(row) for row in batch.requests])
             _ATTEMPTS.run(connection, [_astuple(row) for row in batch.attempts])
-            self._contents.write(connection, batch.contents)
+            self._contents.write(connection, batch.contents, batch.requests)
             connection.execute(_SET_POSITION, (batch.journal, batch.position.segment, batch.position.offset))
             connection.execute("COMMIT")
         except BaseException as error:
             self._contents.rolled_back()
+            self._rollups.forget()
             self._doubtful = True
             # Closing rolls back; the next batch finds out afresh what there is, also if the file was replaced.
             self.close()
@@ -57,6 +63,21 @@ class SqliteSink:
             raise
         self._contents.committed()
         self._doubtful = False
+
+    def fill(self, limit: int = FILL_AT_ONCE) -> bool:
+        """See `SpanSink`."""
+        connection = self._open()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            at = self._rollups.fill(connection, limit)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._rollups.forget()
+            self.close()
+            if isinstance(error, sqlite3.Error):
+                raise unavailable(self._database.path, error) from error
+            raise
+        return not at.done
 
     def position(self, journal: str) -> Position:
         """See `SpanSink`."""

@@ -10,8 +10,10 @@ import msgspec
 
 from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.backends.sqlite.contents import read_content
+from headgate.stores.backends.sqlite.searching import SqliteSource
 from headgate.stores.backends.sqlite.statements import column_list
 from headgate.stores.browsing import ENDS, older_page, older_question
+from headgate.stores.searching import TEXT_SECONDS, Found, Search, find
 from headgate.stores.spans import AttemptRow, Content, Page, RequestRow
 from headgate.stores.totals import (
     AttemptUsage,
@@ -31,10 +33,11 @@ _ATTEMPTS = f"SELECT {column_list(AttemptRow)} FROM attempt WHERE request_id = ?
 
 
 class SqliteSpans:
-    """See `SpanStore`, `TotalsStore` and `Browsing`."""
+    """See `SpanStore`, `TotalsStore`, `Browsing` and `Searching`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._source = SqliteSource(database)
 
     async def request(self, request_id: int) -> RequestRow | None:
         """See `SpanStore`."""
@@ -92,6 +95,12 @@ class SqliteSpans:
         ends, rows = await self._database.look_back(ask)
         found = [(row[0], msgspec.convert(row[1:], RequestRow, strict=False)) for row in rows]
         return older_page(ends, position, limit, found)
+
+    async def search(
+        self, search: Search, *, before: int = 0, limit: int = 100, seconds: float = TEXT_SECONDS
+    ) -> Found:
+        """See `Searching`."""
+        return await find(self._source, search, before=before, limit=limit, seconds=seconds)
 
     async def _page(self, which: str, values: tuple[Any, ...]) -> Page:
         rows = await self._database.run(

@@ -39,6 +39,7 @@ def upgrade() -> None:
     op.add_column("request", _text("prompt"))
     op.add_column("request", _number("replay_of"))
     op.add_column("attempt", _text("fingerprint"))
+    op.add_column("content", _number("last_id"))
     for name, column, empty in (
         ("request_session", "session", "session != ''"),
         ("request_trace", "trace_id", "parent_id != ''"),
@@ -65,12 +66,12 @@ def _rollups() -> None:
     _table(
         "spend",
         _key("seconds"),
-        _key("at"),
         _word("dimension"),
+        _key("at"),
         _word("value"),
         *map(_number, ("requests", "failed", "input_tokens", "output_tokens")),
         *map(_number, ("cost_nanos", "estimated_nanos", "unpriced", "avoided_nanos")),
-        key=("seconds", "at", "dimension", "value"),
+        key=("seconds", "dimension", "at", "value"),
     )
     whom = ("feature", "model", "error_class", "user")
     _table("failure", _key("at"), *map(_word, whom), _number("requests"), key=("at", *whom))
@@ -112,7 +113,10 @@ def _scores() -> None:
         _text("label"),
         _text("text"),
         _word("source"),
-        *map(_text, ("author", "evaluator", "key_id", "feature", "model", "provider", "prompt", "user")),
+        *map(
+            _text,
+            ("author", "evaluator", "key_id", "team", "feature", "model", "provider", "prompt", "user"),
+        ),
         sa.Column("joined", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("event"),
@@ -121,7 +125,7 @@ def _scores() -> None:
     _partial_index("score_session", "score", "session", "session != ''")
     alone = "joined = 0" if op.get_bind().dialect.name == "sqlite" else "joined = false"
     _partial_index("score_alone", "score", "at_ns", alone)
-    parts = ("name", "source", "feature", "model", "prompt")
+    parts = ("name", "kind", "source", "feature", "model", "prompt")
     _table(
         "score_rollup",
         _key("seconds"),
@@ -151,6 +155,8 @@ def _rules() -> None:
         _big("looked_ns"),
         sa.Column("value", sa.Float(), nullable=True),
         _number("number"),
+        _text("toward"),
+        _number("held"),
         key=("rule", "subject"),
     )
 

@@ -1,0 +1,1 @@
+"""How good answers are, and would be: feedback, scores, drift, contracts, replays."""

@@ -1,0 +1,348 @@
+"""From the rows of a batch to what it adds to rollups, spending, failures and conversations. Pure.
+
+A request belongs to the minute in which it ended. Names come from callers without end, so there is an end to how many of them
+are kept apart in a day (UTC); all others are `other`. That is counted by each process for itself, afresh after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import log2
+
+import msgspec
+
+from headgate.stores.rollups import (
+    DAY,
+    HOUR,
+    LEVELS,
+    MINUTE,
+    OTHER,
+    SKETCHES,
+    SUMS,
+    Counts,
+    SessionRow,
+)
+from headgate.stores.spans import AttemptRow, RequestRow
+
+__all__ = [
+    "MOST_GROUPS",
+    "MOST_NAMES",
+    "MOST_TAGS",
+    "MOST_VALUES",
+    "NO_ANSWER",
+    "Added",
+    "FailureKey",
+    "Names",
+    "Rolling",
+    "RollupKey",
+    "SpendKey",
+    "add_up",
+    "ended_at",
+    "merge_counts",
+    "merged_session",
+]
+
+MOST_NAMES = 1_000
+"""Features, and models, kept apart in a day."""
+MOST_GROUPS = 3_000
+"""Pairs of feature and model kept apart in a day."""
+MOST_VALUES = 5_000
+"""Values of one dimension of spending, and users with failures, kept apart in a day."""
+MOST_TAGS = 50
+"""Names of tags in a day."""
+
+NO_ANSWER = ("refused", "failed", "cut_off")
+"""Outcomes of requests that got no answer, and not because their caller left."""
+
+RollupKey = tuple[int, int, str, str, str, str, str]
+"""seconds, at, feature, model, provider, outcome, purpose."""
+SpendKey = tuple[int, int, str, str]
+"""seconds, at, dimension, value."""
+FailureKey = tuple[int, str, str, str, str]
+"""at, feature, model, error class, user."""
+
+_SMALLEST_US = 1_000
+"""Shorter answers say nothing about tokens per second."""
+
+_decode_tags = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Rolling(msgspec.Struct):
+    """What is added to one row of `rollup`."""
+
+    sums: list[int]
+    """In the order of SUMS."""
+    sketches: list[Counts]
+    """In the order of SKETCHES."""
+
+
+@dataclass(slots=True)
+class Added:
+    """What a batch adds."""
+
+    rollups: dict[RollupKey, Rolling] = field(default_factory=dict)
+    spend: dict[SpendKey, list[int]] = field(default_factory=dict)
+    """The sums of Spent, in their order."""
+    failures: dict[FailureKey, int] = field(default_factory=dict)
+    sessions: dict[str, SessionRow] = field(default_factory=dict)
+
+
+class Names:
+    """The names seen in a day, as far as they are kept apart."""
+
+    __slots__ = ("_day", "_seen")
+
+    def __init__(self) -> None:
+        self._day = 0
+        self._seen: dict[str, set[object]] = {}
+
+    def begin(self, at: int) -> None:
+        """Rows of this second come now. Those of yesterday, coming late, count for today."""
+        day = at // DAY
+        if day > self._day:
+            self._day = day
+            self._seen = {}
+
+    def admit(self, kind: str, name: object, most: int) -> bool:
+        """May this one be kept apart?"""
+        seen = self._seen.get(kind)
+        if seen is None:
+            seen = self._seen[kind] = set()
+        if name in seen:
+            return True
+        if len(seen) >= most:
+            return False
+        seen.add(name)
+        return True
+
+
+def ended_at(row: RequestRow) -> int:
+    """Seconds since 1970 UTC."""
+    return (row.started_ns + row.total_us * 1_000) // 1_000_000_000
+
+
+def add_up(requests: Sequence[RequestRow], attempts: Sequence[AttemptRow], names: Names) -> Added:
+    """What these requests add. attempts: theirs, of those requests at least that had more than one; of others too."""
+    added = Added()
+    if not requests:
+        return added
+    names.begin(max(map(ended_at, requests)))
+    _roll(requests, _failed_over(requests, attempts), names, added)
+    _spend(requests, names, added)
+    _fail([row for row in requests if row.outcome in NO_ANSWER and not row.purpose], names, added)
+    for row in requests:
+        if row.session and not row.purpose:
+            known = added.sessions.get(row.session)
+            one = _session(row)
+            added.sessions[row.session] = one if known is None else merged_session(known, one)
+    return added
+
+
+def _failed_over(requests: Sequence[RequestRow], attempts: Sequence[AttemptRow]) -> set[int]:
+    """Requests that were answered by another endpoint than the one that was asked first."""
+    several = {row.id for row in requests if row.attempts > 1 and row.outcome == "ok"}
+    if not several:
+        return several
+    first: dict[int, tuple[str, str, str]] = {}
+    found: set[int] = set()
+    for one in sorted((row for row in attempts if row.request_id in several), key=lambda row: row.number):
+        place = (one.provider, one.model, one.region)
+        if first.setdefault(one.request_id, place) != place and one.outcome == "ok":
+            found.add(one.request_id)
+    return found
+
+
+def _roll(requests: Iterable[RequestRow], failed_over: set[int], names: Names, added: Added) -> None:
+    groups: dict[tuple[int, str, str, str, str, str], list[RequestRow]] = {}
+    for row in requests:
+        # `ended_at`, without a call for each.
+        at = (row.started_ns + row.total_us * 1_000) // 60_000_000_000 * MINUTE
+        key = (at, row.feature, row.routed_model, row.provider, row.outcome, row.purpose)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [row]
+        else:
+            group.append(row)
+    parts: dict[RollupKey, list[Rolling]] = {}
+    for (at, feature, model, *rest), rows in groups.items():
+        feature, model = _kept_apart(feature, model, names)
+        one = _rolling(rows, failed_over)
+        for seconds in LEVELS:
+            parts.setdefault((seconds, at - at % seconds, feature, model, *rest), []).append(one)
+    added.rollups = {key: some[0] if len(some) == 1 else _together(some) for key, some in parts.items()}
+
+
+def _kept_apart(feature: str, model: str, names: Names) -> tuple[str, str]:
+    if not names.admit("feature", feature, MOST_NAMES):
+        feature = OTHER
+    if not names.admit("model", model, MOST_NAMES):
+        model = OTHER
+    return (feature, model) if names.admit("pair", (feature, model), MOST_GROUPS) else (OTHER, OTHER)
+
+
+def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
+    # A pass over the rows for each sum: quicker than all sums of a row, one row after the other.
+    costs = [row.cost_nanos for row in rows if row.cost_nanos is not None]
+    values: dict[str, int] = {
+        "requests": len(rows),
+        "attempts": sum([row.attempts for row in rows]),
+        "failovers": sum([row.id in failed_over for row in rows]) if failed_over else 0,
+        "degraded": sum([row.degraded != "" for row in rows]),
+        "cached": sum([row.avoided_nanos > 0 for row in rows]),
+        "refusals": sum(
+            [row.finish_reason == "content_filter" or row.error_class == "content_filter" for row in rows]
+        ),
+        "input_tokens": sum([row.input_tokens for row in rows]),
+        "cache_read_tokens": sum([row.cache_read_tokens for row in rows]),
+        "cache_write_tokens": sum([row.cache_write_tokens + row.cache_write_1h_tokens for row in rows]),
+        "output_tokens": sum([row.output_tokens for row in rows]),
+        "reasoning_tokens": sum([row.reasoning_tokens for row in rows]),
+        "cost_nanos": sum(costs),
+        "estimated_nanos": sum([row.cost_nanos or 0 for row in rows if row.cost_label == "estimated"]),
+        "unpriced": len(rows) - len(costs),
+        "avoided_nanos": sum([row.avoided_nanos for row in rows]),
+    }
+    answered = rows[0].outcome == "ok"
+    spreads: dict[str, list[int]] = {
+        "total_us": [row.total_us for row in rows],
+        "first_content_us": [row.first_content_us for row in rows if row.stream and row.first_content_us],
+        "overhead_us": [row.overhead_us for row in rows],
+        "queued_us": [row.queued_us for row in rows],
+        "tokens_per_s": [speed for row in rows if (speed := _speed(row))] if answered else [],
+        "cost_nanos": costs,
+        "output_tokens": [row.output_tokens for row in rows] if answered else [],
+    }
+    return Rolling([values[name] for name in SUMS], [_counts(spreads[name]) for name in SKETCHES])
+
+
+def _speed(row: RequestRow) -> int:
+    """Tokens of the answer in a second, 0 if that cannot be told."""
+    if row.stream and row.first_content_us:
+        time, tokens = row.total_us - row.first_content_us, row.output_tokens
+    else:
+        # Thinking is done in the same time then.
+        time = row.total_us - row.overhead_us - row.queued_us
+        tokens = row.output_tokens + row.reasoning_tokens
+    return tokens * 1_000_000 // time if time >= _SMALLEST_US else 0
+
+
+def _counts(numbers: Iterable[int]) -> Counts:
+    # As `Sketch.add` does.
+    counts: Counts = {}
+    get = counts.get
+    for number in numbers:
+        bucket = int(log2(number) * 8) if number >= 1 else -1
+        counts[bucket] = get(bucket, 0) + 1
+    return counts
+
+
+def _together(some: Sequence[Rolling]) -> Rolling:
+    sketches = [dict(counts) for counts in some[0].sketches]
+    for one in some[1:]:
+        merge_counts(sketches, one.sketches)
+    return Rolling(list(map(sum, zip(*(one.sums for one in some), strict=True))), sketches)
+
+
+def _spend(requests: Iterable[RequestRow], names: Names, added: Added) -> None:
+    hours: dict[tuple[int, str, str], list[int]] = {}
+    tags: dict[str, list[tuple[str, str]]] = {}
+    for row in requests:
+        cost = row.cost_nanos
+        sums = (
+            1,
+            row.outcome in NO_ANSWER,
+            row.input_tokens + row.cache_read_tokens + row.cache_write_tokens + row.cache_write_1h_tokens,
+            row.output_tokens + row.reasoning_tokens,
+            cost or 0,
+            (cost or 0) if row.cost_label == "estimated" else 0,
+            cost is None,
+            row.avoided_nanos,
+        )
+        at = (row.started_ns + row.total_us * 1_000) // 3_600_000_000_000 * HOUR
+        said: list[tuple[str, str]] = [
+            ("key_id", row.key_id),
+            ("user", row.user),
+            ("team", row.team),
+            ("tenant", row.tenant),
+            ("prompt", row.prompt),
+        ]
+        if row.tags:
+            if row.tags not in tags:
+                tags[row.tags] = _tags(row.tags)
+            said += tags[row.tags]
+        for dimension, value in said:
+            if value:
+                key = (at, dimension, value)
+                known = hours.get(key)
+                hours[key] = list(sums) if known is None else [a + b for a, b in zip(known, sums)]  # noqa: B905
+    for (at, dimension, value), of_hour in hours.items():
+        if dimension.startswith("tag:") and not names.admit("tag", dimension, MOST_TAGS):
+            continue
+        if not names.admit(dimension, value, MOST_VALUES):
+            value = OTHER
+        for seconds in (HOUR, DAY):
+            place = (seconds, at - at % seconds, dimension, value)
+            known = added.spend.get(place)
+            added.spend[place] = of_hour if known is None else [a + b for a, b in zip(known, of_hour)]  # noqa: B905
+
+
+def _tags(text: str) -> list[tuple[str, str]]:
+    try:
+        return [(f"tag:{name}", value) for name, value in _decode_tags(text).items()]
+    except msgspec.DecodeError:
+        return []  # not as we write them: somebody else's row
+
+
+def _fail(rows: Iterable[RequestRow], names: Names, added: Added) -> None:
+    for row in rows:
+        feature, model = _kept_apart(row.feature, row.routed_model, names)
+        user = row.user or row.key_id
+        if not names.admit("affected", (feature, model, row.error_class, user), MOST_VALUES):
+            user = OTHER
+        key = (ended_at(row) // HOUR * HOUR, feature, model, row.error_class or row.outcome, user)
+        added.failures[key] = added.failures.get(key, 0) + 1
+
+
+def _session(row: RequestRow) -> SessionRow:
+    return SessionRow(
+        session=row.session,
+        feature=row.feature,
+        user=row.user,
+        key_id=row.key_id,
+        first_ns=row.started_ns,
+        last_ns=row.started_ns,
+        requests=1,
+        failed=int(row.outcome in NO_ANSWER),
+        input_tokens=row.input_tokens
+        + row.cache_read_tokens
+        + row.cache_write_tokens
+        + row.cache_write_1h_tokens,
+        output_tokens=row.output_tokens + row.reasoning_tokens,
+        cost_nanos=row.cost_nanos or 0,
+    )
+
+
+def merged_session(one: SessionRow, other: SessionRow) -> SessionRow:
+    """Both parts of a conversation as one."""
+    latest = one if one.last_ns > other.last_ns else other
+    return SessionRow(
+        session=one.session,
+        feature=latest.feature,
+        user=latest.user,
+        key_id=latest.key_id,
+        first_ns=min(one.first_ns, other.first_ns),
+        last_ns=latest.last_ns,
+        requests=one.requests + other.requests,
+        failed=one.failed + other.failed,
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        cost_nanos=one.cost_nanos + other.cost_nanos,
+    )
+
+
+def merge_counts(sketches: Sequence[Counts], more: Sequence[Counts]) -> None:
+    """Add these to the first."""
+    for counts, others in zip(sketches, more, strict=True):
+        for bucket, count in others.items():
+            counts[bucket] = counts.get(bucket, 0) + count

@@ -1,0 +1,394 @@
+"""How rollups are read, the same on every engine: which rows cover a stretch of time, their SQL, and how they come together.
+
+As in `totals`, the SQL holds names of our own fields and `?` for values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from headgate.core.sketch import Sketch
+from headgate.stores.rollups import (
+    DAY,
+    FAILURE_PARTS,
+    HOUR,
+    LEVELS,
+    MINUTE,
+    PARTS,
+    SKETCHES,
+    SUMS,
+    TEN_MINUTES,
+    Ages,
+    Failed,
+    Gauge,
+    Kept,
+    Mark,
+    Rolled,
+    Scope,
+    SessionRow,
+    Spent,
+    decoded_sketch,
+)
+
+__all__ = [
+    "ADD_GAUGE",
+    "ADD_MARK",
+    "GAUGES",
+    "KEPT",
+    "SPENT_SUMS",
+    "Expired",
+    "Piece",
+    "Question",
+    "Rolls",
+    "cover",
+    "dimensions_question",
+    "expired",
+    "failed_of",
+    "failures_question",
+    "gauge_of",
+    "kept_after",
+    "kept_of",
+    "mark_of",
+    "marks_question",
+    "pieces",
+    "session_of",
+    "sessions_question",
+    "spent_of",
+    "spent_question",
+    "whole_hours",
+]
+
+Question = tuple[str, list[Any]]
+"""SQL and its values."""
+SPENT_SUMS = tuple(name for name in Spent.__struct_fields__ if name not in ("at", "value"))
+KEPT = "rollups.kept"
+"""Under what name `installation` has since when finer rows are kept."""
+_MOST_POINTS = 1_000_000
+_SESSION = SessionRow.__struct_fields__
+_MARK = Mark.__struct_fields__
+_SESSION_PARTS = ("feature", "user", "key_id")
+GAUGES = (
+    'SELECT "at", name, node, value FROM gauge WHERE name = ? AND "at" >= ? AND "at" < ? ORDER BY "at", node'
+)
+
+ADD_MARK = f"INSERT INTO mark ({', '.join(_MARK)}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (event) DO NOTHING"  # noqa: S608 - our own names
+ADD_GAUGE = (
+    'INSERT INTO gauge ("at", name, node, value) VALUES (?, ?, ?, ?) ON CONFLICT ("at", name, node) '
+    "DO UPDATE SET value = CASE WHEN excluded.value > gauge.value THEN excluded.value ELSE gauge.value END"
+)
+
+
+class Piece(NamedTuple):
+    """Rows of one level that cover a stretch of time."""
+
+    seconds: int
+    since: int
+    until: int
+
+
+def cover(since: int, until: int, levels: Sequence[int]) -> list[Piece]:
+    """The widest rows that fit between these moments, and narrower ones at the ends; rounded out to the narrowest. In order
+    of time."""
+    narrowest, widest = levels[0], levels[-1]
+    if len(levels) == 1:
+        begin, end = _down(since, narrowest), _up(until, narrowest)
+        return [Piece(narrowest, begin, end)] if begin < end else []
+    begin, end = _up(since, widest), _down(until, widest)
+    if begin >= end:
+        return cover(since, until, levels[:-1])
+    middle = Piece(widest, begin, end)
+    return [*cover(since, begin, levels[:-1]), middle, *cover(end, until, levels[:-1])]
+
+
+def pieces(since: int, until: int, step: int, kept: Kept, levels: Sequence[int] = LEVELS) -> list[Piece]:
+    """What to read. step: 0, or a multiple of the narrowest level."""
+    if until <= since:
+        return []
+    # A day of which some hours are gone can only be read whole, and an hour of which some minutes are.
+    coarse = _up(kept.hours_from, DAY) if since < kept.hours_from else since
+    fine = max(_up(kept.minutes_from, HOUR) if since < kept.minutes_from else since, coarse)
+    found: list[Piece] = []
+    for begin, end, narrowest in ((since, coarse, DAY), (coarse, fine, HOUR), (fine, until, MINUTE)):
+        begin, end = max(begin, since), min(end, until)
+        if begin < end:
+            possible = [level for level in levels if level >= narrowest]
+            fitting = [level for level in possible if step % level == 0]
+            found += cover(begin, end, fitting or possible[:1])
+    return _without_overlap(found)
+
+
+def _without_overlap(some: Sequence[Piece]) -> list[Piece]:
+    """An end that was rounded out reaches into nothing that is read already."""
+    found: list[Piece] = []
+    for piece in some:
+        if found and piece.since < found[-1].until:
+            piece = piece._replace(since=max(piece.since, found[-1].until))
+        if piece.since < piece.until:
+            found.append(piece)
+    return found
+
+
+def _down(moment: int, step: int) -> int:
+    return moment - moment % step
+
+
+def _up(moment: int, step: int) -> int:
+    return -(-moment // step) * step
+
+
+class Rolls:
+    """One question for rollups: its SQL for each piece, and the answers put together."""
+
+    def __init__(self, scope: Scope, step: int, by: Sequence[str], sketches: Collection[str]) -> None:
+        """Raises ValueError for unknown names, and for a step that is no multiple of MINUTE."""
+        _checked((*by, *scope.only), PARTS)
+        _checked(sketches, SKETCHES)
+        if step < 0 or step % MINUTE:
+            raise ValueError(f"a step is a multiple of {MINUTE} s")
+        self.scope, self._step, self._by = scope, step, tuple(by)
+        self._asked = tuple(name for name in SKETCHES if name in sketches)
+        self._places = [SKETCHES.index(name) for name in self._asked]
+        self._found: dict[tuple[int, tuple[str, ...]], Rolled] = {}
+
+    def pieces(self, kept: Kept) -> list[Piece]:
+        """What has to be read."""
+        return pieces(self.scope.since, self.scope.until, self._step, kept)
+
+    @property
+    def wants_sketches(self) -> bool:
+        return bool(self._asked)
+
+    def sums(self, piece: Piece) -> Question:
+        """Asks for time, group, and SUMS."""
+        condition, values = self._condition(piece)
+        columns = [_slot(self.scope.since, self._step), *(f'"{part}"' for part in self._by)]
+        sums = [f"CAST(sum({name}) AS BIGINT)" for name in SUMS]
+        groups = ", ".join(str(place) for place in range(1, len(columns) + 1))
+        return (
+            f"SELECT {', '.join([*columns, *sums])} FROM rollup WHERE {condition} GROUP BY {groups}",  # noqa: S608
+            values,
+        )
+
+    def sketches(self, piece: Piece) -> Question:
+        """Asks for time, group, and the sketches of every row."""
+        condition, values = self._condition(piece)
+        columns = [_slot(self.scope.since, self._step), *(f'"{part}"' for part in self._by), "sketches"]
+        return f"SELECT {', '.join(columns)} FROM rollup WHERE {condition}", values  # noqa: S608
+
+    def _condition(self, piece: Piece) -> Question:
+        parts = ["seconds = ?", '"at" >= ?', '"at" < ?']
+        values: list[Any] = list(piece)
+        only = dict(self.scope.only)
+        if self.scope.purpose is not None:
+            only.setdefault("purpose", self.scope.purpose)
+        for part, value in only.items():
+            parts.append(f'"{part}" = ?')
+            values.append(value)
+        return " AND ".join(parts), values
+
+    def take_sums(self, rows: Sequence[Sequence[Any]]) -> None:
+        """What the question of `sums` was answered with."""
+        width = 1 + len(self._by)
+        for row in rows:
+            one = self._row(row[0], tuple(row[1:width]))
+            for name, value in zip(SUMS, row[width:], strict=True):
+                setattr(one, name, getattr(one, name) + value)
+
+    def take_sketches(self, rows: Sequence[Sequence[Any]]) -> None:
+        """What the question of `sketches` was answered with; after the sums."""
+        width = 1 + len(self._by)
+        names, places = self._asked, self._places
+        targets: dict[tuple[Any, ...], list[dict[int, int]]] = {}
+        for row in rows:
+            group = tuple(row[:width])
+            into = targets.get(group)
+            if into is None:
+                one = self._row(group[0], group[1:])
+                into = targets[group] = [one.sketches[name].counts for name in names]
+            for counts, more in zip(into, decoded_sketch(row[width], places), strict=True):
+                if counts:
+                    get = counts.get
+                    for bucket, count in more.items():
+                        counts[bucket] = get(bucket, 0) + count
+                else:
+                    counts.update(more)
+
+    def _row(self, at: int, group: tuple[str, ...]) -> Rolled:
+        one = self._found.get((at, group))
+        if one is None:
+            one = Rolled(at=at, group=group, sketches={name: Sketch() for name in self._asked})
+            self._found[at, group] = one
+        return one
+
+    def answer(self) -> list[Rolled]:
+        """Put together, in order of time and group."""
+        return [self._found[key] for key in sorted(self._found)]
+
+
+def spent_question(
+    dimension: str, since: int, until: int, *, step: int, limit: int, values: Sequence[str], kept: Kept
+) -> Question | None:
+    """Asks for time, value and SPENT_SUMS, the dearest first. None: there is nothing to ask. Raises ValueError for a step that
+    is no multiple of HOUR. step: then only what `values` names is asked for, in order of time."""
+    found = pieces(since, until, whole_hours(step), kept, levels=(HOUR, DAY))
+    if not found:
+        return None
+    only = f" AND value IN ({', '.join('?' * len(values))})" if values else ""
+    one = (
+        f'SELECT "at", value, {", ".join(SPENT_SUMS)} FROM spend '  # noqa: S608 - our own names
+        f'WHERE seconds = ? AND dimension = ? AND "at" >= ? AND "at" < ?{only}'
+    )
+    given: list[Any] = []
+    for piece in found:
+        given += [piece.seconds, dimension, piece.since, piece.until, *values]
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in SPENT_SUMS)
+    order = "1, 2" if step else "cost_nanos DESC, requests DESC, 2"
+    text = (
+        f"SELECT {_slot(since, step)}, value, {sums} FROM ({' UNION ALL '.join([one] * len(found))}) AS pieces "  # noqa: S608
+        f"GROUP BY 1, 2 ORDER BY {order} LIMIT ?"
+    )
+    return text, [*given, _MOST_POINTS if step else limit]
+
+
+def spent_of(row: Sequence[Any]) -> Spent:
+    """A row that answers it."""
+    return Spent(**dict(zip(Spent.__struct_fields__, row, strict=True)))
+
+
+def dimensions_question(since: int, until: int, seconds: int = DAY) -> Question:
+    """Asks for each dimension that something was spent in, by days or by hours."""
+    # A look for each that there is, instead of at every row.
+    text = (
+        "WITH RECURSIVE each(dimension) AS ("
+        "SELECT min(dimension) FROM spend WHERE seconds = ? UNION ALL "
+        "SELECT (SELECT min(dimension) FROM spend WHERE seconds = ? AND dimension > each.dimension) FROM each "
+        "WHERE each.dimension IS NOT NULL) "
+        "SELECT dimension FROM each WHERE dimension IS NOT NULL AND EXISTS (SELECT 1 FROM spend s "
+        'WHERE s.seconds = ? AND s.dimension = each.dimension AND s."at" >= ? AND s."at" < ?)'
+    )
+    return text, [seconds, seconds, seconds, _down(since, seconds), until]
+
+
+def failures_question(
+    since: int, until: int, *, step: int, by: Sequence[str], only: Mapping[str, str]
+) -> Question:
+    """Asks for time, group, requests and users. Raises ValueError for unknown names, or a step that is no multiple of HOUR."""
+    _checked((*by, *only), FAILURE_PARTS)
+    columns = [_slot(since, whole_hours(step)), *(f'"{part}"' for part in by)]
+    groups = ", ".join(str(place) for place in range(1, len(columns) + 1))
+    conditions = ['"at" >= ?', '"at" < ?', *(f'"{part}" = ?' for part in only)]
+    text = (
+        f'SELECT {", ".join(columns)}, CAST(sum(requests) AS BIGINT), count(DISTINCT "user") FROM failure '  # noqa: S608
+        f"WHERE {' AND '.join(conditions)} GROUP BY {groups}"
+    )
+    return text, [_down(since, HOUR), until, *only.values()]
+
+
+def failed_of(row: Sequence[Any]) -> Failed:
+    """A row that answers it."""
+    return Failed(at=row[0], group=tuple(row[1:-2]), requests=row[-2], users=row[-1])
+
+
+def sessions_question(
+    before_ns: int, before: str, limit: int, only: Mapping[str, str], *, bytewise: str = ""
+) -> Question:
+    """Asks for the fields of SessionRow. bytewise: what makes the engine compare texts byte by byte. Raises ValueError for
+    unknown names."""
+    _checked(only, _SESSION_PARTS)
+    conditions, values = [f'"{part}" = ?' for part in only], list[Any](only.values())
+    if before_ns:
+        conditions.append(f"last_ns <= ? AND (last_ns < ? OR session{bytewise} < ?)")
+        values += [before_ns, before_ns, before]
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    columns = ", ".join(f'"{name}"' for name in _SESSION)
+    return (
+        f"SELECT {columns} FROM session {where}ORDER BY last_ns DESC, session{bytewise} DESC LIMIT ?",  # noqa: S608
+        [*values, limit],
+    )
+
+
+def session_of(row: Sequence[Any]) -> SessionRow:
+    """A row that answers it."""
+    return SessionRow(**dict(zip(_SESSION, row, strict=True)))
+
+
+def marks_question(since_ns: int, until_ns: int, limit: int) -> Question:
+    """Asks for the fields of Mark, the latest `limit` of them, latest first."""
+    return (
+        f"SELECT {', '.join(_MARK)} FROM mark WHERE at_ns >= ? AND at_ns < ? ORDER BY at_ns DESC, id DESC LIMIT ?",  # noqa: S608
+        [since_ns, until_ns, limit],
+    )
+
+
+def mark_of(row: Sequence[Any]) -> Mark:
+    """A row that answers it."""
+    return Mark(**dict(zip(_MARK, row, strict=True)))
+
+
+def gauge_of(row: Sequence[Any]) -> Gauge:
+    """A row that answers GAUGES."""
+    return Gauge(at=row[0], name=row[1], node=row[2], value=row[3])
+
+
+def kept_of(data: bytes | None) -> Kept:
+    """What `installation` says under KEPT."""
+    return msgspec.msgpack.decode(data, type=Kept) if data else Kept()
+
+
+class Expired(NamedTuple):
+    """Rows of one table that are too old."""
+
+    table: str
+    where: str
+    values: tuple[Any, ...]
+    before: int
+
+    def cut(self, limit: int) -> Question:
+        """Asks for the moment of the row behind the first `limit`. No answer: there are no more."""
+        text = f'SELECT "at" FROM {self.table} WHERE {self.where} AND "at" < ? ORDER BY "at" LIMIT 1 OFFSET ?'  # noqa: S608
+        return text, [*self.values, self.before, limit]
+
+    def delete(self, until: int | None) -> Question:
+        """Deletes what is not after that moment; None: all."""
+        text = f'DELETE FROM {self.table} WHERE {self.where} AND "at" < ?'  # noqa: S608 - our own names
+        return text, [*self.values, self.before if until is None else until + 1]
+
+
+def expired(ages: Ages, dimensions: Sequence[str]) -> list[Expired]:
+    """What there is to delete. dimensions: those of spending by the hour."""
+    found = [
+        Expired("rollup", "seconds = ?", (level,), ages.minutes_before) for level in (MINUTE, TEN_MINUTES)
+    ]
+    found.append(Expired("rollup", "seconds = ?", (HOUR,), ages.hours_before))
+    found += [
+        Expired("spend", "seconds = ? AND dimension = ?", (HOUR, dimension), ages.hours_before)
+        for dimension in dimensions
+    ]
+    found.append(Expired("failure", "requests >= ?", (0,), ages.failures_before))
+    found.append(Expired("gauge", "name >= ?", ("",), ages.gauges_before))
+    return [one for one in found if one.before > 0]
+
+
+def kept_after(kept: Kept, ages: Ages) -> Kept:
+    """Since when finer rows are kept, now that this is too old."""
+    return Kept(max(kept.minutes_from, ages.minutes_before), max(kept.hours_from, ages.hours_before))
+
+
+def _slot(since: int, step: int) -> str:
+    return f'"at" / {step} * {step}' if step else f"CAST({since} AS BIGINT)"
+
+
+def whole_hours(step: int) -> int:
+    """The step, if that is what it is. Raises ValueError."""
+    if step < 0 or step % HOUR:
+        raise ValueError(f"a step is a multiple of {HOUR} s")
+    return step
+
+
+def _checked(names: Collection[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"there is no `{name}` here; there is {', '.join(known)}")

@@ -1,0 +1,298 @@
+"""Contents that are switched off are in no table, log, export, journal or message: planted words are looked for everywhere.
+
+The provider repeats prompts wherever a provider can: answers, errors, pages of a proxy, streams that break off.
+What is looked through is proven to be looked through: of a feature whose contents are kept, the same words are found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import zstandard
+
+from tests.support.alerted import web_server
+from tests.support.echoing import CLOSED, OPEN, Echo, echoing_provider
+from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.otlp_receiver import otlp_receiver
+
+__all__: list[str] = []
+
+KINDS = ("echo", "tools", "refuse", "filter", "broken", "page", "shape", "garbage", "cut", "late", "slow")
+PRICE = "price = { input = 1, output = 1 }"
+CONFIG = """
+[log]
+level = "debug"
+
+[records]
+content = {everywhere}
+
+[providers.oai]
+kind = "openai"
+api_key = "k"
+base_url = "{echo}/v1"
+
+[providers.ant]
+kind = "anthropic"
+api_key = "k"
+base_url = "{echo}"
+
+[[budgets]]
+name = "tiny"
+per = "day"
+usd = 0.000001
+when_spent = "alert"
+
+[[alerts]]
+name = "ops"
+url = "{alerts}"
+
+[telemetry.otlp]
+endpoint = "{collector}"
+every = "200ms"
+content = {everywhere}
+users = true
+
+[callbacks.spoken]
+url = "{echo}/v1/callback"
+"""
+
+
+def config(echo: Echo, alerts: str, collector: str, *, by_feature: bool) -> str:
+    """Every kind of answer has a feature of its own, with a shadow copy beside it; some have a ladder."""
+    everywhere = "true" if by_feature else "false"
+    said = [CONFIG.format(everywhere=everywhere, echo=echo.url, alerts=alerts, collector=collector)]
+    for kind in KINDS:
+        said.append(f'[models.{kind}]\nendpoints = [{{ provider = "oai", model = "{kind}", {PRICE} }}]')
+    said.append(f'[models.claude]\nendpoints = [{{ provider = "ant", model = "echo", {PRICE} }}]')
+    off = "content = false\n" if by_feature else ""
+    patient = 'retry = { attempts = 2, base = "10ms" }\ntimeouts = { total = "5s" }\n'
+    for kind in (*KINDS, "claude"):
+        more = 'shadow = { model = "broken", share = 1.0 }\n' if kind in ("echo", "claude") else ""
+        said.append(f'[features.closed-{kind}]\nroute = "{kind}"\n{off}{patient}{more}')
+    said.extend(
+        [
+            f'[features.closed-falling]\nroute = "broken"\nfallback = ["page", "shape", "echo"]\n{off}{patient}',
+            f'[features.closed-ladder]\nroute = "broken"\ndegrade = ["stale:1h", "http:spoken", "say:no"]\n{off}{patient}',
+            f'[features.closed-resumed]\nroute = "cut"\nresume = true\nfallback = ["echo"]\n{off}{patient}',
+            f'[features.open]\nroute = "echo"\n{patient}',
+        ]
+    )
+    return "\n".join(said)
+
+
+def post(gateway: RunningGateway, path: str, body: bytes, *, bytes_of_answer: int = -1) -> int:
+    """The status. bytes_of_answer: hang up after so many."""
+    connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=20)
+    headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+    try:
+        connection.request("POST", path, body, headers)
+        reply = connection.getresponse()
+        with contextlib.suppress(http.client.IncompleteRead):
+            reply.read(bytes_of_answer if bytes_of_answer >= 0 else None)
+        return reply.status
+    finally:
+        connection.close()
+
+
+def chat(model: str, word: str, **more: Any) -> bytes:
+    """A conversation with the word in every place where words can be."""
+    call = {
+        "id": "c0",
+        "type": "function",
+        "function": {"name": "f", "arguments": json.dumps({"q": f"{word}-q"})},
+    }
+    return json.dumps(
+        {
+            "model": model,
+            "messages": [
+                {"role": "system", "content": f"{word}-system"},
+                {"role": "user", "content": f"{word}-user"},
+                {"role": "assistant", "content": f"{word}-assistant", "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "c0", "content": f"{word}-result"},
+                {"role": "user", "content": f"{word}-last"},
+            ],
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {"name": "f", "description": f"{word}-tool", "parameters": {}},
+                }
+            ],
+            "max_tokens": 50,
+            **more,
+        }
+    ).encode()
+
+
+def ask_everything(gateway: RunningGateway) -> int:
+    """Every dialect, whole and streamed, well and ill; how many requests that were."""
+    paths = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}
+    asked = [
+        (paths["chat"], chat(f"closed-{name}", CLOSED, stream=stream))
+        for name in (*KINDS[:-1], "claude", "falling", "ladder", "resumed")
+        for stream in (False, True)
+    ]
+    said = {"max_tokens": 50, "system": f"{CLOSED}-system", "messages": [{"role": "user", "content": CLOSED}]}
+    for model in ("closed-claude", "closed-echo", "closed-broken"):
+        asked += [
+            (paths["messages"], json.dumps({"model": model, "stream": stream, **said}).encode())
+            for stream in (False, True)
+        ]
+        asked += [
+            (paths["responses"], json.dumps({"model": model, "stream": stream, "input": CLOSED}).encode())
+            for stream in (False, True)
+        ]
+    asked += [
+        (
+            "/v1/embeddings",
+            json.dumps({"model": f"closed-{model}", "input": [CLOSED, f"{CLOSED}-2"]}).encode(),
+        )
+        for model in ("echo", "broken")
+    ]
+    # What cannot be read, or is refused before anybody knows what it is.
+    role = [{"role": f"{CLOSED}-role", "content": CLOSED}]
+    asked += [
+        (paths["chat"], b'{"model": "closed-echo", "messages": "%b' % CLOSED.encode()),
+        (paths["chat"], json.dumps({"model": "closed-echo", "messages": role}).encode()),
+        (paths["chat"], json.dumps({"model": "closed-echo", "messages": CLOSED}).encode()),
+        (paths["chat"], json.dumps({"model": "closed-echo", CLOSED: 1, "temperature": CLOSED}).encode()),
+        (
+            paths["messages"],
+            json.dumps({"model": "closed-claude", "messages": role, "max_tokens": 1}).encode(),
+        ),
+        (paths["responses"], json.dumps({"model": "closed-echo", "input": [{"type": CLOSED}]}).encode()),
+    ]
+    for path, body in asked:
+        post(gateway, path, body)
+    post(gateway, paths["chat"], chat("closed-slow", CLOSED, stream=True), bytes_of_answer=20)
+    post(gateway, paths["chat"], chat("open", OPEN))
+    return len(asked) + 2
+
+
+def texts(value: Any) -> Iterator[bytes]:
+    """What a cell says, unpacked where it is packed."""
+    if isinstance(value, str):
+        yield value.encode()
+    elif isinstance(value, bytes):
+        yield value
+        with contextlib.suppress(zstandard.ZstdError):
+            yield zstandard.ZstdDecompressor().decompressobj().decompress(value)
+
+
+def found_in(directory: Path, word: str) -> set[str]:
+    """Where it stands: cells of the database, by table and column; and files, as they are."""
+    wanted, places = word.encode(), set()
+    for file in directory.rglob("*"):
+        if file.is_file() and wanted in file.read_bytes():
+            places.add(str(file.relative_to(directory)))
+    with contextlib.closing(sqlite3.connect(directory / "headgate.db")) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert {"request", "attempt", "content_segment", "alert", "rollup"} <= set(tables)
+        for table in tables:
+            rows = database.execute(f'SELECT * FROM "{table}"')
+            columns = [column[0] for column in rows.description]
+            for row in rows:
+                for column, value in zip(columns, row, strict=True):
+                    if any(wanted in text for text in texts(value)):
+                        places.add(f"{table}.{column}")
+    return places
+
+
+def get(gateway: RunningGateway, path: str) -> bytes:
+    headers = {"authorization": f"Bearer {gateway.key}"}
+    with urllib.request.urlopen(
+        urllib.request.Request(gateway.url + path, headers=headers), timeout=30
+    ) as reply:
+        return bytes(reply.read())
+
+
+def shown(gateway: RunningGateway) -> dict[str, bytes]:
+    """What is told to those who ask."""
+    told = {path: get(gateway, path) for path in ("/metrics", "/", "/api/requests?limit=500")}
+    for row in json.loads(told["/api/requests?limit=500"])["items"]:
+        told[f"/api/requests/{row['id']}"] = get(gateway, f"/api/requests/{row['id']}")
+    for words in (
+        ("traces", "export", "--content", "--quiet"),
+        ("tail", "--json", "--lines", "500", "--once"),
+    ):
+        command = [sys.executable, "-m", "headgate", *words]
+        done = subprocess.run(command, cwd=gateway.directory, capture_output=True, timeout=60, check=False)
+        told[" ".join(words)] = done.stdout + done.stderr
+    return told
+
+
+def stored(gateway: RunningGateway, purpose: str) -> int:
+    with contextlib.closing(sqlite3.connect(f"file:{gateway.database}?mode=ro", uri=True)) as database:
+        query = "SELECT count(*) FROM request WHERE purpose = ?"
+        return int(database.execute(query, (purpose,)).fetchone()[0])
+
+
+def wait(until: Any, what: str) -> None:
+    due = time.monotonic() + 30
+    while not until():
+        assert time.monotonic() < due, what
+        time.sleep(0.1)
+
+
+def places_of(word: str, told: dict[str, bytes]) -> set[str]:
+    return {place for place, said in told.items() if word.encode() in said}
+
+
+def all_of(bodies: Iterable[bytes]) -> bytes:
+    return b"\n".join(bodies)
+
+
+@pytest.mark.parametrize("by_feature", [False, True], ids=["everywhere", "by feature"])
+def test_contents_that_are_switched_off_are_nowhere(tmp_path: Path, by_feature: bool) -> None:
+    """In no file while it runs, when it was killed in the middle, after the next start, and when it has stopped; and nobody
+    is told."""
+    with (
+        echoing_provider() as echo,
+        web_server() as web,
+        otlp_receiver() as collector,
+    ):
+        text = config(echo, web.url, collector.url, by_feature=by_feature)
+        with running_gateway(tmp_path, text) as gateway:
+            many = ask_everything(gateway)
+            wait(lambda: stored(gateway, "") >= many, f"{stored(gateway, '')} of {many} are stored")
+            wait(lambda: stored(gateway, "shadow") >= 8, "no shadow copies")
+            wait(lambda: len(web.posts) >= 1, "nobody was alerted")
+            wait(lambda: len(collector.spans()) > 2 * many, "few spans")
+            told = shown(gateway)
+            told["otlp"] = all_of(collector.raw)
+            told["alerts"] = all_of(each.body for each in web.posts)
+            assert places_of(CLOSED, told) == set()
+            assert found_in(tmp_path, CLOSED) == set()
+            with contextlib.suppress(OSError):
+                connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=20)
+                headers = {"authorization": f"Bearer {gateway.key}"}
+                body = chat("closed-slow", CLOSED, stream=True)
+                connection.request("POST", "/v1/chat/completions", body, headers)
+                connection.getresponse().read(20)
+            gateway.kill()
+            assert found_in(tmp_path, CLOSED) == set(), "after kill -9"
+        with running_gateway(tmp_path, text) as gateway:
+            wait(lambda: stored(gateway, "") > many, "what was cut off is settled")
+            assert found_in(tmp_path, CLOSED) == set(), "after the next start"
+            assert places_of(CLOSED, shown(gateway)) == set()
+            assert gateway.stop() == 0
+        assert found_in(tmp_path, CLOSED) == set(), "after it has stopped"
+        assert CLOSED.encode() in all_of(echo.heard), "it was asked"
+        assert CLOSED.encode() not in all_of(collector.raw)
+        found = found_in(tmp_path, OPEN)
+        if by_feature:
+            assert "content_segment.data" in found, "the search finds what is kept"
+            assert {"otlp", "traces export --content --quiet"} <= places_of(OPEN, told)
+        else:
+            assert found == set() == places_of(OPEN, told)

@@ -1,0 +1,279 @@
+"""Replays in a real gateway: recorded requests sent again through the whole journey, one and many, with a cap that holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from headgate.control.replays import chosen, estimate_many, estimated, find, replay, replay_many, replays_of
+from headgate.core.ids import request_id_text
+from headgate.quality.replay.capping import SpendCap
+from headgate.quality.replay.changing import ChangeRefused, Changes
+from headgate.quality.replay.rebuilding import NotReplayable
+from headgate.stores.searching import Search
+from tests.support.aio import aio
+from tests.support.replaying import ME, Playing, playing
+
+__all__: list[str] = []
+
+AS_IT_WAS = Changes()
+
+
+async def again(site: Playing, request_id: int, changes: Changes = AS_IT_WAS):
+    store, sending = site.gateway.spans, site.gateway.replaying
+    return await replay(store, sending, await find(store, request_id), changes, ME)
+
+
+@aio
+async def test_a_request_is_sent_again_as_it_was(tmp_path: Path) -> None:
+    """The same bytes take the whole journey; the record says whose it is, what it repeats, and keeps user, session and tags."""
+    async with playing(tmp_path) as site:
+        body = b'{ "model":"support", "messages":[{"role":"user","content":"Hello \\u00e4"}], "x_own": 1 }'
+        _, first = await site.ask(body, x_headgate_user="ann", x_headgate_session="s1", x_headgate_tags="a=b,prompt=hi@3")
+        before = await site.row(first)
+        done = await again(site, first)
+        row, original = done.replay, await find(site.gateway.spans, done.id)
+        assert original.body == body
+        assert (row.purpose, row.replay_of, row.key_id, row.team) == ("replay", first, "key_me", "lab")
+        assert (row.user, row.session, row.feature, row.prompt) == ("ann", "s1", "support", "hi@3")
+        assert json.loads(row.tags) == {"a": "b", "prompt": "hi@3", "replay_of": request_id_text(first)}
+        assert row.trace_id == before.trace_id
+        assert done.comparison.identical and done.comparison.similarity == 1.0
+        assert row.cost_nanos == before.cost_nanos and row.cost_nanos
+        sides, following = await replays_of(site.gateway.spans, first)
+        assert [side.id for side in sides] == [request_id_text(done.id)] and not following
+
+
+@aio
+async def test_another_model_answers_and_both_are_compared(tmp_path: Path) -> None:
+    """Model, price, tokens and words differ; the feature stays, so that its rules go on holding."""
+    async with playing(tmp_path) as site:
+        first = (await site.chat()).id
+        done = await again(site, first, Changes(model="large"))
+        comparison = done.comparison
+        assert (comparison.original.model, comparison.replay.model) == ("small", "large")
+        assert done.replay.feature == "support" and done.replay.requested_model == "large"
+        assert done.replay.cost_nanos > done.original.cost_nanos
+        assert comparison.diff is not None and not comparison.identical
+        assert "".join(p.text for p in comparison.diff.pieces if p.kind != "ins") == comparison.original_text
+        assert "".join(p.text for p in comparison.diff.pieces if p.kind != "del") == comparison.replay_text
+
+
+@aio
+async def test_a_stream_is_sent_again_as_a_stream(tmp_path: Path) -> None:
+    """So that the times to the first content compare; as a whole answer only if that is asked for."""
+    async with playing(tmp_path) as site:
+        first = (await site.chat(stream=True)).id
+        done = await again(site, first)
+        assert done.replay.stream and done.replay.first_content_us
+        assert done.comparison.identical
+        whole = await again(site, first, Changes(stream=False))
+        assert not whole.replay.stream and whole.comparison.identical
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/responses", {"model": "support", "input": "How deep?", "instructions": "Be brief."}),
+        (
+            "/v1/messages",
+            {"model": "support", "max_tokens": 99, "system": "Be brief.", "messages": [{"role": "user", "content": "How deep?"}]},
+        ),
+    ],
+)
+@aio
+async def test_every_dialect_can_be_sent_again(tmp_path: Path, path: str, body: dict[str, object]) -> None:
+    """As it was, and with another system prompt and temperature; what else it says stays."""
+    async with playing(tmp_path) as site:
+        _, first = await site.ask(body, path)
+        await site.row(first)
+        assert (await again(site, first)).comparison.identical
+        changed = await again(site, first, Changes(system="Be long.", temperature=0.5, prompt="tone@2"))
+        sent = json.loads((await find(site.gateway.spans, changed.id)).body)
+        key = "instructions" if "responses" in path else "system"
+        assert sent == {**body, key: "Be long.", "temperature": 0.5}
+        assert changed.replay.outcome == "ok" and changed.replay.prompt == "tone@2"
+
+
+@aio
+async def test_embeddings_can_be_sent_again_and_have_no_text_to_compare(tmp_path: Path) -> None:
+    """Figures are compared; what only chats have is refused."""
+    async with playing(tmp_path) as site:
+        _, first = await site.ask({"model": "sim/sim-embed", "input": "hello"}, "/v1/embeddings")
+        await site.row(first)
+        done = await again(site, first)
+        assert done.replay.outcome == "ok" and done.comparison.identical is None and done.comparison.diff is None
+        with pytest.raises(ChangeRefused, match="no temperature"):
+            await again(site, first, Changes(temperature=1.0))
+
+
+@aio
+async def test_a_failure_of_the_replay_is_a_result(tmp_path: Path) -> None:
+    """It is compared as one, and recorded."""
+    async with playing(tmp_path) as site:
+        first = (await site.chat()).id
+        done = await again(site, first, Changes(model="down"))
+        assert done.replay.outcome == "failed" and not done.pair.ok_after and done.pair.ok_before
+        assert done.comparison.replay.error == done.replay.error_class != ""
+
+
+@aio
+async def test_what_cannot_be_sent_again_is_told_why(tmp_path: Path) -> None:
+    """Prompts that were cut, or not kept: half a prompt is another question."""
+    async with playing(tmp_path, "[records]\ncontent_limit = 200\n") as site:
+        long = (await site.chat("water " * 100)).id
+        with pytest.raises(NotReplayable, match="was cut when it was recorded") as cut:
+            await again(site, long)
+        assert cut.value.reason == "truncated"
+    quiet = tmp_path / "quiet"
+    quiet.mkdir()
+    async with playing(quiet, "[records]\ncontent = false\n") as site:
+        unkept = (await site.chat()).id
+        with pytest.raises(NotReplayable, match="not kept"):
+            await again(site, unkept)
+
+
+@aio
+async def test_the_estimate_is_the_recorded_tokens_at_the_new_price(tmp_path: Path) -> None:
+    """Between its bounds; where no price is known it says so."""
+    async with playing(tmp_path) as site:
+        row = await site.chat()
+        original = await find(site.gateway.spans, row.id)
+        found = await estimated(site.gateway.replaying, original, Changes(model="large"), ME)
+        assert found.places == ["sim/large"]
+        assert found.expected_nanos == row.input_tokens * 10_000 + row.output_tokens * 40_000
+        assert found.least_nanos < found.expected_nanos < found.most_nanos
+        unknown = await estimated(site.gateway.replaying, original, Changes(model="unpriced"), ME)
+        assert unknown.expected_nanos is None and unknown.unpriced == ["free/nobody-knows-it"]
+
+
+@aio
+async def test_rules_on_data_hold_for_whose_request_it_was(tmp_path: Path) -> None:
+    """A rule about the asker's team, or data said to be sensitive, keeps the request where it may be, whoever replays it."""
+    rules = """
+[require.sensitive]
+region = ["eu"]
+"""
+    async with playing(tmp_path, rules) as site:
+        body = {"model": "support", "messages": [{"role": "user", "content": "my diagnosis"}]}
+        _, refused = await site.ask(body, x_headgate_data="sensitive")
+        assert (await site.row(refused)).error_class == "no_endpoint_allowed"
+        done_at = (await site.row(refused)).id
+        with pytest.raises(Exception, match="sensitive"):
+            await estimated(site.gateway.replaying, await find(site.gateway.spans, done_at), Changes(model="large"), ME)
+
+
+@aio
+async def test_budgets_hold_for_whoever_replays(tmp_path: Path) -> None:
+    """The replay is paid for by the key of whoever sends it, not by the original's."""
+    budget = """
+[[budgets]]
+name = "lab"
+usd = 0.000001
+per = "day"
+only.team = ["lab"]
+"""
+    async with playing(tmp_path, budget) as site:
+        first = await site.chat()
+        assert first.outcome == "ok"
+        done = await again(site, first.id)
+        assert (done.replay.outcome, done.replay.error_class) == ("refused", "too_dear_for_budget")
+        assert not done.capped
+
+
+async def some(site: Playing, count: int) -> None:
+    for number in range(count):
+        await site.chat(f"Question {number}: how high is the water?", max_tokens=50)
+
+
+@aio
+async def test_many_are_compared_pair_by_pair(tmp_path: Path) -> None:
+    """Those that match, and no replays of replays; the summary is over pairs."""
+    async with playing(tmp_path) as site:
+        await some(site, 6)
+        await site.chat("not this one", model="small")
+        store, sending = site.gateway.spans, site.gateway.replaying
+        search = Search(only={"feature": "support"})
+        rows = await chosen(store, search, limit=100)
+        assert len(rows) == 6
+        forecast, able = await estimate_many(store, sending, rows, Changes(model="large"), ME)
+        assert forecast.requests == len(able) == 6 and not forecast.unpriced
+        seen = []
+
+        async def told(done) -> None:
+            seen.append(done.id)
+
+        campaign = await replay_many(store, sending, able, Changes(model="large"), ME, told=told)
+        found = campaign.summary
+        assert len(seen) == found.pairs == found.flips.both == 6 and not campaign.left_out
+        cost = next(metric for metric in found.metrics if metric.name == "cost")
+        assert cost.mean_difference > 0 and cost.low is not None and cost.low > 0
+        assert campaign.spent_nanos == sum(row.cost_nanos for row in await site.rows() if row.purpose == "replay")
+        assert campaign.spent_nanos <= forecast.most_nanos
+        again_chosen = await chosen(store, search, limit=100)
+        assert [row.id for row in again_chosen] == [row.id for row in rows]
+        drawn = await chosen(store, search, limit=100, sample=3, seed=1)
+        assert len(drawn) == 3 and drawn == await chosen(store, search, limit=100, sample=3, seed=1)
+
+
+@aio
+async def test_the_cap_holds_with_many_at_once(tmp_path: Path) -> None:
+    """What was spent never passes it, and it ends before a call could."""
+    async with playing(tmp_path) as site:
+        await some(site, 12)
+        store, sending = site.gateway.spans, site.gateway.replaying
+        rows = await chosen(store, Search(), limit=100)
+        forecast, able = await estimate_many(store, sending, rows, Changes(model="large"), ME)
+        cap = SpendCap(forecast.most_nanos // 3)
+        campaign = await replay_many(store, sending, able, Changes(model="large"), ME, cap=cap, concurrency=5)
+        assert campaign.capped and not campaign.stopped
+        assert 3 <= len(campaign.pairs) < 12
+        assert campaign.spent_nanos == cap.spent <= cap.nanos
+        assert not cap.held
+        # None of them was begun only to be refused.
+        assert {row.outcome for row in await site.rows() if row.purpose == "replay"} == {"ok"}
+
+
+@aio
+async def test_under_a_cap_nothing_without_a_price_is_called(tmp_path: Path) -> None:
+    """Nobody could tell whether the cap holds."""
+    async with playing(tmp_path) as site:
+        await some(site, 2)
+        store, sending = site.gateway.spans, site.gateway.replaying
+        rows = await chosen(store, Search(), limit=100)
+        cap = SpendCap(10**9)
+        campaign = await replay_many(store, sending, rows, Changes(model="unpriced"), ME, cap=cap)
+        assert campaign.left_out == {"price_unknown": 2} and not campaign.pairs
+        assert not any(row.purpose for row in await site.rows())
+
+
+@aio
+async def test_an_answer_without_a_limit_gets_one_under_a_cap(tmp_path: Path) -> None:
+    """Else nobody could tell what it may cost; the recorded request says so too."""
+    async with playing(tmp_path) as site:
+        row = await site.chat()
+        store, sending = site.gateway.spans, site.gateway.replaying
+        cap = SpendCap(10**9)
+        campaign = await replay_many(store, sending, [row], AS_IT_WAS, ME, cap=cap)
+        assert len(campaign.pairs) == 1 and campaign.pairs[0].identical
+        assert cap.spent == campaign.spent_nanos > 0
+
+
+@aio
+async def test_it_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    """What is under way ends as usual and counts; nothing new is begun."""
+    async with playing(tmp_path) as site:
+        await some(site, 8)
+        store, sending = site.gateway.spans, site.gateway.replaying
+        rows, stop = await chosen(store, Search(), limit=100), asyncio.Event()
+
+        async def told(done) -> None:
+            stop.set()
+
+        campaign = await replay_many(store, sending, rows, AS_IT_WAS, ME, concurrency=2, stop=stop, told=told)
+        assert campaign.stopped and 1 <= len(campaign.pairs) <= 2
+        replays = [row for row in await site.rows() if row.purpose == "replay"]
+        assert len(replays) == len(campaign.pairs) and {row.outcome for row in replays} == {"ok"}
