@@ -184,13 +184,17 @@ def test_a_receiver_of_others_takes_traces_and_metrics(tmp_path: Path) -> None:
     assert [span["attributes"]["gen_ai.request.model"] for span in tried] == ["dead", "steady"]
     assert [span["attributes"]["headgate.attempt.kind"] for span in tried] == ["first", "failover"]
     assert tried[0]["status"]["code"] == "STATUS_CODE_ERROR" and tried[0]["attributes"]["error.type"]
-    for name in ("gen_ai.server.request.duration", "gen_ai.client.operation.duration"):
+    for name in (
+        "gen_ai.server.request.duration",
+        "gen_ai.client.operation.duration",
+        "headgate.request_seconds",
+    ):
         points = metrics[name]["histogram"]["data_points"]
         assert all(
             int(point["count"]) == sum(map(int, point["bucket_counts"])) and len(point["explicit_bounds"])
             for point in points
         )
-        assert sum(int(point["count"]) for point in points) == (2 if "server" in name else 3)
+        assert sum(int(point["count"]) for point in points) == (3 if "client" in name else 2)
     assert {"gen_ai.client.token.usage", "headgate.tokens", "headgate.cost_usd"} <= set(metrics)
     points = metrics["headgate.requests"]["sum"]["data_points"]
     counted = {tuple(values(point["attributes"]).values()): int(point["as_int"]) for point in points}

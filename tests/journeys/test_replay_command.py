@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ QUESTIONS = 6
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation with some traffic; nobody serves it now."""
     folder = tmp_path_factory.mktemp("replay")
 
@@ -42,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "other.toml").write_text(
         config(folder).replace('route = "small"', 'route = "large"').replace("headgate.db", "elsewhere.db")
     )
-    yield folder
+    return folder
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
@@ -114,7 +113,9 @@ def test_the_cap_ends_it_with_a_code_of_its_own(folder: Path) -> None:
     assert whole["requests"] == QUESTIONS and whole["least_usd"] < whole["expected_usd"] < whole["most_usd"]
     most = whole["most_usd"] / QUESTIONS * 2.5
     before = len(rows(folder, "replay"))
-    done = run(folder, "--feature", "support", "--model", "large", "--most-usd", f"{most:.9f}", "--json", code=3)
+    done = run(
+        folder, "--feature", "support", "--model", "large", "--most-usd", f"{most:.9f}", "--json", code=3
+    )
     told = json.loads(done.stdout)
     assert told["capped"] and 0 < told["summary"]["pairs"] < QUESTIONS and told["spent_usd"] <= most
     assert len(rows(folder, "replay")) - before == told["summary"]["pairs"]
@@ -166,9 +167,13 @@ def test_ctrl_c_ends_it_with_what_is_there(folder: Path) -> None:
     """What is under way ends, the summary is of what was done, the exit code says so."""
     slow = folder / "slow.toml"
     slow.write_text(config(folder).replace("speed = 0", "speed = 1"))
-    arguments = command(folder, "--feature", "support", "--config", str(slow), "--yes", "--concurrency", "1", "--json")
+    arguments = command(
+        folder, "--feature", "support", "--config", str(slow), "--yes", "--concurrency", "1", "--json"
+    )
     before = len(rows(folder, "replay"))
-    process = subprocess.Popen(arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         due = time.monotonic() + 60
         while len(rows(folder, "replay")) == before:

@@ -1,6 +1,7 @@
 """A provider that repeats what it was told wherever a provider may: in answers, errors, pages of a proxy, streams that break off.
 
 Its models are called after what they do: `echo`, `tools`, `refuse`, `filter`, `broken`, `page`, `shape`, `garbage`, `cut`, `late`, `slow`.
+A callback, which names no model, is refused.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(body)
         with contextlib.suppress(OSError):
             mark = CLOSED if CLOSED.encode() in body else OPEN
-            getattr(self, f"do_{asked['model']}")(asked, f"{mark}-answer {body.decode()}")
+            getattr(self, f"do_{asked.get('model', 'broken')}")(asked, f"{mark}-answer {body.decode()}")
 
     def send(self, status: int, body: Any, kind: str = "application/json") -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -11,11 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from headgate.admission.rights import ROLES, routes_of
+from headgate.alerts.rules.settings import WatchSettings
 from headgate.budgets.plan import plan_of
 from headgate.budgets.settings import BudgetSettings
 from headgate.control.http.app import Api
 from headgate.control.http.route import Desk, Route
 from headgate.control.http.routes import ROUTES
+from headgate.control.installation import About
 from headgate.control.overview import Overview, features_in_words, models_in_words, providers_in_words
 from headgate.core.ids import IdSource
 from headgate.exchange.caller import Caller
@@ -25,8 +27,8 @@ from headgate.stores.backends.memory.ledger import MemoryLedger
 from headgate.stores.backends.memory.people import MemoryPeople
 from headgate.stores.backends.memory.rules import MemoryRules
 from headgate.stores.backends.memory.secrets import MemorySecrets
+from headgate.stores.forgetting import Forgotten, UserHasKeys
 from headgate.stores.sealing import Sealer
-from tests.support.quiet_rollups import QuietRollups
 from tests.support.rolled import FakeRollups, FakeScores
 
 __all__ = ["Operating", "Told"]
@@ -76,6 +78,7 @@ class Operating:
         self.scores = FakeScores()
         self.secrets = MemorySecrets(self.audit)
         self.changes = 0
+        self.forgotten: list[tuple[str, str, bool]] = []
         self.stopping = False
         self.callers = {
             role: Caller(key_id=f"key_{role}", key_name=role, roles=(role,), routes=routes_of([role]))
@@ -97,8 +100,11 @@ class Operating:
             "secret_users": lambda name: ["cloud"] if name == "used" else [],
             "budgets": lambda: BUDGETS,
             "configuration": configuration,
+            "endpoints": dict,
             "overview": self._overview,
+            "about": self._about,
             "replaying": None,
+            "forget": self._forget,
             "changed": self._changed,
         }
         self.desk = Desk(**(desk | instead))
@@ -108,6 +114,29 @@ class Operating:
             ids=IdSource(),
             stopping=lambda: self.stopping,
             routes=routes,
+        )
+
+    async def _forget(self, user: str, actor: str, *, whole: bool = False) -> Forgotten:
+        self.forgotten.append((user, actor, whole))
+        if user == "has-a-key":
+            raise UserHasKeys(["theirs"])
+        return Forgotten(requests=2, pseudonym="forgotten-0123456789ab")
+
+    async def _about(self) -> About:
+        return About(
+            hash="0123456789ab",
+            source="headgate.toml",
+            text="[server]\n",
+            notes=(),
+            on_disk="same",
+            on_disk_words="",
+            changes=(),
+            places=(),
+            versions=(),
+            stores=(),
+            journal_bytes=0,
+            drops=0,
+            node=1,
         )
 
     async def _overview(self) -> Overview:
@@ -185,7 +214,11 @@ def configuration() -> Any:
             server=SimpleNamespace(auth="keys", reach=[]),
             alerts=[],
             providers={"house": provider},
-            models={"small": SimpleNamespace(endpoints=[endpoint])},
-            features={"chat": SimpleNamespace(route="small", fallback=["large"])},
+            models={"small": SimpleNamespace(endpoints=[endpoint], strategy="order")},
+            features={
+                "chat": SimpleNamespace(route="small", fallback=["large"], degrade=[], contract=None)
+            },
+            limits=[],
+            watch=WatchSettings(),
         ),
     )

@@ -71,9 +71,14 @@ class Playing:
     gateway: Gateway
     client: Client
 
-    async def ask(self, body: Any, path: str = "/v1/chat/completions", **headers: str) -> tuple[Answered, int]:
+    async def ask(
+        self, body: Any, path: str = "/v1/chat/completions", **headers: str
+    ) -> tuple[Answered, int]:
         """(the answer, the number of the request). headers: `_` stands for `-`."""
-        sent = {"authorization": f"Bearer {KEY}", **{name.replace("_", "-"): text for name, text in headers.items()}}
+        sent = {
+            "authorization": f"Bearer {KEY}",
+            **{name.replace("_", "-"): text for name, text in headers.items()},
+        }
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         answered = await self.client.ask(path, data, headers=sent)
         return answered, parse_request_id(answered.headers["x-request-id"])
@@ -82,7 +87,9 @@ class Playing:
         """(status, JSON) of `/api`; a body is posted."""
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         method = "GET" if body is None else "POST"
-        answered = await self.client.ask(path, json.dumps(body or {}).encode(), method=method, headers=headers)
+        answered = await self.client.ask(
+            path, json.dumps(body or {}).encode(), method=method, headers=headers
+        )
         return answered.status, json.loads(answered.body)
 
     async def row(self, request_id: int) -> RequestRow:
@@ -91,7 +98,9 @@ class Playing:
             await asyncio.sleep(0.02)
         return row
 
-    async def chat(self, text: str = "How high is the water?", model: str = "support", **more: Any) -> RequestRow:
+    async def chat(
+        self, text: str = "How high is the water?", model: str = "support", **more: Any
+    ) -> RequestRow:
         """The record of a chat."""
         body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
         return await self.row((await self.ask(body))[1])

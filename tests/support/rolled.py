@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from headgate.core.sketch import Sketch
@@ -21,7 +22,7 @@ from headgate.stores.rollups import (
     SessionRow,
     Spent,
 )
-from headgate.stores.scores import ScoreScope, ScoreSum
+from headgate.stores.scores import ScoreRow, ScoreScope, ScoreSum
 
 __all__ = ["FakeRollups", "FakeScores"]
 
@@ -39,6 +40,7 @@ class FakeRollups:
         self,
         at: int,
         requests: int = 1,
+        spread: Mapping[str, float] = MappingProxyType({}),
         *,
         feature: str = "shop",
         model: str = "small",
@@ -46,8 +48,7 @@ class FakeRollups:
         outcome: str = "ok",
         purpose: str = "",
         error: str = "",
-        sums: Mapping[str, int] | None = None,
-        **spread: float,
+        sums: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """So many requests in the minute of `at`. spread: names of sketches, each request has this value."""
         sketches = {name: Sketch() for name in spread}
@@ -61,8 +62,10 @@ class FakeRollups:
             "outcome": outcome,
             "purpose": purpose,
         }
-        row = Rolled(at=at // MINUTE * MINUTE, requests=requests, sketches=sketches, **dict(sums or {}))
-        if "cost_nanos" in spread and "cost_nanos" not in (sums or {}):
+        row = Rolled(at=at // MINUTE * MINUTE, requests=requests, sketches=sketches)
+        for name, number in sums.items():
+            setattr(row, name, number)
+        if "cost_nanos" in spread and "cost_nanos" not in sums:
             row.cost_nanos = round(spread["cost_nanos"]) * requests
         self.rows.append((parts, row))
         if error:
@@ -155,6 +158,10 @@ class FakeScores:
         """So many scores of this mean in the hour of `at`."""
         parts = {"name": name, "feature": feature, "model": model}
         self.given.append((at // HOUR * HOUR, parts, mean * scores, scores))
+
+    async def about(self, request_ids: Sequence[int]) -> Sequence[ScoreRow]:
+        """Nothing is kept of that."""
+        return []
 
     async def added_up(
         self, scope: ScoreScope, *, step: int = 0, by: Sequence[str] = ()

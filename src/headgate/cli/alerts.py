@@ -28,7 +28,7 @@ _PIPE_WIDTH = 400
 
 @click.group()
 def command() -> None:
-    """Say who is told when a budget comes to its end or spending is far above its usual; try it; see what was told.
+    """Say who is told of budgets, unusual spending, rules and contracts; try it; see what was told.
 
     Receivers that are always there stand in the configuration, as [[alerts]]. Others are added here, for the user, team,
     key or feature they are about; running gateways know of them within seconds.
@@ -67,7 +67,7 @@ def command() -> None:
     help="Of whom: feature:NAME, team:NAME, user:NAME or key:NAME. Without it: of all.",
 )
 @click.option(
-    "--about", multiple=True, metavar="KIND", help="budget or spend_rate; may be repeated. Without it: all."
+    "--about", multiple=True, metavar="KIND", help="budget, spend_rate, rule or contract; may be repeated. Without it: all."
 )
 @click.option(
     "--least", default="info", show_default=True, metavar="SEVERITY", help="info, warning or critical."
@@ -337,9 +337,12 @@ def _configured_facts(receiver: Receiver) -> dict[str, object]:
 
 
 def _wishes(facts: dict[str, object]) -> str:
+    from headgate.alerts.settings import KINDS
+
     about: Any = facts["about"]
+    kinds = "everything" if set(about) == set(KINDS) else " and ".join(about)
     least = f", {facts['least']} at least" if facts["least"] != "info" else ""
-    return f"{' and '.join(about)} of {facts['of']}{least}"
+    return f"{kinds} of {facts['of']}{least}"
 
 
 def _print_table(rows: Sequence[dict[str, str]]) -> None:

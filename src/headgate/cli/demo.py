@@ -7,25 +7,27 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from headgate.cli.demo_plants import PLANTS
 from headgate.cli.output import fail, plain_failures, say
 
 if TYPE_CHECKING:
     import socket
 
-    from headgate.cli.demo_traffic import Sent
-    from headgate.compose import Gateway
-    from headgate.config.loader import Configuration
-    from headgate.stores.spans import RequestRow
+    from headgate.cli.demo_show import Show
 
 __all__ = ["command"]
 
 _PORTS = 50
+_SHORT_SECONDS = 30.0
+"""Whoever wants to see less than that is not going to look at days."""
+_USUAL_HISTORY = "2d"
+_MOST_HISTORY = 14 * 86_400.0
 
 
 @click.command()
@@ -35,6 +37,26 @@ _PORTS = 50
     default=60.0,
     show_default=True,
     help="How long to send traffic.",
+)
+@click.option(
+    "--history",
+    metavar="TIME",
+    help="Make up this much of a past first, such as 12h or 7d (14d at most), so that there is something to compare with; "
+    f"0 for none. Left out: {_USUAL_HISTORY}, none with --once or if the traffic is short.",
+)
+@click.option(
+    "--plant",
+    "plants",
+    type=click.Choice(tuple(PLANTS)),
+    multiple=True,
+    help="Let something get worse in the middle of the traffic, and see who notices. May be given several times.",
+)
+@click.option(
+    "--plant-after",
+    default="20s",
+    show_default=True,
+    metavar="TIME",
+    help="When, from the beginning of the traffic on.",
 )
 @click.option(
     "--listen",
@@ -51,30 +73,80 @@ _PORTS = 50
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep configuration and records in this directory; without it they go at the end.",
 )
-def command(seconds: float, listen: str, data: Path | None, *, once: bool) -> None:
+def command(
+    seconds: float,
+    history: str | None,
+    plants: Sequence[str],
+    plant_after: str,
+    listen: str,
+    data: Path | None,
+    *,
+    once: bool,
+) -> None:
     """Start on simulated providers, send a minute of traffic, and look around.
 
     Needs no key and no network. Sends what a product with several AI features sends: chats, streams, tools, structured
     answers, embeddings, in OpenAI's and Anthropic's dialects, with users and sessions, failing providers, wrong keys and
-    a caller who hangs up. Then it shows what was recorded and how to make calls of your own.
+    a caller who hangs up; and some users say what they think of the answers. Then it shows what was recorded, where to look,
+    and how to make calls of your own.
+
+    The past that it begins with is made up: the same traffic through the same gateway, by a clock that is told the time.
 
     \b
     Examples:
       headgate demo
       headgate demo --seconds 10 --once
+      headgate demo --history 7d
+      headgate demo --plant worse-prompt
+      headgate demo --plant slower-model --plant dearer-route --plant-after 30s
     """
+    from headgate.cli.demo_show import Show
     from headgate.cli.listening import bind, event_loop
     from headgate.cli.logs import set_up_logging
 
+    past = _time(history if history is not None else _usual(seconds, once=once), "--history", _MOST_HISTORY)
+    after = _time(plant_after, "--plant-after", 3600)
+    if plants and after >= seconds:
+        fail(f"--plant-after {plant_after} is after the traffic, which takes {seconds:g} s", code=2)
+    if "slower-model" in plants and "dearer-route" in plants:
+        # The dear model is not the slow one.
+        say("note: `dearer-route` leads away from the slow model; what is slower shows in `summarise`")
     set_up_logging("error", "text")
     with plain_failures(), _directory(data) as directory:
         try:
             bound = bind(listen, tries=_PORTS)
         except ValueError as wrong:
             fail(str(wrong), code=2)
+        show = Show(
+            key=_key(), seconds=seconds, history=past, plants=[PLANTS[each] for each in plants], after=after
+        )
         with asyncio.Runner(loop_factory=event_loop) as runner:
-            sound = runner.run(_demo(directory, bound, seconds, once=once))
+            sound = runner.run(_demo(directory, bound, show, once=once))
     raise SystemExit(0 if sound else 1)
+
+
+def _key() -> str:
+    from headgate.admission.keys import new_key
+
+    return os.environ.get("HEADGATE_BOOTSTRAP_KEY") or new_key()
+
+
+def _usual(seconds: float, *, once: bool) -> str:
+    return "0" if once or seconds < _SHORT_SECONDS else _USUAL_HISTORY
+
+
+def _time(text: str, option: str, most: float) -> float:
+    from headgate.core.section import Duration
+
+    if text.strip() == "0":
+        return 0.0
+    try:
+        found = float(Duration.parse(text))
+    except ValueError as wrong:
+        fail(f"{option}: {wrong}", code=2)
+    if not 0 <= found <= most:
+        fail(f"{option} {text}: at most {most:g} s", code=2)
+    return found
 
 
 @contextlib.contextmanager
@@ -92,42 +164,30 @@ def _directory(wanted: Path | None) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _configure(directory: Path, bound: socket.socket) -> Configuration:
+def _configure(directory: Path, bound: socket.socket) -> Path:
     """A configuration file of its own, so that `headgate tail --config` finds the records."""
-    import msgspec
-
-    from headgate.config.discovery import rehearsal
-    from headgate.config.fingerprint import plain
-    from headgate.config.loader import load
-    from headgate.config.toml_text import toml_text
+    from headgate.cli.demo_settings import demonstration
 
     host, port = bound.getsockname()[:2]
-    settings = rehearsal()
-    server = msgspec.structs.replace(
-        settings.server,
-        listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        database=f"sqlite:///{directory.absolute() / 'headgate.db'}",
-    )
-    settings = msgspec.structs.replace(settings, server=server)
+    listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     path = directory / "headgate.toml"
-    path.write_text(toml_text(plain(settings)), encoding="utf-8")
-    return load(path, {})
+    path.write_text(
+        demonstration(listen, f"sqlite:///{directory.absolute() / 'headgate.db'}"), encoding="utf-8"
+    )
+    return path
 
 
-async def _demo(directory: Path, bound: socket.socket, seconds: float, *, once: bool) -> bool:
-    from headgate.admission.keys import new_key
+async def _demo(directory: Path, bound: socket.socket, show: Show, *, once: bool) -> bool:
     from headgate.cli.gateway_process import listener, running
     from headgate.cli.listening import url_of
+    from headgate.config.loader import load
 
-    configuration, key, url = (
-        _configure(directory, bound),
-        os.environ.get("HEADGATE_BOOTSTRAP_KEY") or new_key(),
-        url_of(bound),
-    )
-    async with running(configuration, bootstrap_key=key) as gateway:
+    path, url = _configure(directory, bound), url_of(bound)
+    await show.live_through(path)
+    async with running(load(path, {}), bootstrap_key=show.key) as gateway:
         server = listener(gateway)
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="serving")
-        showing = asyncio.create_task(_show(gateway, url, key, seconds), name="demonstration")
+        showing = asyncio.create_task(show.run(gateway, url), name="demonstration")
         # Ctrl-C ends the serving; the traffic has no point then.
         await asyncio.wait({serving, showing}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
@@ -139,77 +199,6 @@ async def _demo(directory: Path, bound: socket.socket, seconds: float, *, once: 
         if once:
             server.stop()
         else:
-            say(_invitation(configuration, url, key))
+            say(show.invitation(gateway, url))
         await serving
     return sound
-
-
-async def _show(gateway: Gateway, url: str, key: str, seconds: float) -> bool:
-    """Send the traffic and tell what was recorded. True: everything went as a demonstration should."""
-    from headgate.cli.demo_summary import summarise, table_of
-
-    say(f"Headgate listens on {url} with a simulated provider. Sending {seconds:g} s of traffic ...")
-    sent = await _send(url, key, seconds)
-    rows = await _recorded(gateway, len(sent))
-    say(f"\n{len(sent)} requests were sent, {len(rows)} are on record:\n")
-    click.echo(table_of(summarise(rows)))
-    surprises = [each for each in sent if not each.expected]
-    for each in surprises[:10]:
-        say(f"  unexpected: {each.scenario} was answered with {each.status or 'nothing'}")
-    return len(rows) == len(sent) and not surprises
-
-
-async def _send(url: str, key: str, seconds: float) -> list[Sent]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from headgate.cli.demo_traffic import PER_SECOND, SCENARIOS, send_for
-
-    sent: list[Sent] = []
-    columns = (
-        BarColumn(40),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[last]}"),
-    )
-    total = max(round(seconds * PER_SECOND), len(SCENARIOS))
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("", total=total, last="")
-
-        def note(each: Sent) -> None:
-            sent.append(each)
-            progress.update(bar, advance=1, last=f"{each.status or '---'} {each.scenario}")
-
-        await send_for(seconds, url, key, note)
-    return sent
-
-
-async def _recorded(gateway: Gateway, count: int) -> list[RequestRow]:
-    """The recorded requests, once all of them are stored: a request is stored a moment after its last byte."""
-    rows: list[RequestRow] = []
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(20):
-            while len(rows) < count:
-                await asyncio.sleep(0.2)
-                rows = list((await gateway.spans.latest(count + 100)).rows)
-    return rows
-
-
-def _invitation(configuration: Configuration, url: str, key: str) -> str:
-    from headgate.cli.announcement import curl_line, python_snippet, usual_model
-
-    model = usual_model(configuration)
-    snippet = "\n".join(f"  {line}" for line in python_snippet(url, key, model).split("\n"))
-    return f"""
-Now yours:
-
-  base URL   {url}/v1   (Anthropic's SDK: {url})
-  key        {key}
-  dashboard  {url}/
-  requests   headgate tail --config {configuration.path}
-
-  {curl_line(url, key, model)}
-
-{snippet}
-
-Ctrl-C ends it."""

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from headgate.cli.lines import tokens_in, tokens_out
 from headgate.core.money import usd
+from headgate.dashboard.pages import ALL
 from headgate.stores.spans import RequestRow
 
-__all__ = ["Line", "percentile", "summarise", "table_of"]
+if TYPE_CHECKING:
+    from headgate.cli.demo_desk import Told
+
+__all__ = ["Line", "found", "percentile", "places", "summarise", "table_of"]
+
+_PLACES = (
+    ("/", "what is happening now, and what is wrong"),
+    ("/traces", "every request, with its attempts, its prompt and its answer"),
+    ("/sessions", "conversations, turn by turn"),
+    ("/cost", "who spent what, and what it comes to by the end of the month"),
+    ("/quality", "what users think, by version of the prompt"),
+    ("/features", "what each feature promises, and what was kept of it"),
+    ("/alerts", "rules, how they stand, and what was told"),
+    ("/keys", "keys and people"),
+    ("/settings", "the configuration that serves"),
+)
 
 
 _TITLES = (
@@ -113,3 +130,15 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 def _ms(microseconds: int | None) -> str:
     return "-" if microseconds is None else f"{microseconds / 1000:,.0f} ms"
+
+
+def places(url: str) -> str:
+    """Pages of the dashboard, a line each with what is there."""
+    served = {page.path for page in ALL if page.method == "GET"}
+    width = max(len(path) for path, _ in _PLACES) + len(url) + 2
+    return "\n".join(f"  {url + path:<{width}}{what}" for path, what in _PLACES if path in served)
+
+
+def found(rule: str, told: Sequence[Told]) -> Told | None:
+    """The first alert of a rule, the latest being the first of all."""
+    return next((each for each in reversed(told) if each.rule == rule and each.state == "alert"), None)

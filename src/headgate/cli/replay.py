@@ -45,18 +45,38 @@ _READY_SECONDS = 30.0
     help="Another configuration: its providers, models, features and rules of routing. Database, keys, budgets and limits stay.",
 )
 @filter_options
-@click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many at most, the newest.")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="How many at most, the newest.",
+)
 @click.option("--sample", type=click.IntRange(1, 100_000), help="Of these only so many, drawn at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another one draws others.")
 @click.option("--most-usd", metavar="USD", help="Stop before a call could make the sum pass this.")
 @click.option(
-    "--concurrency", type=click.IntRange(1, 256), default=4, show_default=True, help="So many at the same time."
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    default=4,
+    show_default=True,
+    help="So many at the same time.",
 )
-@click.option("--key", metavar="KEY", help="The name or id of the key that pays. Left out: none, and only budgets for all hold.")
-@click.option("--estimate", "estimate_only", is_flag=True, help="Only say what it would cost. Nobody is called.")
+@click.option(
+    "--key",
+    metavar="KEY",
+    help="The name or id of the key that pays. Left out: none, and only budgets for all hold.",
+)
+@click.option(
+    "--estimate", "estimate_only", is_flag=True, help="Only say what it would cost. Nobody is called."
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before many are sent.")
 @click.option(
-    "--jsonl", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Each comparison, as a line of JSON."
+    "--jsonl",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Each comparison, as a line of JSON.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts: the comparison, or the summary of many.")
 def command(
@@ -154,11 +174,17 @@ def _wanted(requests: Sequence[str], options: dict[str, Any]) -> list[int] | Sea
     given = {name: value for name, value in options.items() if value not in (None, ())}
     if not requests:
         if not given:
-            fail("which requests? Name one, or say --since 1d, --feature NAME ... (`headgate replay --help`)", code=2)
+            fail(
+                "which requests? Name one, or say --since 1d, --feature NAME ... (`headgate replay --help`)",
+                code=2,
+            )
         given["model"] = given.pop("asked_model", None)
         return search_from(given)
     if given:
-        fail(f"a REQUEST is named, so --{next(iter(given)).replace('_', '-')} says nothing: leave one of them out", code=2)
+        fail(
+            f"a REQUEST is named, so --{next(iter(given)).replace('_', '-')} says nothing: leave one of them out",
+            code=2,
+        )
     try:
         return list(dict.fromkeys(parse_request_id(text) for text in requests))
     except ValueError as wrong:
@@ -288,7 +314,11 @@ async def _one(gateway: Gateway, job: _Job, row: RequestRow, caller: Caller) -> 
         return 0
     cap = job.cap()
     if cap is not None and (estimate.most_nanos is None or not cap.begin(row.id, estimate.most_nanos)):
-        say("not sent: --most-usd does not allow what it may cost" if estimate.most_nanos else "not sent: no price is known, so --most-usd could not hold")
+        say(
+            "not sent: --most-usd does not allow what it may cost"
+            if estimate.most_nanos
+            else "not sent: no price is known, so --most-usd could not hold"
+        )
         return CAPPED
     done = await replay(gateway.spans, gateway.replaying, original, job.changes, caller, cap=cap)
     if job.jsonl is not None:
@@ -408,7 +438,9 @@ def _bar(total: int, what: str, job: _Job) -> Iterator[Any]:
         TextColumn("{task.fields[spent]}"),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or job.as_json) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal or job.as_json
+    ) as bar:
         task = bar.add_task(what, total=total, spent="")
 
         def step(nanos: int) -> None:

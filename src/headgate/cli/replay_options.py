@@ -47,9 +47,16 @@ def change_options(command: F) -> F:
             metavar="FILE",
             help="Another system prompt, from a file.",
         ),
-        click.option("--as-prompt", default="", metavar="NAME@N", help="Name and version of that prompt, for the record."),
+        click.option(
+            "--as-prompt",
+            default="",
+            metavar="NAME@N",
+            help="Name and version of that prompt, for the record.",
+        ),
         click.option("--temperature", type=click.FloatRange(0, 10)),
-        click.option("--max-tokens", type=click.IntRange(1, 2**31 - 1), help="The most tokens of the answer."),
+        click.option(
+            "--max-tokens", type=click.IntRange(1, 2**31 - 1), help="The most tokens of the answer."
+        ),
         click.option(
             "--set",
             "assignments",
@@ -57,9 +64,14 @@ def change_options(command: F) -> F:
             metavar="NAME=VALUE",
             help="Any field of the body; JSON, else text; dots lead inwards: reasoning.effort=low.",
         ),
-        click.option("--unset", "unset", multiple=True, metavar="NAME", help="Leave a field of the body out."),
         click.option(
-            "--stream/--whole", "as_stream", default=None, help="Answered as a stream, or whole. Left out: as it was."
+            "--unset", "unset", multiple=True, metavar="NAME", help="Leave a field of the body out."
+        ),
+        click.option(
+            "--stream/--whole",
+            "as_stream",
+            default=None,
+            help="Answered as a stream, or whole. Left out: as it was.",
         ),
     )
     for option in reversed(options):
@@ -70,7 +82,9 @@ def change_options(command: F) -> F:
 def filter_options(command: F) -> F:
     """Which requests: all that is said must be true of one."""
     command = click.option("--failed", is_flag=True, default=None, help="That did not end well.")(command)
-    command = click.option("--tag", "tag", multiple=True, metavar="NAME=VALUE", help="With this tag.")(command)
+    command = click.option("--tag", "tag", multiple=True, metavar="NAME=VALUE", help="With this tag.")(
+        command
+    )
     for name, (kind, words) in reversed(_FILTERS.items()):
         command = click.option(f"--{name}", default=None, metavar=kind, help=words)(command)
     return command

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["campaign_lines", "comparison_lines", "estimate_line", "forecast_lines"]
 
+_TIMES = 10
 _REASONS = {
     "operation": "are neither chats nor embeddings",
     "not_kept": "have no prompt on record (`records.content`)",
@@ -78,17 +79,19 @@ def comparison_lines(found: Comparison) -> None:
         table.add_row(name, Text(_plain(before)), Text(_plain(after)), difference)
     console.print(table)
     console.print()
-    for title, before, after in (("tool calls", found.original_calls, found.replay_calls),):
-        if before or after:
-            console.print(Text(f"{title}: {'the same' if found.same_calls else 'different'}", style="bold"))
-            for mark, calls in (("-", before), ("+", after)):
-                for call in calls if not found.same_calls or mark == "+" else []:
-                    console.print(Text(f"  {mark} {_call(call)}"))
-            console.print()
+    if found.original_calls or found.replay_calls:
+        console.print(Text(f"Tool calls: {'the same' if found.same_calls else 'different'}", style="bold"))
+        for mark, calls in (
+            ("-", [] if found.same_calls else found.original_calls),
+            (" " if found.same_calls else "+", found.replay_calls),
+        ):
+            for call in calls:
+                console.print(Text(f"  {mark} {_call(call)}"))
+        console.print()
     if found.diff is None:
         console.print("The answers cannot be compared: one of them is not kept, or is no text.")
     elif found.diff.identical:
-        console.print(Text("The answers are the same:", style="bold"))
+        console.print(Text(f"The {'answers' if found.same_calls else 'texts'} are the same:", style="bold"))
         console.print(Text(_plain(found.replay_text)))
     else:
         likeness = f"{100 * (found.similarity or 0):.0f} % of the text is shared"
@@ -111,7 +114,12 @@ def _rows(before: ReplaySide, after: ReplaySide) -> Iterator[tuple[str, str, str
         )
     for name in ("input_tokens", "output_tokens"):
         one, other = getattr(before, name), getattr(after, name)
-        yield "prompt tokens" if name == "input_tokens" else "answer tokens", f"{one:,}", f"{other:,}", _change(one, other)
+        yield (
+            "prompt tokens" if name == "input_tokens" else "answer tokens",
+            f"{one:,}",
+            f"{other:,}",
+            _change(one, other),
+        )
     costs = [None if side.cost_usd is None else float(side.cost_usd) for side in (before, after)]
     yield (
         "cost USD",
@@ -131,7 +139,14 @@ def _ms(milliseconds: float) -> str:
 
 
 def _change(before: float, after: float) -> str:
-    return f"{100 * (after - before) / before:+.0f} %" if before and after else ""
+    if not before or not after:
+        return ""
+    # Whoever reads `+539,770 %` has to think.
+    return (
+        f"x {after / before:,.0f}"
+        if after >= _TIMES * before
+        else f"{100 * (after - before) / before:+.0f} %"
+    )
 
 
 def _call(call: ReplayCall) -> str:
@@ -172,9 +187,9 @@ def campaign_lines(campaign: Campaign) -> None:
         why = "--most-usd" if campaign.capped else "Ctrl-C"
         console.print(f"{why} ended it after {found.pairs:,} of {campaign.wanted:,}.")
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for title in ("pairs", "median before", "median after", "mean difference", "95 % interval"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for metric in found.metrics:
         table.add_row(f"{metric.name} ({metric.unit})", f"{metric.pairs:,}", *_figures(metric))
     if found.metrics:
@@ -211,4 +226,5 @@ def _summary_lines(found: Summary) -> Iterator[str]:
             f"Answers: {100 * found.identical / found.compared:.0f} % identical, {100 * found.similar / found.compared:.0f} % similar "
             f"(four fifths of the text shared), of {found.compared:,} that can be compared."
         )
-    yield "* the interval leaves out 0. Intervals: paired t; p: McNemar's exact test."
+    if found.metrics:
+        yield "* the interval leaves out 0. Intervals: paired t; p: McNemar's exact test."

@@ -84,7 +84,7 @@ def search_from(options: dict[str, Any]) -> Search:
             if value:
                 words["tag"] = ",".join(value)
         elif value is not None:
-            told = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else str(value)
+            told = ("yes" if value else "no") if isinstance(value, bool) else str(value)
             words["config" if name == "config_hash" else name] = told
     try:
         return search_of(words)
@@ -100,7 +100,7 @@ def search_from(options: dict[str, Any]) -> Search:
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts: one object a line, with all columns.")
 @click.pass_context
-def command(ctx: click.Context, config: Path | None, limit: int, *, as_json: bool, **options: Any) -> None:
+def command(ctx: click.Context, /, config: Path | None, limit: int, *, as_json: bool, **options: Any) -> None:
     """Look for requests, newest first. `headgate show REQUEST` shows one whole.
 
     All that is asked for must be true of a request. Text is looked for by reading prompts and answers; over a long time that

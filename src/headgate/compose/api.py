@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from headgate.compose.about import Abouts
 from headgate.compose.budgets import budgets_of
+from headgate.compose.forgetting import Forgetting
 from headgate.compose.keys import KnownKeys
+from headgate.compose.quality import QualityService
 from headgate.compose.stores import Stores
 from headgate.config.model import Settings
 from headgate.config.secrets import stored_names
@@ -20,6 +23,7 @@ from headgate.control.replays import Sending
 from headgate.core.ids import IdSource
 from headgate.edge.gate import Gate
 from headgate.exchange.caller import Caller
+from headgate.providers.port import Endpoint
 from headgate.stores.errors import StoreError
 from headgate.stores.sealing import Sealer
 
@@ -41,6 +45,17 @@ class Running(Protocol):
     def overviews(self) -> Overviews: ...
 
     @property
+    def abouts(self) -> Abouts: ...
+
+    def endpoints(self) -> Mapping[str, Sequence[Endpoint]]: ...
+
+    @property
+    def forgetting(self) -> Forgetting: ...
+
+    @property
+    def quality(self) -> QualityService: ...
+
+    @property
     def replaying(self) -> Sending: ...
 
 
@@ -56,14 +71,17 @@ def desk_of(gateway: Running, stores: Stores, known: KnownKeys) -> Desk:
         alerts=stores.alerts,
         rollups=stores.rollups,
         rules=stores.rules,
-        scores=stores.scores,
+        scores=gateway.quality.scores,
         secrets=stores.secrets,
         sealer=lambda: Sealer.from_environment(os.environ),
         secret_users=lambda name: _users(gateway.configuration.settings, name),
         budgets=lambda: budgets_of(gateway.configuration.settings),
         configuration=lambda: gateway.configuration,
-        overview=lambda: gateway.overviews.now(),
+        endpoints=gateway.endpoints,
+        overview=gateway.overviews.now,
+        about=gateway.abouts.now,
         replaying=gateway.replaying,
+        forget=gateway.forgetting,
         changed=lambda: _refreshed(known),
     )
 

@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Mapping, Sequence
 from headgate.admission.ring import KeyRing
 from headgate.admission.stage import Identify
 from headgate.admission.tokens.issuers import Issuers
+from headgate.compose.about import Abouts
 from headgate.compose.alerts import AlertService
 from headgate.compose.api import api_of, desk_of
 from headgate.compose.budgets import BookPrices
 from headgate.compose.dashboard import Dashboard
+from headgate.compose.forgetting import Forgetting
 from headgate.compose.gauging import Gauging
 from headgate.compose.keys import KnownKeys
 from headgate.compose.manners import ladders, longest_use, manners_of, shadow_settings_of
@@ -24,11 +26,13 @@ from headgate.compose.otlp import OtlpService
 from headgate.compose.places import Places, asked_for, directory_of
 from headgate.compose.prices import blended_prices, expected_usd
 from headgate.compose.providers import ProbeResult, Provider, close_later, probe
+from headgate.compose.quality import QualityService
 from headgate.compose.recording import Recording
 from headgate.compose.replaying import Replaying
 from headgate.compose.ruling import RulingService
 from headgate.compose.secrets import KnownSecrets, wanted_secrets
 from headgate.compose.stores import open_stores, why_not_ready
+from headgate.compose.sweeping import Sweeper
 from headgate.config.model import Configuration, Settings
 from headgate.control.metrics import gauges_of, learn_names, watch
 from headgate.control.overview import Overviews
@@ -100,7 +104,7 @@ class Gateway:
         self._healths = HealthBook(
             self._clock, publish=self._share.publish if self._share is not None else None
         )
-        self._prober = Prober(self._models, self._clock)
+        self._prober = Prober(self.endpoints, self._clock)
         self.metrics = Metrics()
         self._recording = recording = Recording(
             settings, stores, self._clock, self._hash, self.metrics, apart=writer_apart
@@ -116,10 +120,12 @@ class Gateway:
         self._shadow_settings = shadow_settings_of(settings)
         self.shadows = Shadows(self._send_copy, self._ids, self._clock, self._shadow)
         self._ladders = ladders(settings)
+        self._stale = MemoryStale(self._clock)
         self._manners = manners_of(settings, self._ladders)
         self._callbacks = Transport()
         self._ring, self._issuers = KeyRing((), b""), Issuers(settings.tokens, self._callbacks)
         self.overviews = Overviews(self)
+        self.abouts = Abouts(self, self.endpoints, self._clock, self._ids)
         self._known = KnownKeys(self.keys, stores.rehearsals, self._ring, self._rehearsals, self._clock)
         self._audit = stores.audit
         self._alerts = AlertService(settings, stores, self._clock)
@@ -155,6 +161,13 @@ class Gateway:
         self._alerts.report(self.metrics)
         self._name_metrics(settings)
         self._otlp = OtlpService(settings, stores, self.metrics, self._clock)
+        self._sweeper = Sweeper(stores, lambda: self.configuration.settings, self.journal, self._clock)
+        self._sweeper.report(self.metrics)
+        self.forgetting = Forgetting(
+            stores, lambda: self.configuration.settings, self.journal, self.writer, self._stale.clear
+        )
+        self.quality = QualityService(settings, stores.scores, self.keys, self._clock, self.gate.send_tokens)
+        self.quality.report(self.metrics)
         desk = desk_of(self, stores, self._known)
         self._dashboard = Dashboard(
             self,
@@ -172,6 +185,7 @@ class Gateway:
             ready=lambda: why_not_ready(self.writer, self.database),
             pages=self._dashboard.site,
             api=api_of(self, desk, self._caller_of, self._ids),
+            feedback=self.quality.open,
         )
 
     async def start(self) -> None:
@@ -192,12 +206,14 @@ class Gateway:
         await self.metering.start()
         self._alerts.start()
         self._gauging.start()
+        await self.quality.start()
         self._ruling.start()
         await self._issuers.start()
         self._prober.start()
         self._learning.start()
         self._known.start()
         self._otlp.start()
+        self._sweeper.start()
 
     async def apply(self, configuration: Configuration) -> None:
         """Serve the next request by this configuration; requests under way keep the one they began with.
@@ -225,6 +241,7 @@ class Gateway:
         metered()
         signing_in()
         self._alerts.use(settings)
+        self.quality.use(settings)
         self._ruling.use(settings)
         self.gate.proceed = self._journey()
         self._copies = self._journey_of_copies()
@@ -250,10 +267,12 @@ class Gateway:
         for provider in self._providers.values():
             await provider.upstream.aclose()
         await self._callbacks.aclose()
+        await self.quality.aclose()
         await self.metering.aclose()
         await self._ruling.aclose()
         await self._gauging.aclose()
         await self._alerts.aclose()
+        await self._sweeper.aclose()
         with contextlib.suppress(StoreUnavailable):
             await self._known.note_used()
         if not await self._recording.aclose(float(self.configuration.settings.records.drain)):
@@ -333,12 +352,15 @@ class Gateway:
 
     def _name_metrics(self, settings: Settings) -> None:
         rungs = {name: [rung.mark for rung in plan.rungs] for name, plan in self._ladders.items()}
-        learn_names(self.metrics, settings.features, self._router.directory.endpoints(), rungs, settings.models)
+        learn_names(
+            self.metrics, settings.features, self._router.directory.endpoints(), rungs, settings.models
+        )
 
     def _hash(self) -> str:
         return self.configuration.hash
 
-    def _models(self) -> Mapping[str, Sequence[Endpoint]]:
+    def endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
+        """Model -> where it is reached, each place with its health."""
         return self._router.directory.models()
 
     def _manner(self, feature: str) -> Manner:
@@ -354,7 +376,7 @@ class Gateway:
         return Ladder(
             lambda feature: self._ladders.get(feature, NO_LADDER),
             ask,
-            stale=MemoryStale(self._clock),
+            stale=self._stale,
             callbacks=Callbacks(self._callbacks),
             functions=Functions(),
             clock=self._clock,

@@ -87,7 +87,9 @@ class Replaying:
         self._clock = clock
         self._capped: dict[int, tuple[SpendCap, Original]] = {}
         dialects = {
-            dialect.name: (path, dialect) for (method, path), dialect in Paths().known.items() if method == "POST"
+            dialect.name: (path, dialect)
+            for (method, path), dialect in Paths().known.items()
+            if method == "POST"
         }
         self._replayer = Replayer(self._proceed, ids, clock, dialects)
 

@@ -65,6 +65,7 @@ class Stores:
     rules: sqlite.SqliteRules | postgres.PostgresRules
     scores: sqlite.SqliteScores | postgres.PostgresScores
     people: sqlite.SqlitePeople | postgres.PostgresPeople
+    keeper: sqlite.SqliteKeeper | postgres.PostgresKeeper
     sink: SpanSink
     """For one thread; nothing is connected before it is used."""
     database: sqlite.Database | postgres.Database
@@ -90,6 +91,7 @@ def open_stores(settings: Settings) -> Stores:
             postgres.PostgresRules(server),
             postgres.PostgresScores(server),
             postgres.PostgresPeople(server),
+            postgres.PostgresKeeper(server),
             postgres.PostgresSink(server),
             server,
         )
@@ -107,6 +109,7 @@ def open_stores(settings: Settings) -> Stores:
         sqlite.SqliteRules(file),
         sqlite.SqliteScores(file),
         sqlite.SqlitePeople(file),
+        sqlite.SqliteKeeper(file),
         sqlite.SqliteSink(file),
         file,
     )

@@ -28,4 +28,6 @@ def with_routes_of(own: Configuration, other: Configuration) -> Configuration:
     """`own`, but for BORROWED, which are the other's. Database, keys, budgets, limits and alerts stay."""
     borrowed = {name: getattr(other.settings, name) for name in BORROWED}
     settings = msgspec.structs.replace(own.settings, **borrowed)
-    return Configuration(settings, fingerprint(settings), own.path, {**own.sources, **other.sources}, other.notes, other.files)
+    return Configuration(
+        settings, fingerprint(settings), own.path, {**own.sources, **other.sources}, other.notes, other.files
+    )

@@ -30,7 +30,9 @@ from headgate.providers.adapters.openai import OpenAISettings
 from headgate.providers.health.settings import HealthSettings
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.settings import SimulatedSettings
+from headgate.quality.settings import FeedbackSettings
 from headgate.quality.contracts.settings import ContractSettings
+from headgate.records.retention import FeatureKeepSettings
 from headgate.records.settings import RecordSettings
 from headgate.routing.settings import (
     ModelSettings,
@@ -108,6 +110,8 @@ class FeatureSettings(Section, frozen=True):
     """Keep its prompts and answers. Off: they are written nowhere, nor are providers' words about them, whatever `[records]` says."""
     contract: ContractSettings | None = None
     """What it promises: availability, times, cost, quality. Left out: nothing."""
+    keep: FeatureKeepSettings | None = None
+    """How long its requests are kept. Left out: as in `records.keep`."""
     degrade: list[str] = msgspec.field(default_factory=list)
     """What answers when every model has failed, tried in order: `stale:24h` (the last good answer to the same request),
     `model:NAME` or `own:NAME` (another model), `rules:NAME`, `http:URL` or `http:NAME` (a callback),
@@ -184,6 +188,8 @@ class Settings(Section, frozen=True):
     """When spending is far above its usual."""
     health: HealthSettings = HealthSettings()
     """When an endpoint that fails is left alone, and how it comes back."""
+    feedback: FeedbackSettings = FeedbackSettings()
+    """What users of your product may say of answers, from the browser."""
     telemetry: TelemetrySettings = TelemetrySettings()
     """What is told to systems that watch this one."""
     dashboard: DashboardSettings = DashboardSettings()

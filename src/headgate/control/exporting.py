@@ -17,12 +17,12 @@ from headgate.stores.spans import AttemptRow, Content, RequestRow, SpanStore
 
 __all__ = ["SCHEMA", "Exported", "ExportedContent", "Exporting", "export", "exported", "fields_of"]
 
-SCHEMA = "headgate.request.v1"
 _PAGE = 200
 _SECONDS = 5.0
 """How long a page looks for text: nobody waits for it but the file."""
 
 Schema = Literal["headgate.request.v1"]
+SCHEMA: Schema = "headgate.request.v1"
 
 
 class Exporting(SpanStore, Searching, Protocol):

@@ -22,6 +22,7 @@ _SECOND_NS = 1_000_000_000
 _HOUR_NS = 3_600 * _SECOND_NS
 _1970 = date(1970, 1, 1).toordinal()
 _DAY_SECONDS = 86_400
+_DAY_NS = _DAY_SECONDS * _SECOND_NS
 _SLACK_DAYS = 1
 """A call may begin in one period and be counted in the next."""
 
@@ -145,6 +146,7 @@ async def _pots(ledger: _Ledger, found: Checked) -> None:
     """A pot cannot have less than nothing, nor all of a budget's together more than all calls have cost since its period
     began. Which calls it was is not kept."""
     days = [(int(day), int(nanos or 0)) for day, nanos in await ledger.check("days")]
+    swept = [int(bytes(value)) // _DAY_NS for (value,) in await ledger.check("swept")]
     for budget, period, subjects, nanos, least in await ledger.check("pots"):
         found.pots += int(subjects)
         found.pot_nanos += int(nanos)
@@ -152,6 +154,8 @@ async def _pots(ledger: _Ledger, found: Checked) -> None:
         if least < 0:
             found.wrong.append(f"{name} has spent less than nothing for somebody: {_text(int(least))} USD")
         first = int(period) // _DAY_SECONDS - _SLACK_DAYS
+        if swept and first <= swept[0]:
+            continue  # its calls are not kept any more
         most = sum(amount for day, amount in days if day >= first)
         if nanos > most:
             found.wrong.append(

@@ -16,8 +16,8 @@ from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
 from headgate.quality.replay.capping import BUDGET, SpendCap
 from headgate.quality.replay.changing import DIALECTS, ChangeRefused, Changes
-from headgate.quality.replay.comparing import Comparison, ReplaySide, compared, heard_in, side_of
-from headgate.quality.replay.planning import Estimate, Place, estimate, prompt_tokens_of
+from headgate.quality.replay.comparing import Comparison, Heard, ReplaySide, compared, heard_in, side_of
+from headgate.quality.replay.planning import Estimate, Place, estimate
 from headgate.quality.replay.rebuilding import NotReplayable, Original, original_of
 from headgate.quality.replay.running import Sent
 from headgate.quality.replay.summary import Pair, Summary, pair_of, summary
@@ -32,6 +32,7 @@ __all__ = [
     "Replayed",
     "Sending",
     "chosen",
+    "compare_stored",
     "estimate_many",
     "estimated",
     "find",
@@ -138,7 +139,9 @@ async def find(store: SpanStore, request_id: int) -> Original:
     """A recorded request, ready to be sent again. Raises NotStored, NotReplayable, StoreUnavailable."""
     row = await store.request(request_id)
     if row is None:
-        raise NotStored(f"no request {request_id_text(request_id)} is stored; it is stored a moment after its last byte")
+        raise NotStored(
+            f"no request {request_id_text(request_id)} is stored; it is stored a moment after its last byte"
+        )
     return await _complete(store, row)
 
 
@@ -155,7 +158,9 @@ def may_ask(caller: Caller, original: Original, changes: Changes) -> None:
     if row.dialect not in caller.routes:
         raise MayNot(f"key `{caller.key_name}` may not ask models")
     if caller.models and model not in caller.models:
-        raise MayNot(f"key `{caller.key_name}` may not ask for `{model}`; it may ask for {', '.join(caller.models)}")
+        raise MayNot(
+            f"key `{caller.key_name}` may not ask for `{model}`; it may ask for {', '.join(caller.models)}"
+        )
     if caller.features and row.feature and row.feature not in caller.features:
         raise MayNot(f"key `{caller.key_name}` may not ask for feature `{row.feature}`")
 
@@ -188,7 +193,8 @@ async def replay(
     sent = await sending.send(sending.exchange(original, changes, caller), original, cap)
     row = await _stored(store, sent.id)
     said = heard_in(sending.answer_in(original.reply) if original.reply is not None else None)
-    comparison = compared(original.row, said, row, heard_in(sent.answer))
+    # Long texts take a while, and other requests are waiting meanwhile.
+    comparison = await asyncio.to_thread(compared, original.row, said, row, heard_in(sent.answer))
     error = sent.error
     return Replayed(
         id=sent.id,
@@ -213,7 +219,24 @@ async def _stored(store: SpanStore, request_id: int) -> RequestRow:
     return row
 
 
-async def replays_of(store: Searching, request_id: int, *, before: int = 0, limit: int = 100) -> tuple[list[ReplaySide], int]:
+async def compare_stored(store: SpanStore, sending: Sending, request_id: int, replay_id: int) -> Comparison:
+    """A replay that is on record beside its original. Raises NotStored, StoreUnavailable."""
+    original, again = await store.request(request_id), await store.request(replay_id)
+    if original is None or again is None or again.replay_of != original.id:
+        raise NotStored(
+            f"{request_id_text(replay_id)} is not stored as a replay of {request_id_text(request_id)}"
+        )
+
+    async def heard(row: RequestRow) -> Heard:
+        content = await store.content(row.reply_content) if row.reply_content else None
+        return heard_in(sending.answer_in(content) if content is not None else None)
+
+    return await asyncio.to_thread(compared, original, await heard(original), again, await heard(again))
+
+
+async def replays_of(
+    store: Searching, request_id: int, *, before: int = 0, limit: int = 100
+) -> tuple[list[ReplaySide], int]:
     """(replays of a request in figures, newest first; before which the next page begins, 0: this was the last)."""
     found = await store.search(Search(replay_of=request_id), before=before, limit=limit)
     return [side_of(row) for row in found.rows], found.next
@@ -237,7 +260,9 @@ async def chosen(
     before = 0
     while len(found) < limit:
         page = await store.search(search, before=before, limit=_PAGE)
-        found += [row for row in page.rows if row.dialect in DIALECTS and row.outcome in ("ok", "failed", "refused")]
+        found += [
+            row for row in page.rows if row.dialect in DIALECTS and row.outcome in ("ok", "failed", "refused")
+        ]
         seen(min(len(found), limit))
         before = page.next
         if not before:

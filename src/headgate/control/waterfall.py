@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from headgate.stores.spans import AttemptRow, RequestRow
+from headgate.stores.spans import AttemptRow, Outcome, RequestRow
 
 __all__ = ["KINDS", "Bar", "Kind", "Lane", "Waterfall", "waterfall"]
 
@@ -43,7 +43,7 @@ class Lane(msgspec.Struct, frozen=True):
 
     number: int
     name: str
-    outcome: str
+    outcome: Outcome
     bars: Sequence[Bar]
 
     @property

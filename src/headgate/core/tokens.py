@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from zlib import adler32
 
 __all__ = ["estimate_tokens", "tokens_of_body", "tokens_of_bytes"]
 
@@ -24,15 +25,18 @@ _DIGITS = b"0123456789"
 _MARKS = bytes(byte for byte in range(0x80) if byte not in _LETTERS + _DIGITS + b" \n")
 
 _WEIGHTS = (
-    (_LETTERS, 0.19),
-    (b" ", 0.21),
-    (_MARKS, 0.56),
-    (_DIGITS, 0.85),
-    (b"\n", 0.45),
-    (bytes(range(0xE3, 0xEE)), 0.77),  # first bytes of Chinese, Japanese and Korean characters
-    (bytes([*range(0xC0, 0xE3), *range(0xEE, 0x100)]), 0.30),  # first bytes of every other script
+    (_LETTERS, 19),
+    (b" ", 21),
+    (_MARKS, 56),
+    (_DIGITS, 85),
+    (b"\n", 45),
+    (bytes(range(0xE3, 0xEE)), 77),  # first bytes of Chinese, Japanese and Korean characters
+    (bytes([*range(0xC0, 0xE3), *range(0xEE, 0x100)]), 30),  # first bytes of every other script
 )
-"""Kind of byte -> tokens each; the kinds that are found most come first."""
+"""Kind of byte -> hundredths of a token each; bytes within a character count nothing."""
+_WEIGHT_OF = bytes(next((weight for kind, weight in _WEIGHTS if byte in kind), 0) for byte in range(256))
+_AT_ONCE = 65_520 // max(_WEIGHT_OF)
+"""So many weights add up to less than Adler's modulus, whatever they are."""
 
 
 def estimate_tokens(text: bytes) -> int:
@@ -43,16 +47,15 @@ def estimate_tokens(text: bytes) -> int:
     Source: docs/decisions/0005-prices.md."""
     if not text:
         return 0
-    tokens, length = 0.0, len(text)
-    # One kind after the other is taken out, so that the rest gets short: three times as quick as counting each in all.
-    for kind, weight in _WEIGHTS:
-        text = text.translate(None, kind)
-        left = len(text)
-        tokens += weight * (length - left)
-        if not left:
-            break
-        length = left
-    return max(1, round(tokens))
+    weights = text.translate(_WEIGHT_OF)
+    # The lower half of an Adler checksum that begins at 0 is the sum of the bytes: the quickest way to add them up.
+    if len(weights) <= _AT_ONCE:
+        total = adler32(weights, 0) & 0xFFFF
+    else:
+        total = 0
+        for start in range(0, len(weights), _AT_ONCE):
+            total += adler32(weights[start : start + _AT_ONCE], 0) & 0xFFFF
+    return max(1, round(total / 100))
 
 
 def tokens_of_bytes(data: bytes) -> int:

@@ -12,12 +12,15 @@ import msgspec
 from headgate.control.http.problems import Problem
 from headgate.control.http.reading import read_query
 from headgate.control.http.route import Asked, Desk
-from headgate.dashboard.stretch import Stretch, stretch_of
+from headgate.dashboard.stretch import USUAL, Stretch, stretch_of
 from headgate.exchange.caller import Caller
 
 __all__ = ["Data", "Handler", "Looking", "Page", "Raw", "Redirect", "Shown", "Viewer", "page"]
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+DEADLINE_SECONDS = 20.0
+"""How long a page may take, if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,15 @@ class Looking:
     now_ns: int = 0
     url: str = "/"
     """The path that was asked for."""
+    usual: str = USUAL
+    """The range that this page shows if none is asked for."""
     address: str = ""
     """Where the reader's browser reached us, such as `http://127.0.0.1:8080`."""
 
     @property
     def stretch(self) -> Stretch:
         """The time that is looked at: `range`, or `from` and `to`, of the query."""
-        return stretch_of(self.query, self.now_ns // 1_000_000_000)
+        return stretch_of(self.query, self.now_ns // 1_000_000_000, self.usual)
 
     def asked(self, query: Any = None, body: Any = None, **path: str) -> Asked[Any, Any]:
         """The same person at `/api`: call its handlers with this. path: instead of this page's own."""
@@ -141,14 +146,26 @@ class Page:
     right: str
     handler: Handler
     example: str = ""
+    seconds: float = DEADLINE_SECONDS
+    usual: str = USUAL
 
 
-def page(method: str, path: str, right: str, handler: Handler, *, example: str = "") -> Page:
+def page(
+    method: str,
+    path: str,
+    right: str,
+    handler: Handler,
+    *,
+    example: str = "",
+    seconds: float = DEADLINE_SECONDS,
+    usual: str = USUAL,
+) -> Page:
     """A row of the table.
 
     path: names in braces stand for one part each. right: of `admission.rights`; who has it not is told so, in words.
-    example: what the names in braces may be for the walk through all pages, if there is a page that is always there."""
-    return Page(method, path, right, handler, example)
+    example: what the names in braces may be for the walk through all pages, if there is a page that is always there.
+    seconds: how long it may take. usual: the range of time that is shown if none is asked for."""
+    return Page(method, path, right, handler, example, seconds, usual)
 
 
 def _value(kind: Any, texts: Sequence[str]) -> Any:

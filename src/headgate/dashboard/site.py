@@ -52,7 +52,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-DEADLINE_SECONDS = 20.0
 _MOST_FIELDS = 200
 _FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _A_LITTLE = (b"cache-control", b"no-cache")
@@ -202,10 +201,11 @@ class Site:
             form={name: texts[-1] for name, texts in form.items()},
             lists=form or looking.lists,
             now_ns=looking.now_ns,
+            usual=page.usual,
             url=looking.url,
             address=looking.address,
         )
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(page.seconds):
             result = await page.handler(looking)
         return self._answer(result, looking, scope)
 

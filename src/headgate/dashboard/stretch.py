@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["RANGES", "Stretch", "stretch_of"]
+__all__ = ["RANGES", "USUAL", "Stretch", "stretch_of"]
 
 RANGES = {"1h": 3600, "6h": 6 * 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 """What the control offers, in seconds."""
@@ -62,15 +62,15 @@ class Stretch:
         return Stretch(self.since - self.seconds, self.since)
 
 
-def stretch_of(query: Mapping[str, str], now: int) -> Stretch:
+def stretch_of(query: Mapping[str, str], now: int, usual: str = USUAL) -> Stretch:
     """What a query asks for; nonsense is the usual stretch. now: seconds since 1970."""
     since, until = _seconds(query.get("from", "")), _seconds(query.get("to", ""))
     if since is not None:
         end = min(until if until is not None else now, now + 86_400)
         if 0 <= since < end:
             return Stretch(max(since, end - _LONGEST), end)
-    name = query.get("range", USUAL)
-    name = name if name in RANGES else USUAL
+    name = query.get("range", usual)
+    name = name if name in RANGES else usual
     return Stretch(now - RANGES[name], now, name)
 
 

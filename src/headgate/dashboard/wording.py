@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -48,7 +49,8 @@ def usd(nanos: float | None, *, exact: bool = False) -> str:
         return f"${value:,.2f}"
     if size >= 0.01:
         return f"${value:.3f}"
-    return f"${value:.6f}"
+    digits = 2 - math.floor(math.log10(size))
+    return f"${value:.{digits}f}" if digits <= 9 else f"${value:.9f}"
 
 
 def seconds(value: float | None) -> str:

@@ -21,9 +21,17 @@ class Front:
     """Sends each request to whom it is for."""
 
     def __init__(
-        self, gate: Gate, *, ready: Callable[[], Awaitable[str]], pages: App, api: App | None = None
+        self,
+        gate: Gate,
+        *,
+        ready: Callable[[], Awaitable[str]],
+        pages: App,
+        api: App | None = None,
+        feedback: App | None = None,
     ) -> None:
-        """ready: "" if a real write and read just worked, else what is wrong. pages: everything that is not listed here."""
+        """ready: "" if a real write and read just worked, else what is wrong. pages: everything that is not listed here.
+        feedback: what browsers say of answers."""
+        self._feedback = feedback or pages
         self._gate = gate
         self._ready = ready
         self._pages = pages
@@ -49,6 +57,8 @@ class Front:
                 left_out = _WITHOUT_DATABASE in scope["query_string"].split(b"&")
                 wrong = "" if left_out else await self._ready()
             await _say(send, 503 if wrong else 200, wrong or "ready")
+        elif path == "/feedback":
+            await self._feedback(scope, receive, send)
         elif path == "/api" or path.startswith("/api/"):
             await self._api(scope, receive, send)
         else:

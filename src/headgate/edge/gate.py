@@ -77,6 +77,10 @@ class Gate:
         self._reply_headers = ReplyHeaders()
         self._hangups = Hangups(seconds=settings.drain_time, most=settings.max_drains)
 
+    def send_tokens(self, mint: Callable[[int], str] | None) -> None:
+        """From the next answer on, send what `mint` makes of the request's id along; None: nothing."""
+        self._reply_headers.mint = mint
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received_at = monotonic()
         headers: list[tuple[bytes, bytes]] = scope["headers"]

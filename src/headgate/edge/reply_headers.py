@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 
 from headgate.core.ids import request_id_text
@@ -19,6 +20,8 @@ class ReplyHeaders:
 
     def __init__(self) -> None:
         self._of_endpoint: dict[tuple[str, str, str], Headers] = {}
+        self.mint: Callable[[int], str] | None = None
+        """Makes of a request's id a token to judge its answer with; None: answers carry none."""
 
     def of(self, exchange: Exchange, *, refused: bool = False, early: bool = False) -> Headers:
         """refused: the dialect's own problem headers, request id included, are already there. early: nobody has answered
@@ -29,6 +32,8 @@ class ReplyHeaders:
             headers.append((b"x-request-id", request_id))
             if exchange.dialect.name.startswith("anthropic."):
                 headers.append((b"request-id", request_id))
+            if self.mint is not None:
+                headers.append((b"x-headgate-feedback", self.mint(exchange.id).encode()))
         attempts = exchange.attempts
         if attempts and not early:
             answering = exchange.answering or attempts[-1]

@@ -2,17 +2,19 @@
 
 A series is one number an hour (or a day), with how many it is made of. Sought is the moment at which the means before and after differ
 most, after what repeats itself (the hour of the day, the day of the week) is taken out of both, in units of what chance does. What
-chance does is not looked up in a table, which would assume that one hour knows nothing of the next: whole days of the series are shuffled
+chance does is not looked up in a table, which would assume that one hour knows nothing of the next: the days of the series are shuffled
 many times, the same is done to the shuffled series, and it is counted how often that shows as much. This share is the `p` of a
-change. A change that is found is taken out, and the next one is sought.
+change. A change that is found is taken out, and the next one is sought; at last each is moved to its hour.
 
 How often this is wrong, and how late it is: docs/design/drift.md has the measured figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, log, sqrt
 from random import Random
 from statistics import median
@@ -24,11 +26,11 @@ __all__ = ["DAY", "HOUR", "LEAST_POINTS", "Change", "Point", "changes"]
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
 LEAST_POINTS = 16
 """Fewer points with anything in them are no series."""
-_LEAST_PART = 4
+_LEAST_PART = 3
 """Points on either side of a change."""
 _SHUFFLES = 999
 _MOST_CHANGES = 4
-_LEAST_BLOCKS = 10
+_YOUNG_BLOCKS = 40
 _SEED = 2024
 
 
@@ -59,7 +61,7 @@ class Change:
     sigmas: float
     """The size of the change in units of how far single points lie apart."""
     young: bool
-    """The series is shorter than two weeks: nobody knows yet what is usual, and the change may be that of every weekend."""
+    """The series is shorter than three weeks: nobody knows yet what is usual, and the change may be that of every weekend."""
 
 
 def changes(
@@ -80,16 +82,23 @@ def changes(
     if series is None or (series.young and not young):
         return []
     chance = Random(_SEED)  # noqa: S311 - the same answer each time
+    days = series if series.young or step >= DAY else series.by_days()
     edges: dict[int, float] = {}
     while len(edges) < _MOST_CHANGES:
-        rest = series.without(sorted(edges))
-        place, seen = series.largest(rest)
-        if not place or place in edges:
+        rest = days.without(sorted(edges))
+        for sought in (days.largest, days.largest_pair):
+            # What goes up and comes down again hides from a search for one change: its own days are what chance seems to do.
+            places, seen = sought(rest)
+            if not places or any(place in edges for place in places):
+                continue
+            probability = _probability(days, rest, places, seen, p, chance)
+            if probability <= p:
+                edges |= dict.fromkeys(places, probability)
+                break
+        else:
             break
-        probability = _probability(series, rest, place, seen, p, chance)
-        if probability > p:
-            break
-        edges[place] = probability
+    if days is not series:
+        edges = series.moved({bisect_left(series.at, days.at[day]): each for day, each in edges.items()})
     told = _told(series, sorted(edges.items()), positive=positive)
     return [each for each in told if abs(each.after - each.before) >= least_share * abs(each.before)]
 
@@ -132,7 +141,54 @@ class _Series:
 
     @property
     def young(self) -> bool:
-        return self.at[-1] - self.at[0] + self.step < 2 * WEEK
+        return self.at[-1] - self.at[0] + self.step < 3 * WEEK
+
+    def by_days(self) -> _Series:
+        """The mean of each day, the hour of the day taken out."""
+        rest = _centred(self.values, self.weights, self.slots[0])
+        begin = self.at[0]
+        days = [(moment - begin) // DAY for moment in self.at]
+        sure = _sums(self.weights, days)
+        means = _means(rest, self.weights, days)
+        kept = [day for day, weight in enumerate(sure) if weight]
+        at = [begin + day * DAY for day in kept]
+        return _Series(
+            at,
+            [means[day] for day in kept],
+            [sure[day] for day in kept],
+            DAY,
+            [[moment % WEEK // DAY for moment in at]],
+        )
+
+    def moved(self, edges: Mapping[int, float]) -> dict[int, float]:
+        """Changes that are known to the day, to the hour at which means before and after differ most."""
+        places = sorted(edges)
+        moved: dict[int, float] = {}
+        for number, place in enumerate(places):
+            others = places[:number] + places[number + 1 :]
+            rest = self.without(others)
+            low = max((edge for edge in others if edge < place), default=0)
+            high = min((edge for edge in others if edge > place), default=len(rest))
+            begin, end = (
+                bisect_left(self.at, self.at[place] - DAY),
+                bisect_left(self.at, self.at[place] + DAY),
+            )
+            best, found, gained, weighed = -1.0, place, 0.0, 0.0
+            whole = sum(self.weights[low:high])
+            mean = sum(v * w for v, w in zip(rest[low:high], self.weights[low:high], strict=True)) / whole
+            for index in range(low, high):
+                left = weighed * (whole - weighed)
+                if (
+                    begin <= index < end
+                    and low + 1 < index < high - 1
+                    and left > 0
+                    and gained * gained / left > best
+                ):
+                    best, found = gained * gained / left, index
+                gained += self.weights[index] * (rest[index] - mean)
+                weighed += self.weights[index]
+            moved[found] = edges[place]
+        return moved
 
     def without(self, edges: Sequence[int]) -> list[float]:
         """What is left of each value without what repeats itself and without the levels between edges."""
@@ -154,7 +210,7 @@ class _Series:
             values = _centred(values, weights, slot)
         return values, _Series(self.at, values, weights, self.step, self.slots)
 
-    def largest(self, rest: Sequence[float]) -> tuple[int, float]:
+    def largest(self, rest: Sequence[float]) -> tuple[tuple[int, ...], float]:
         """Where means before and after differ most, and by how much: the square of the difference by what chance would do, by the
         spread that is left."""
         weights = self.weights
@@ -184,13 +240,52 @@ class _Series:
                 shared[number] += ((before + weight) ** 2 - before * before) / sums[number][which]
                 passed[number][which] = before + weight
         spread = sum(weight * (value - mean) ** 2 for value, weight in zip(rest, weights, strict=True))
-        return best_place, best / max(spread - best, 1e-12)
+        return (best_place,) if best_place else (), best / max(spread - best, 1e-12)
+
+    def largest_pair(self, rest: Sequence[float]) -> tuple[tuple[int, ...], float]:
+        """The same for a level that comes and goes: where it begins and where it ends."""
+        borders = self._borders()
+        weekly = self.slots[-1] if self.slots else [0] * len(rest)
+        whole = _sums(self.weights, weekly)
+        mean = sum(v * w for v, w in zip(rest, self.weights, strict=True)) / sum(whole)
+        gained = [0.0]
+        passed: list[list[float]] = [[0.0] * len(whole)]
+        for low, high in pairwise(borders):
+            now = list(passed[-1])
+            total = gained[-1]
+            for index in range(low, high):
+                now[weekly[index]] += self.weights[index]
+                total += self.weights[index] * (rest[index] - mean)
+            passed.append(now)
+            gained.append(total)
+        best, places = 0.0, ()
+        last = len(borders) - 1
+        for begin in range(1, last):
+            for end in range(begin + 1, last):
+                if borders[end] - borders[begin] < _LEAST_PART:
+                    continue
+                inside = [high - low for low, high in zip(passed[begin], passed[end], strict=True)]
+                left = sum(w - w * w / one for w, one in zip(inside, whole, strict=True) if one)
+                told = (gained[end] - gained[begin]) ** 2 / left if left > 1e-9 * sum(whole) else 0.0
+                if told > best:
+                    best, places = told, (borders[begin], borders[end])
+        spread = sum(w * (v - mean) ** 2 for v, w in zip(rest, self.weights, strict=True))
+        return places, best / max(spread - best, 1e-12)
+
+    def _borders(self) -> list[int]:
+        """Every point, or as many as leave 40 of them; and the end."""
+        size = max((self.at[-1] - self.at[0]) // 40, self.step)
+        borders, before = [], -1
+        for index, moment in enumerate(self.at):
+            if (moment - self.at[0]) // size != before:
+                before = (moment - self.at[0]) // size
+                borders.append(index)
+        return [*borders, len(self.at)]
 
     def blocks(self) -> list[list[int]]:
-        """Points that stay together when the series is shuffled: days, of days weeks, where there are enough of them."""
-        long = DAY if self.step < DAY else WEEK
+        """Points that stay together when the series is shuffled: each day is for itself; of what is young the fortieth part."""
         whole = self.at[-1] - self.at[0] + self.step
-        size = long if whole >= _LEAST_BLOCKS * long else max(whole // _LEAST_BLOCKS, self.step)
+        size = max(whole // _YOUNG_BLOCKS, self.step) if self.young else self.step
         blocks: dict[int, list[int]] = {}
         for index, moment in enumerate(self.at):
             blocks.setdefault((moment - self.at[0]) // size, []).append(index)
@@ -222,41 +317,21 @@ def _parts(edges: Sequence[int], length: int) -> Iterator[tuple[int, int]]:
 
 
 def _probability(
-    series: _Series, rest: Sequence[float], place: int, seen: float, p: float, chance: Random
+    series: _Series, rest: Sequence[float], places: Sequence[int], seen: float, p: float, chance: Random
 ) -> float:
-    """How often the series shows as much when its days are shuffled. The change is taken out of it first: a series that did change has
-    larger differences between its days than one that did not."""
-    sides = [int(index >= place) for index in range(len(rest))]
-    flat = list(rest)
-    for slot in (sides, *series.slots, sides):
-        flat = _centred(flat, series.weights, slot)
+    """How often the series shows as much when its days are shuffled. The change is not taken out of it first: with it would go some of what
+    chance does, and one series in twenty would seem to change. So at least three days after a change are needed to see it."""
     blocks = series.blocks()
-    flat = _widened(series, flat, blocks)
     as_much = 0
     for turn in range(1, _SHUFFLES + 1):
         chance.shuffle(blocks)
-        values, other = series.mixed(flat, [index for block in blocks for index in block])
-        if other.largest(values)[1] >= seen:
+        values, other = series.mixed(rest, [index for block in blocks for index in block])
+        again = other.largest(values) if len(places) == 1 else other.largest_pair(values)
+        if again[1] >= seen:
             as_much += 1
             if (1 + as_much) / (1 + _SHUFFLES) > p:
                 return (1 + as_much) / (1 + turn)
     return (1 + as_much) / (1 + _SHUFFLES)
-
-
-def _widened(series: _Series, flat: list[float], blocks: Sequence[Sequence[int]]) -> list[float]:
-    """Taking out what the days of the week add has taken out some of the differences between days, too, that chance makes; within
-    days it has taken nothing. As much as that is put back."""
-    known = len(set(series.slots[-1])) if len(series.slots) > 1 else 0
-    free = len(blocks) - known - 1
-    if not known or free < 1:
-        return flat
-    more = sqrt(len(blocks) / free) - 1
-    wide = list(flat)
-    for block in blocks:
-        mean = more * sum(flat[index] for index in block) / len(block)
-        for index in block:
-            wide[index] += mean
-    return wide
 
 
 def _told(series: _Series, found: Sequence[tuple[int, float]], *, positive: bool) -> Iterator[Change]:

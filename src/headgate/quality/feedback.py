@@ -89,7 +89,7 @@ def rows_of(given: Given, giver: Giver, *, at_ns: int, fallback: str) -> tuple[l
     """The rows to keep, and the names of what is left out because texts are not kept. fallback: the name of the event where none is given.
     Raises Refused with what would be right."""
     request_id = _target(given)
-    event = f"{giver.prefix}/{given.event}" if given.event else f"{giver.prefix}//{fallback}"
+    event = f"{giver.prefix}/given:{given.event}" if given.event else f"{giver.prefix}/own:{fallback}"
     rows: list[ScoreRow] = []
     left_out: list[str] = []
     for name, kind, number, label, text in _values(given):

@@ -14,6 +14,8 @@ __all__ = ["count"]
 _FIRST = "first"
 """The kind of an attempt that no other one led to."""
 _UNKNOWN = "unknown"
+_SHORTEST_US = 1_000
+"""What came all at once has no speed."""
 
 
 def count(
@@ -56,14 +58,24 @@ def count(
     key = (feature, model, outcome)
     measured = measures.requests.get(key) or measures.measured(key)
     first = tokens = waited = 0
-    if attempts:
-        answering = attempts[0] if len(attempts) == 1 else attempts[_answering(exchange)]
-        tokens = answering.output_tokens
-        begun = answering.sent_us
-        if request.stream and (first := request.first_content_us):
-            begun = answering.first_content_us
-        waited = answering.ended_us - begun if begun else 0
-    measured.add(request.total_us, request.overhead_us, request.queued_us, first, tokens, waited)
+    if outcome == "ok":
+        # As rollups have it (`stores.adding_up`): of streams from the first content on, of whole answers with the thinking.
+        if request.stream and request.first_content_us:
+            first, tokens = request.first_content_us, request.output_tokens
+            waited = request.total_us - first
+        else:
+            tokens = request.output_tokens + request.reasoning_tokens
+            waited = request.total_us - request.overhead_us - request.queued_us
+    elif request.stream:
+        first = request.first_content_us
+    measured.add(
+        request.total_us,
+        request.overhead_us,
+        request.queued_us,
+        first,
+        tokens if waited >= _SHORTEST_US else 0,
+        waited,
+    )
 
 
 def _spend(metrics: Metrics, feature: str, model: str, row: AttemptRow, nanos: int | None) -> None:

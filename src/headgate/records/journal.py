@@ -180,6 +180,12 @@ class Journal:
         self._pending.clear()
         self._backlog = 0
 
+    def begin_anew(self) -> None:
+        """Begin a new file, if this one holds anything: it is deleted when all of it is stored. Of the event loop's thread."""
+        if self._fd >= 0 and self.end.offset:
+            self.flush()
+            self._rotate()
+
     def _rotate(self) -> None:
         number = self.end.segment + 1
         fd = self._open_segment(number)

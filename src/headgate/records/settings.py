@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from headgate.core.section import Duration, Section, Size
+from headgate.records.retention import KeepSettings
 
 __all__ = ["RecordSettings"]
 
@@ -29,6 +30,8 @@ class RecordSettings(Section, frozen=True):
     writer: Literal["process", "thread"] = "process"
     """Where `headgate serve` moves the journal to the database. `process`: in a process beside the gateway, so that storing takes
     nothing from requests; some 50 MB of memory more. `thread`: in the gateway's own process."""
+    keep: KeepSettings = KeepSettings()
+    """How long what is kept: `keep = { content = "7d", spans = "90d" }`. A feature may say otherwise of its own requests."""
     drain: Duration = Duration(5.0)
     """How long shutting down waits for the journal to be stored; the rest is stored at the next start."""
 

@@ -254,7 +254,8 @@ class Writer:
             self._pricer.prepare()
             reads = self._reader.read(self._journal.end, _BATCH_BYTES)
             lost = self._journal.take_lost()
-            if not reads and not lost:
+            if not reads and not lost and self._reader.position.segment == self.stored.segment:
+                # Else the journal has begun a new file, and the one before can go.
                 return False
             self._settling.take(reads)
             self._settling.cut(lost)

@@ -56,7 +56,8 @@ NO_ANSWER = ("refused", "failed", "cut_off")
 """Outcomes of requests that got no answer, and not because their caller left."""
 
 RollupKey = tuple[int, int, str, str, str, str, str]
-"""seconds, at, feature, model, provider, outcome, purpose."""
+"""seconds, at, feature, model, provider, outcome, purpose. Negative seconds: of all features, models and providers together, so that
+the plots everybody looks at first are not put together of a hundred rows for each of their points."""
 SpendKey = tuple[int, int, str, str]
 """seconds, at, dimension, value."""
 FailureKey = tuple[int, str, str, str, str]
@@ -165,12 +166,19 @@ def _roll(requests: Iterable[RequestRow], failed_over: set[int], names: Names, a
         else:
             group.append(row)
     parts: dict[RollupKey, list[Rolling]] = {}
-    for (at, feature, model, *rest), rows in groups.items():
+    minutes: dict[tuple[int, str, str], list[Rolling]] = {}
+    for (at, feature, model, provider, outcome, purpose), rows in groups.items():
         feature, model = _kept_apart(feature, model, names)
         one = _rolling(rows, failed_over)
+        minutes.setdefault((at, outcome, purpose), []).append(one)
         for seconds in LEVELS:
-            parts.setdefault((seconds, at - at % seconds, feature, model, *rest), []).append(one)
-    added.rollups = {key: some[0] if len(some) == 1 else _together(some) for key, some in parts.items()}
+            key = (seconds, at - at % seconds, feature, model, provider, outcome, purpose)
+            parts.setdefault(key, []).append(one)
+    for (at, outcome, purpose), some in minutes.items():
+        one = _together(some)
+        for seconds in LEVELS:
+            parts.setdefault((-seconds, at - at % seconds, "", "", "", outcome, purpose), []).append(one)
+    added.rollups = {key: _together(some) for key, some in parts.items()}
 
 
 def _kept_apart(feature: str, model: str, names: Names) -> tuple[str, str]:
@@ -200,7 +208,8 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         "reasoning_tokens": sum([row.reasoning_tokens for row in rows]),
         "cost_nanos": sum(costs),
         "estimated_nanos": sum([row.cost_nanos or 0 for row in rows if row.cost_label == "estimated"]),
-        "unpriced": len(rows) - len(costs),
+        # What was asked of nobody has no price, and needs none.
+        "unpriced": sum([row.cost_nanos is None and row.attempts > 0 for row in rows]),
         "avoided_nanos": sum([row.avoided_nanos for row in rows]),
     }
     answered = rows[0].outcome == "ok"
@@ -238,6 +247,8 @@ def _counts(numbers: Iterable[int]) -> Counts:
 
 
 def _together(some: Sequence[Rolling]) -> Rolling:
+    if len(some) == 1:
+        return some[0]
     sketches = [dict(counts) for counts in some[0].sketches]
     for one in some[1:]:
         merge_counts(sketches, one.sketches)
@@ -245,46 +256,72 @@ def _together(some: Sequence[Rolling]) -> Rolling:
 
 
 def _spend(requests: Iterable[RequestRow], names: Names, added: Added) -> None:
-    hours: dict[tuple[int, str, str], list[int]] = {}
-    tags: dict[str, list[tuple[str, str]]] = {}
+    # Most of a batch is of few keys: their requests are added up once for all that they have in common.
+    alike: dict[tuple[int, str, str, str, str, str, str], list[RequestRow]] = {}
     for row in requests:
-        cost = row.cost_nanos
-        sums = (
-            1,
-            row.outcome in NO_ANSWER,
-            row.input_tokens + row.cache_read_tokens + row.cache_write_tokens + row.cache_write_1h_tokens,
-            row.output_tokens + row.reasoning_tokens,
-            cost or 0,
-            (cost or 0) if row.cost_label == "estimated" else 0,
-            cost is None,
-            row.avoided_nanos,
-        )
         at = (row.started_ns + row.total_us * 1_000) // 3_600_000_000_000 * HOUR
-        said: list[tuple[str, str]] = [
-            ("key_id", row.key_id),
-            ("user", row.user),
-            ("team", row.team),
-            ("tenant", row.tenant),
-            ("prompt", row.prompt),
-        ]
-        if row.tags:
-            if row.tags not in tags:
-                tags[row.tags] = _tags(row.tags)
-            said += tags[row.tags]
-        for dimension, value in said:
+        who = (at, row.key_id, row.user, row.team, row.tenant, row.prompt, row.tags)
+        some = alike.get(who)
+        if some is None:
+            alike[who] = [row]
+        else:
+            some.append(row)
+    hours: dict[tuple[int, str, str], list[list[int]]] = {}
+    for (at, key_id, user, team, tenant, prompt, tags), rows in alike.items():
+        sums = _spent(rows)
+        for dimension, value in (
+            ("key_id", key_id),
+            ("user", user),
+            ("team", team),
+            ("tenant", tenant),
+            ("prompt", prompt),
+            *(_tags(tags) if tags else ()),
+        ):
             if value:
-                key = (at, dimension, value)
-                known = hours.get(key)
-                hours[key] = list(sums) if known is None else [a + b for a, b in zip(known, sums)]  # noqa: B905
-    for (at, dimension, value), of_hour in hours.items():
+                hours.setdefault((at, dimension, value), []).append(sums)
+    for (at, dimension, value), some_sums in hours.items():
         if dimension.startswith("tag:") and not names.admit("tag", dimension, MOST_TAGS):
             continue
         if not names.admit(dimension, value, MOST_VALUES):
             value = OTHER
+        of_hour = some_sums[0] if len(some_sums) == 1 else list(map(sum, zip(*some_sums, strict=True)))
         for seconds in (HOUR, DAY):
             place = (seconds, at - at % seconds, dimension, value)
             known = added.spend.get(place)
             added.spend[place] = of_hour if known is None else [a + b for a, b in zip(known, of_hour)]  # noqa: B905
+
+
+def _spent(rows: Sequence[RequestRow]) -> list[int]:
+    """The sums of Spent."""
+    if len(rows) == 1:
+        row = rows[0]
+        cost = row.cost_nanos or 0
+        return [
+            1,
+            int(row.outcome in NO_ANSWER),
+            row.input_tokens + row.cache_read_tokens + row.cache_write_tokens + row.cache_write_1h_tokens,
+            row.output_tokens + row.reasoning_tokens,
+            cost,
+            cost if row.cost_label == "estimated" else 0,
+            int(row.cost_nanos is None and row.attempts > 0),
+            row.avoided_nanos,
+        ]
+    costs = [row.cost_nanos or 0 for row in rows]
+    return [
+        len(rows),
+        sum([row.outcome in NO_ANSWER for row in rows]),
+        sum(
+            [
+                row.input_tokens + row.cache_read_tokens + row.cache_write_tokens + row.cache_write_1h_tokens
+                for row in rows
+            ]
+        ),
+        sum([row.output_tokens + row.reasoning_tokens for row in rows]),
+        sum(costs),
+        sum([cost for cost, row in zip(costs, rows, strict=True) if row.cost_label == "estimated"]),
+        sum([row.cost_nanos is None and row.attempts > 0 for row in rows]),
+        sum([row.avoided_nanos for row in rows]),
+    ]
 
 
 def _tags(text: str) -> list[tuple[str, str]]:

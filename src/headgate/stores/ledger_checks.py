@@ -22,9 +22,12 @@ Question = Literal[
     "homeless",
     "not_voided",
     "wrong_voids",
+    "swept",
 ]
 
 QUESTIONS: dict[Question, str] = {
+    # before this moment, ns as text, calls may have been deleted by retention
+    "swept": "SELECT value FROM installation WHERE name = 'spans_swept'",
     # how many, nano-dollars of those whose cost is known
     "requests": "SELECT count(*), sum(CASE WHEN cost_label = 'unknown' THEN 0 ELSE cost_nanos END) FROM request",
     # how many, nano-dollars, those of requests that have another call of unknown cost, set aside, calls of unknown cost

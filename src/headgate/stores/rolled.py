@@ -36,6 +36,7 @@ from headgate.stores.rollups import (
 __all__ = [
     "ADD_GAUGE",
     "ADD_MARK",
+    "ENDS",
     "GAUGES",
     "KEPT",
     "SPENT_SUMS",
@@ -44,6 +45,7 @@ __all__ = [
     "Question",
     "Rolls",
     "cover",
+    "dearest_question",
     "dimensions_question",
     "expired",
     "failed_of",
@@ -64,9 +66,12 @@ __all__ = [
 Question = tuple[str, list[Any]]
 """SQL and its values."""
 SPENT_SUMS = tuple(name for name in Spent.__struct_fields__ if name not in ("at", "value"))
+ENDS = f'SELECT max("at") + {MINUTE} FROM rollup WHERE seconds = {MINUTE}'  # noqa: S608 - numbers of our own
+"""Asks where rows end."""
 KEPT = "rollups.kept"
 """Under what name `installation` has since when finer rows are kept."""
-_MOST_POINTS = 1_000_000
+_OF_TOGETHER = frozenset(("outcome", "purpose"))
+"""Parts that rows of all features, models and providers together are still kept apart by; they have negative seconds."""
 _SESSION = SessionRow.__struct_fields__
 _MARK = Mark.__struct_fields__
 _SESSION_PARTS = ("feature", "user", "key_id")
@@ -107,6 +112,9 @@ def pieces(since: int, until: int, step: int, kept: Kept, levels: Sequence[int] 
     """What to read. step: 0, or a multiple of the narrowest level."""
     if until <= since:
         return []
+    if kept.ends and until >= kept.ends:
+        # Nothing is behind it: the last day can be read as a whole, without its hours and minutes.
+        until = _up(until, DAY)
     # A day of which some hours are gone can only be read whole, and an hour of which some minutes are.
     coarse = _up(kept.hours_from, DAY) if since < kept.hours_from else since
     fine = max(_up(kept.minutes_from, HOUR) if since < kept.minutes_from else since, coarse)
@@ -180,7 +188,8 @@ class Rolls:
 
     def _condition(self, piece: Piece) -> Question:
         parts = ["seconds = ?", '"at" >= ?', '"at" < ?']
-        values: list[Any] = list(piece)
+        together = _OF_TOGETHER.issuperset((*self._by, *self.scope.only))
+        values: list[Any] = [-piece.seconds if together else piece.seconds, piece.since, piece.until]
         only = dict(self.scope.only)
         if self.scope.purpose is not None:
             only.setdefault("purpose", self.scope.purpose)
@@ -228,29 +237,58 @@ class Rolls:
         return [self._found[key] for key in sorted(self._found)]
 
 
+def dearest_question(dimension: str, since: int, until: int, *, limit: int, kept: Kept) -> Question | None:
+    """Asks which values cost most, the dearest first. None: there is nothing to ask."""
+    # Of all of them these two sums only: to group many users by all sums takes three times as long.
+    source = _spend(dimension, since, until, 0, (), kept, ("cost_nanos", "requests"))
+    if source is None:
+        return None
+    text = (
+        f"SELECT value FROM ({source[0]}) AS pieces GROUP BY value "  # noqa: S608 - our own names
+        "ORDER BY sum(cost_nanos) DESC, sum(requests) DESC, value LIMIT ?"
+    )
+    return text, [*source[1], limit]
+
+
 def spent_question(
-    dimension: str, since: int, until: int, *, step: int, limit: int, values: Sequence[str], kept: Kept
+    dimension: str, since: int, until: int, *, step: int, values: Sequence[str], kept: Kept
 ) -> Question | None:
-    """Asks for time, value and SPENT_SUMS, the dearest first. None: there is nothing to ask. Raises ValueError for a step that
-    is no multiple of HOUR. step: then only what `values` names is asked for, in order of time."""
-    found = pieces(since, until, whole_hours(step), kept, levels=(HOUR, DAY))
+    """Asks for time, value and SPENT_SUMS of these values: in order of time, or without a step the dearest first. None: there is
+    nothing to ask. Raises ValueError for a step that is no multiple of HOUR."""
+    source = _spend(dimension, since, until, whole_hours(step), values, kept, SPENT_SUMS)
+    if source is None:
+        return None
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in SPENT_SUMS)
+    order = "1, 2" if step else "cost_nanos DESC, requests DESC, 2"
+    text = (
+        f"SELECT {_slot(since, step)}, value, {sums} FROM ({source[0]}) AS pieces "  # noqa: S608 - our own names
+        f"GROUP BY 1, 2 ORDER BY {order}"
+    )
+    return text, source[1]
+
+
+def _spend(
+    dimension: str,
+    since: int,
+    until: int,
+    step: int,
+    values: Sequence[str],
+    kept: Kept,
+    sums: Sequence[str],
+) -> Question | None:
+    """The rows that cover this time."""
+    found = pieces(since, until, step, kept, levels=(HOUR, DAY))
     if not found:
         return None
     only = f" AND value IN ({', '.join('?' * len(values))})" if values else ""
     one = (
-        f'SELECT "at", value, {", ".join(SPENT_SUMS)} FROM spend '  # noqa: S608 - our own names
+        f'SELECT "at", value, {", ".join(sums)} FROM spend '  # noqa: S608 - our own names
         f'WHERE seconds = ? AND dimension = ? AND "at" >= ? AND "at" < ?{only}'
     )
     given: list[Any] = []
     for piece in found:
         given += [piece.seconds, dimension, piece.since, piece.until, *values]
-    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in SPENT_SUMS)
-    order = "1, 2" if step else "cost_nanos DESC, requests DESC, 2"
-    text = (
-        f"SELECT {_slot(since, step)}, value, {sums} FROM ({' UNION ALL '.join([one] * len(found))}) AS pieces "  # noqa: S608
-        f"GROUP BY 1, 2 ORDER BY {order} LIMIT ?"
-    )
-    return text, [*given, _MOST_POINTS if step else limit]
+    return " UNION ALL ".join([one] * len(found)), given
 
 
 def spent_of(row: Sequence[Any]) -> Spent:
@@ -333,9 +371,10 @@ def gauge_of(row: Sequence[Any]) -> Gauge:
     return Gauge(at=row[0], name=row[1], node=row[2], value=row[3])
 
 
-def kept_of(data: bytes | None) -> Kept:
-    """What `installation` says under KEPT."""
-    return msgspec.msgpack.decode(data, type=Kept) if data else Kept()
+def kept_of(data: bytes | None, ends: int | None = None) -> Kept:
+    """What `installation` says under KEPT, and ENDS was answered with."""
+    kept = msgspec.msgpack.decode(data, type=Kept) if data else Kept()
+    return msgspec.structs.replace(kept, ends=ends or 0)
 
 
 class Expired(NamedTuple):
@@ -360,9 +399,10 @@ class Expired(NamedTuple):
 def expired(ages: Ages, dimensions: Sequence[str]) -> list[Expired]:
     """What there is to delete. dimensions: those of spending by the hour."""
     found = [
-        Expired("rollup", "seconds = ?", (level,), ages.minutes_before) for level in (MINUTE, TEN_MINUTES)
+        Expired("rollup", "seconds = ?", (level,), ages.minutes_before)
+        for level in (MINUTE, TEN_MINUTES, -MINUTE, -TEN_MINUTES)
     ]
-    found.append(Expired("rollup", "seconds = ?", (HOUR,), ages.hours_before))
+    found += [Expired("rollup", "seconds = ?", (level,), ages.hours_before) for level in (HOUR, -HOUR)]
     found += [
         Expired("spend", "seconds = ? AND dimension = ?", (HOUR, dimension), ages.hours_before)
         for dimension in dimensions

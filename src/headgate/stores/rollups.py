@@ -198,6 +198,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
     minutes_from: int = 0
     hours_from: int = 0
+    ends: int = 0
+    """Up to when there is anything; 0: unknown."""
 
 
 class Ages(msgspec.Struct, frozen=True, kw_only=True):

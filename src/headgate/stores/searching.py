@@ -227,8 +227,8 @@ async def _rare_column(source: Source, search: Search) -> str:
     """A column with an index, of whose value there are so few requests that all of them can be looked at; "" if there is none."""
     for name, (text, value) in _indexed(search).items():
         ((count,),) = await source.asked(
-            f"SELECT count(*) FROM (SELECT 1 FROM request WHERE {text} LIMIT ?) AS part",
-            [value, _FEW + 1],  # noqa: S608
+            f"SELECT count(*) FROM (SELECT 1 FROM request WHERE {text} LIMIT ?) AS part",  # noqa: S608
+            [value, _FEW + 1],
         )
         if count <= _FEW:
             return name

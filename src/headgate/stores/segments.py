@@ -49,7 +49,11 @@ class Known:
         for row in requests:
             number = row.id
             for kept in (row.request_content, row.reply_content):
-                if kept and (number - marked.get(kept, -MARK_AGAIN) >= MARK_AGAIN) and number > fresh.get(kept, 0):
+                if (
+                    kept
+                    and (number - marked.get(kept, -MARK_AGAIN) >= MARK_AGAIN)
+                    and number > fresh.get(kept, 0)
+                ):
                     fresh[kept] = number
         self._fresh = fresh
         return fresh

@@ -326,7 +326,7 @@ rollup = Table(
     Column("sketches", LargeBinary, nullable=False, server_default=text("''")),
     sqlite_with_rowid=False,
 )
-"""Requests that ended in the `seconds` (60, 600, 3600, 86400) from `at` (seconds since 1970 UTC) on, added up in the transaction that
+"""Requests that ended in the `seconds` (60, 600, 3600, 86400; negative: of all groups together) from `at` (seconds since 1970 UTC) on, added up in the transaction that
 stores them. `sketches`: how their times were spread, see `headgate.stores.rollups`."""
 
 spend = Table(

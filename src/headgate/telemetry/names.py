@@ -42,9 +42,12 @@ __all__ = [
     "RECORDS_DROPPED",
     "REQUESTS",
     "RESUMED",
+    "SCORES",
+    "SCORES_ALONE",
     "SHADOWS",
     "SHADOWS_DROPPED",
     "SPEED",
+    "SWEPT",
     "TOKENS",
     "TOOK",
     "UNPRICED",
@@ -307,6 +310,25 @@ ALERT_DELIVERIES = Metric(
     ("outcome",),
     "Tries of this gateway to tell a receiver of an alert, by what came of them.",
 )
+SWEPT = Metric(
+    "headgate_swept_total",
+    "counter",
+    ("kind",),
+    "What this gateway has deleted because it had been kept long enough: contents, requests, sessions, alerts, sums.",
+)
+SCORES = Metric(
+    "headgate_scores_total",
+    "counter",
+    ("name", "source"),
+    "Judgements of answers that this gateway kept, by what they are called and who gave them.",
+    open="name",
+)
+SCORES_ALONE = Metric(
+    "headgate_scores_alone",
+    "gauge",
+    (),
+    "Judgements older than an hour whose request never came; after a week they are forgotten.",
+)
 OTLP_SPANS = Metric(
     "headgate_otlp_spans_total",
     "counter",
@@ -359,7 +381,10 @@ METRICS = (
     BUDGET_UNTOLD_DROPPED,
     ALERTS,
     ALERTS_DROPPED,
+    SWEPT,
     ALERT_DELIVERIES,
+    SCORES,
+    SCORES_ALONE,
     OTLP_SPANS,
     OTLP_POSTS,
     BUILD,

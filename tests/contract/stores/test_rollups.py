@@ -516,8 +516,9 @@ async def test_what_is_old_goes_in_pieces_and_wider_rows_answer_for_it(
         deleted = []
         while not deleted or deleted[-1]:
             deleted.append(await read.sweep(ages, limit=7))
-        # By minutes and ten minutes 40 hours each, by hours 20; of two dimensions 20 each; every second failed.
-        assert sum(deleted) == 40 + 40 + 20 + 2 * 20 + 5 + 1
+        # By minutes and ten minutes 40 hours each, by hours 20, and the same of all groups together; of two dimensions 20 each;
+        # every second failed.
+        assert sum(deleted) == 2 * (40 + 40 + 20) + 2 * 20 + 5 + 1
         assert max(deleted) <= 8
 
         async def count(since: int, until: int) -> int:

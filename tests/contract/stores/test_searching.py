@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headgate.core.ids import IdSource, oldest_id
+from headgate.core.ids import IdSource, id_ns, oldest_id
 from headgate.stores import searching
 from headgate.stores.searching import Bound, Found, Search
 from headgate.stores.sink import Batch, Position
@@ -279,9 +279,9 @@ def test_names_that_no_column_has_are_refused() -> None:
     """Only our own names may come into a question."""
     for wanted in ({"only": {"id": "1"}}, {"bounds": {"user": Bound(1)}}):
         with pytest.raises(ValueError, match="`"):
-            Search(**wanted)  # type: ignore[arg-type]
+            Search(**wanted)
 
 
 def test_ids_and_times_go_together() -> None:
     """A minute is allowed between them."""
-    assert searching.id_ns(oldest_id(BEGIN_NS)) == BEGIN_NS - MINUTE_NS
+    assert id_ns(oldest_id(BEGIN_NS)) == BEGIN_NS - MINUTE_NS

@@ -77,7 +77,7 @@ def config(echo: Echo, alerts: str, collector: str, *, by_feature: bool) -> str:
         said.append(f'[models.{kind}]\nendpoints = [{{ provider = "oai", model = "{kind}", {PRICE} }}]')
     said.append(f'[models.claude]\nendpoints = [{{ provider = "ant", model = "echo", {PRICE} }}]')
     off = "content = false\n" if by_feature else ""
-    patient = 'retry = { attempts = 2, base = "10ms" }\ntimeouts = { total = "5s" }\n'
+    patient = 'retry = { attempts = 2, base = "10ms" }\ntimeouts = { total = "2s" }\n'
     for kind in (*KINDS, "claude"):
         more = 'shadow = { model = "broken", share = 1.0 }\n' if kind in ("echo", "claude") else ""
         said.append(f'[features.closed-{kind}]\nroute = "{kind}"\n{off}{patient}{more}')
@@ -92,16 +92,29 @@ def config(echo: Echo, alerts: str, collector: str, *, by_feature: bool) -> str:
     return "\n".join(said)
 
 
-def post(gateway: RunningGateway, path: str, body: bytes, *, bytes_of_answer: int = -1) -> int:
-    """The status. bytes_of_answer: hang up after so many."""
+@contextlib.contextmanager
+def half_read(gateway: RunningGateway, body: bytes) -> Iterator[None]:
+    """Asked, and answered by a few words so far; in the end we hang up."""
+    connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=20)
+    try:
+        connection.request("POST", "/v1/chat/completions", body, {"authorization": f"Bearer {gateway.key}"})
+        with contextlib.closing(connection.getresponse()) as reply:
+            assert reply.read(20)
+            yield
+    finally:
+        connection.close()
+
+
+def post(gateway: RunningGateway, path: str, body: bytes) -> int:
+    """The status."""
     connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=20)
     headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
     try:
         connection.request("POST", path, body, headers)
-        reply = connection.getresponse()
-        with contextlib.suppress(http.client.IncompleteRead):
-            reply.read(bytes_of_answer if bytes_of_answer >= 0 else None)
-        return reply.status
+        with contextlib.closing(connection.getresponse()) as reply:
+            with contextlib.suppress(http.client.IncompleteRead):
+                reply.read()
+            return reply.status
     finally:
         connection.close()
 
@@ -175,7 +188,8 @@ def ask_everything(gateway: RunningGateway) -> int:
     ]
     for path, body in asked:
         post(gateway, path, body)
-    post(gateway, paths["chat"], chat("closed-slow", CLOSED, stream=True), bytes_of_answer=20)
+    with half_read(gateway, chat("closed-slow", CLOSED, stream=True)):
+        pass
     post(gateway, paths["chat"], chat("open", OPEN))
     return len(asked) + 2
 
@@ -224,10 +238,10 @@ def shown(gateway: RunningGateway) -> dict[str, bytes]:
         told[f"/api/requests/{row['id']}"] = get(gateway, f"/api/requests/{row['id']}")
     for words in (
         ("traces", "export", "--content", "--quiet"),
-        ("tail", "--json", "--lines", "500", "--once"),
+        ("tail", "--json", "--last", "1000", "--no-follow"),
     ):
         command = [sys.executable, "-m", "headgate", *words]
-        done = subprocess.run(command, cwd=gateway.directory, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, cwd=gateway.directory, capture_output=True, timeout=60, check=True)
         told[" ".join(words)] = done.stdout + done.stderr
     return told
 
@@ -274,13 +288,8 @@ def test_contents_that_are_switched_off_are_nowhere(tmp_path: Path, by_feature: 
             told["alerts"] = all_of(each.body for each in web.posts)
             assert places_of(CLOSED, told) == set()
             assert found_in(tmp_path, CLOSED) == set()
-            with contextlib.suppress(OSError):
-                connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=20)
-                headers = {"authorization": f"Bearer {gateway.key}"}
-                body = chat("closed-slow", CLOSED, stream=True)
-                connection.request("POST", "/v1/chat/completions", body, headers)
-                connection.getresponse().read(20)
-            gateway.kill()
+            with half_read(gateway, chat("closed-slow", CLOSED, stream=True)):
+                gateway.kill()
             assert found_in(tmp_path, CLOSED) == set(), "after kill -9"
         with running_gateway(tmp_path, text) as gateway:
             wait(lambda: stored(gateway, "") > many, "what was cut off is settled")

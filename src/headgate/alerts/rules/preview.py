@@ -64,11 +64,11 @@ class Foreseen:
 async def foresee(reader: Reader, rule: AlertRuleSettings, since: int, until: int) -> Foreseen:
     """What it would have done in that time. Raises StoreUnavailable."""
     kept_by = HOUR if rule.watched.family in ("errors", "scores") or rule.window >= DAY else MINUTE
-    step = max(kept_by, ceil((until - since) / MOST_POINTS / kept_by) * kept_by)
+    step = _step(int(rule.window), ceil((until - since) / MOST_POINTS / kept_by) * kept_by, kept_by)
     since = since // step * step
     if rule.watched.family == "gauge":
         rows = await reader.gauges(rule, since - int(rule.window), until)
-        found = {ALL: list(_gauges(rule, rows, since, until, step))}
+        found: Mapping[str, Sequence[Reading]] = {ALL: list(_gauges(rule, rows, since, until, step))}
     else:
         found = await _slid(reader, rule, since, until, step)
     kept = sorted(found, key=lambda subject: -sum(each.count for each in found[subject]))
@@ -82,6 +82,12 @@ async def foresee(reader: Reader, rule: AlertRuleSettings, since: int, until: in
     )
 
 
+def _step(window: int, least: int, kept_by: int) -> int:
+    """Seconds between two looks: a part of the window without a rest, where that is not too short."""
+    least = max(least, kept_by)
+    return next((step for step in range(least, window + 1, kept_by) if window % step == 0), least)
+
+
 async def _slid(
     reader: Reader, rule: AlertRuleSettings, since: int, until: int, step: int
 ) -> Mapping[str, Sequence[Reading]]:
@@ -92,7 +98,8 @@ async def _slid(
     for subject, part in subjects_of(rule, await reader.parts([rule], begins, until, step)):
         place = (part.at - begins) // step
         steps[subject].setdefault(place, Tally()).add(part.tally)
-    count = ceil((until - since) / step)
+    # Not the step under way: half of it has not happened yet.
+    count = (until - since) // step
     return {
         subject: list(_windows(rule, subject, tallies, window, against, count))
         for subject, tallies in steps.items()
@@ -115,7 +122,7 @@ def _windows(
 def _gauges(
     rule: AlertRuleSettings, rows: Sequence[Gauge], since: int, until: int, step: int
 ) -> Iterator[Reading]:
-    for at in range(since, until, step):
+    for at in range(since, until - step + 1, step):
         begins = at + step - max(int(rule.window), step)
         near = [row for row in rows if begins - 10 * MINUTE <= row.at < at + step]
         yield Reading(ALL, value_of_gauge(rule, near, begins, at + step), len(near))

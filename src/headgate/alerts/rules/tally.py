@@ -70,7 +70,7 @@ class Tally:
 
     def quantile(self, name: str, share: float) -> tuple[float | None, int]:
         """See `Sketch.quantile`; and of how many."""
-        counts = self.sketches.get(name, {})
+        counts = self.sketches.get(name, Counter[int]())
         total = sum(counts.values())
         rank, seen = max(ceil(share * total), 1), 0
         for bucket in sorted(counts) if total else ():

@@ -105,7 +105,7 @@ class NewReceiver(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     of: Text = ""
     """Of whom: `feature:NAME`, `team:NAME`, `user:NAME` or `key:ID`; empty: of all."""
     about: tuple[Name, ...] = ()
-    """`budget`, `spend_rate`; empty: all."""
+    """`budget`, `spend_rate`, `rule`, `contract`; empty: all."""
     least: Severity = "info"
     """Nothing less severe."""
     via: Text = ""

@@ -14,6 +14,7 @@ from headgate.control.replays import (
     MayNot,
     NotStored,
     Replayed,
+    compare_stored,
     estimated,
     find,
     may_ask,
@@ -24,7 +25,7 @@ from headgate.core.errors import GatewayError
 from headgate.core.ids import parse_request_id, request_id_text
 from headgate.core.money import usd
 from headgate.quality.replay.changing import ChangeRefused, Changes
-from headgate.quality.replay.comparing import ReplayCall, Comparison, ReplaySide
+from headgate.quality.replay.comparing import Comparison, ReplayCall, ReplaySide
 from headgate.quality.replay.planning import Estimate
 from headgate.quality.replay.rebuilding import NotReplayable, Original
 
@@ -50,7 +51,9 @@ class ReplayWanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A feature or a model, instead of what was asked for. Rules of the original's feature go on holding."""
     system: Annotated[str, msgspec.Meta(max_length=50_000)] | None = None
     """Another system prompt; empty: none. Left out: as it was."""
-    prompt: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["greeting@8"])] = ""
+    prompt: Annotated[
+        str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["greeting@8"])
+    ] = ""
     """Name and version of that prompt, for the record."""
     temperature: Annotated[float, msgspec.Meta(ge=0, le=10)] | None = None
     max_tokens: Annotated[int, msgspec.Meta(ge=1, le=2_147_483_647)] | None = None
@@ -164,7 +167,9 @@ async def start_replay(asked: Asked[None, ReplayWanted]) -> ReplayShown:
     except NotStored as late:
         raise Problem("took_too_long", str(late)) from None
     except GatewayError as refused:
-        raise Problem("invalid_request", f"it would be refused: {refused.message}", param=refused.param or "") from None
+        raise Problem(
+            "invalid_request", f"it would be refused: {refused.message}", param=refused.param or ""
+        ) from None
     return _shown(original, estimate, done)
 
 
@@ -180,19 +185,36 @@ async def list_replays(asked: Asked[ReplaysQuery, None]) -> ReplayPage:
     return ReplayPage(items=items, next=str(following) if following else None)
 
 
-async def _original(asked: Asked[Any, Any]) -> Original:
-    if CONTENT not in asked.caller.routes:
-        raise Problem(
-            "not_allowed",
-            f"key `{asked.caller.key_name}` may not read what was asked and answered, and a replay shows it; "
-            "a key with the role owner may, or one with the roles developer and reviewer",
+async def show_replay(asked: Asked[None, None]) -> ComparisonTold:
+    """Show a replay that is on record beside its original. You have to be allowed to read content."""
+    _may_read(asked)
+    desk = asked.desk
+    try:
+        found = await compare_stored(
+            desk.records, desk.replaying, _number(asked.path["id"]), _number(asked.path["replay"])
         )
+    except NotStored as missing:
+        raise Problem("not_found", str(missing), param="replay") from None
+    return _told(found)
+
+
+async def _original(asked: Asked[Any, Any]) -> Original:
+    _may_read(asked)
     try:
         return await find(asked.desk.records, _number(asked.path["id"]))
     except NotStored as missing:
         raise Problem("not_found", str(missing), param="id") from None
     except NotReplayable as cannot:
         raise Problem("conflict", str(cannot), param="id") from None
+
+
+def _may_read(asked: Asked[Any, Any]) -> None:
+    if CONTENT not in asked.caller.routes:
+        raise Problem(
+            "not_allowed",
+            f"key `{asked.caller.key_name}` may not read what was asked and answered, and a replay shows it; "
+            "a key with the role owner may, or one with the roles developer and reviewer",
+        )
 
 
 def _number(text: str) -> int:
@@ -234,7 +256,9 @@ def _told(found: Comparison) -> ComparisonTold:
         same_calls=found.same_calls,
         identical=found.identical,
         similarity=found.similarity,
-        diff=[ReplayRun(kind=piece.kind, text=piece.text) for piece in diff.pieces] if diff is not None else [],
+        diff=[ReplayRun(kind=piece.kind, text=piece.text) for piece in diff.pieces]
+        if diff is not None
+        else [],
         diff_unit=diff.unit if diff is not None else "",
         diff_cut=diff.cut if diff is not None else False,
     )
@@ -249,7 +273,12 @@ ROUTES = (
         problems=("not_found", "conflict"),
         seconds=_SECONDS,
     ),
+    route("GET", "/api/requests/{id}/replays", "api.replays.list", list_replays, problems=("not_found",)),
     route(
-        "GET", "/api/requests/{id}/replays", "api.replays.list", list_replays, problems=("not_found",)
+        "GET",
+        "/api/requests/{id}/replays/{replay}",
+        "api.replays.show",
+        show_replay,
+        problems=("not_found",),
     ),
 )

@@ -9,13 +9,16 @@ from typing import Any, Generic, Protocol, TypeVar, get_args, get_type_hints
 import msgspec
 
 from headgate.budgets.plan import Plan
+from headgate.control.installation import About
 from headgate.control.keys import Keys
 from headgate.control.overview import Overview
 from headgate.control.replays import Sending
 from headgate.exchange.caller import Caller
+from headgate.providers.port import Endpoint
 from headgate.stores.alerts import Alerts
 from headgate.stores.audit import AuditLog
 from headgate.stores.browsing import Browsing
+from headgate.stores.forgetting import Forgotten
 from headgate.stores.ledger import LedgerStore
 from headgate.stores.people import PeopleStore
 from headgate.stores.rehearsals import RehearsalStore
@@ -38,6 +41,14 @@ DEADLINE_SECONDS = 10.0
 
 class Records(SpanStore, TotalsStore, Browsing, Searching, Protocol):
     """Everything that is asked about what happened."""
+
+
+class Forgets(Protocol):
+    """Deletes everything of one user."""
+
+    async def __call__(self, user: str, actor: str, *, whole: bool = False) -> Forgotten:
+        """See `headgate.stores.forgetting.forget`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +74,16 @@ class Desk:
     """Those that are configured now."""
     configuration: Callable[[], Any]
     """The one that serves now."""
+    endpoints: Callable[[], Mapping[str, Sequence[Endpoint]]]
+    """Model -> where this gateway reaches it, each place with its health."""
     overview: Callable[[], Awaitable[Overview]]
     """This gateway, as it is now."""
+    about: Callable[[], Awaitable[About]]
+    """The installation, as it is now."""
     replaying: Sending
     """Sends recorded requests again."""
+    forget: Forgets
+    """Delete what is kept of a user."""
     changed: Callable[[], Awaitable[None]]
     """Have this gateway know of a change at once, not only within a second."""
 

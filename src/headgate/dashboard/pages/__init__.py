@@ -37,8 +37,17 @@ without braces, and those with an `example`, by itself.
 from __future__ import annotations
 
 from headgate.dashboard.looking import Page
-from headgate.dashboard.pages import overview
+from headgate.dashboard.pages import alerts, cost, features, keys, overview, replays, settings, traces
 
 __all__ = ["ALL"]
 
-ALL: tuple[Page, ...] = (*overview.PAGES,)
+ALL: tuple[Page, ...] = (
+    *overview.PAGES,
+    *cost.PAGES,
+    *keys.PAGES,
+    *settings.PAGES,
+    *replays.PAGES,
+    *alerts.PAGES,
+    *features.PAGES,
+    *traces.PAGES,
+)

@@ -5,12 +5,10 @@
 
   // Colours: as the system, light, dark; kept in this browser.
   const THEMES = ["", "light", "dark"];
-  const NAMES = { "": "Auto", light: "Light", dark: "Dark" };
   const chosen = () => root.dataset.theme || "";
   const nameTheme = () => {
     for (const button of document.querySelectorAll("[data-theme-switch]")) {
-      button.textContent = NAMES[chosen()];
-      button.setAttribute("aria-label", `Colours: ${chosen() || "as the system"}`);
+      button.textContent = `Colours: ${chosen() || "auto"}`;
     }
   };
   const nextTheme = () => {

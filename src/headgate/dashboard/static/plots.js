@@ -151,7 +151,7 @@
         label: each.name, stroke, width: spark ? 1.5 : 1.75, show: !hidden[index], spanGaps: false,
         fill: data.stacked || spark ? `${stroke}${data.stacked ? "66" : "22"}` : undefined,
         dash: each.dashed ? [5, 4] : undefined,
-        points: { show: data.x.length < 40 && !spark, size: 5 },
+        points: { show: !spark && each.y.filter((value) => value !== null).length < 40, size: 5 },
       };
     });
     const values = data.stacked ? stack(data.series) : data.series.map((each) => each.y);
@@ -159,7 +159,7 @@
     if (data.stacked) { series.reverse(); values.reverse(); }
     const place = node("div", { class: "drawing" });
     const step = data.x.length > 1 ? data.x[1] - data.x[0] : 3600;
-    const legend = node("div", { class: "legend", role: "group", "aria-label": "Lines" });
+    const legend = node("div", { class: "legend", role: "toolbar", "aria-label": "Lines" });
     const tip = node("div", { class: "tip", hidden: "" });
     if (!spark) {
       place.tabIndex = 0;

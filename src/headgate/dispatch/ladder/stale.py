@@ -91,6 +91,11 @@ class MemoryStale:
         while self.bytes > self._most:
             self._drop(next(iter(self._entries)))
 
+    def clear(self) -> None:
+        """Let go of all answers."""
+        self._entries.clear()
+        self.bytes = 0
+
     def _forget_old(self) -> None:
         # In the order they were kept; features with another age make it a little untidy, and the bound holds anyhow.
         now = self._clock.monotonic()

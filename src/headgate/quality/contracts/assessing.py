@@ -17,7 +17,7 @@ class Assessor:
     """Measures contracts. What a long window holds is kept for a while: it hardly changes in half a minute."""
 
     def __init__(self, rollups: RollupStore, scores: ScoreStore, *, remember: bool = False) -> None:
-        """remember: keep long windows for a hundredth of their length, ten minutes at most."""
+        """remember: keep long windows for a 300th of their length, five minutes at most."""
         self._rollups = rollups
         self._scores = scores
         self._remember = remember
@@ -53,7 +53,7 @@ class Assessor:
     ) -> Mapping[str, Measured]:
         if self._remember and seconds in self._known:
             at, about, measured = self._known[seconds]
-            if 0 <= now - at < min(seconds // 100, 600) and about == contracts:
+            if 0 <= now - at < min(seconds // 300, 300) and about == contracts:
                 return measured
         found = await measure(self._rollups, self._scores, contracts, *ends(now, seconds))
         self._known[seconds] = (now, contracts, found)

@@ -116,7 +116,9 @@ def _fields(data: bytes | msgspec.Raw, at: str) -> Fields:
     try:
         return top_level(bytes(data))
     except MalformedBody:
-        raise ChangeRefused(f"`{at}` is no object in it" if at else "its body is no JSON object", param="set") from None
+        raise ChangeRefused(
+            f"`{at}` is no object in it" if at else "its body is no JSON object", param="set"
+        ) from None
 
 
 def _raw(value: Any) -> msgspec.Raw:

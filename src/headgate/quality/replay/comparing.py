@@ -10,7 +10,17 @@ from headgate.core.money import usd
 from headgate.quality.replay.wording import TextDiff, text_diff
 from headgate.stores.spans import RequestRow
 
-__all__ = ["SIMILAR", "ReplayCall", "Comparison", "Heard", "ReplaySide", "compared", "heard_in", "side_of", "succeeded"]
+__all__ = [
+    "SIMILAR",
+    "Comparison",
+    "Heard",
+    "ReplayCall",
+    "ReplaySide",
+    "compared",
+    "heard_in",
+    "side_of",
+    "succeeded",
+]
 
 SIMILAR = 0.8
 """Answers whose texts share so much are called similar."""
@@ -110,7 +120,10 @@ def side_of(row: RequestRow) -> ReplaySide:
         finish=row.finish_reason,
         stream=row.stream,
         attempts=row.attempts,
-        input_tokens=row.input_tokens + row.cache_read_tokens + row.cache_write_tokens + row.cache_write_1h_tokens,
+        input_tokens=row.input_tokens
+        + row.cache_read_tokens
+        + row.cache_write_tokens
+        + row.cache_write_1h_tokens,
         output_tokens=row.output_tokens + row.reasoning_tokens,
         cost_usd=None if row.cost_nanos is None else f"{usd(row.cost_nanos):f}",
         cost_label=row.cost_label,
@@ -120,7 +133,9 @@ def side_of(row: RequestRow) -> ReplaySide:
     )
 
 
-def compared(original: RequestRow, said: Heard, replay: RequestRow, heard: Heard, *, diff: bool = True) -> Comparison:
+def compared(
+    original: RequestRow, said: Heard, replay: RequestRow, heard: Heard, *, diff: bool = True
+) -> Comparison:
     """Both side by side. said, heard: the two answers. diff: False leaves the differing runs of text out."""
     both = said.known and heard.known
     found = text_diff(said.text, heard.text) if both else None

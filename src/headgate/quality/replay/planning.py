@@ -14,7 +14,17 @@ from headgate.core.usage import Usage
 from headgate.providers.catalog.rates import Rates, cost_nanos
 from headgate.stores.spans import RequestRow
 
-__all__ = ["LEAST_ANSWER", "PROMPT_MARGIN", "Estimate", "Place", "answer_bound", "estimate", "most_nanos", "prompt_tokens_of", "usage_of_row"]
+__all__ = [
+    "LEAST_ANSWER",
+    "PROMPT_MARGIN",
+    "Estimate",
+    "Place",
+    "answer_bound",
+    "estimate",
+    "most_nanos",
+    "prompt_tokens_of",
+    "usage_of_row",
+]
 
 PROMPT_MARGIN = 1.25
 LEAST_ANSWER = 4_096
@@ -77,7 +87,13 @@ def answer_bound(row: RequestRow, limit: int | None) -> int:
 
 
 def estimate(
-    row: RequestRow, places: Sequence[Place], *, prompt_tokens: int, limit: int | None, choices: int = 1, thinking: int = 0
+    row: RequestRow,
+    places: Sequence[Place],
+    *,
+    prompt_tokens: int,
+    limit: int | None,
+    choices: int = 1,
+    thinking: int = 0,
 ) -> Estimate:
     """places: best first. prompt_tokens: estimated from the body as it will be sent. limit: of the answer, if the request says
     one. choices: answers asked for. thinking: tokens of reasoning that may come on top of the limit."""

@@ -46,13 +46,18 @@ def original_of(
     name = request_id_text(row.id)
     if row.dialect not in DIALECTS:
         kinds = ", ".join(DIALECTS)
-        raise NotReplayable("operation", f"{name} is a request of {row.dialect or 'no dialect'}; only {kinds} can be replayed")
+        raise NotReplayable(
+            "operation", f"{name} is a request of {row.dialect or 'no dialect'}; only {kinds} can be replayed"
+        )
     if not row.request_content:
         raise NotReplayable(
-            "not_kept", f"the prompt of {name} was not kept (`records.content`), so there is nothing to send again"
+            "not_kept",
+            f"the prompt of {name} was not kept (`records.content`), so there is nothing to send again",
         )
     if prompt is None:
-        raise NotReplayable("deleted", f"the prompt of {name} has been deleted, so there is nothing to send again")
+        raise NotReplayable(
+            "deleted", f"the prompt of {name} has been deleted, so there is nothing to send again"
+        )
     if prompt.truncated:
         raise NotReplayable(
             "truncated",

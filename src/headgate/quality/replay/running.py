@@ -10,7 +10,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-
 from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, InternalFault, ShuttingDown
 from headgate.core.events import AnswerBuilder
@@ -124,7 +123,9 @@ class Replayer:
             raise
         except Exception as bug:
             log.exception("replay %s failed inside Headgate", request_id_text(exchange.id))
-            sent.error = exchange.error = InternalFault("a replay failed inside Headgate", detail=repr(bug)[:500])
+            sent.error = exchange.error = InternalFault(
+                "a replay failed inside Headgate", detail=repr(bug)[:500]
+            )
         finally:
             if exchange.error is not None:
                 exchange.status = exchange.error.status

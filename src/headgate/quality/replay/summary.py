@@ -93,7 +93,12 @@ def summary(pairs: Sequence[Pair]) -> Summary:
         _metric("first token", "ms", alike, lambda pair: pair.first_content_ms),
         _metric("prompt tokens", "tokens", good, lambda pair: pair.input_tokens),
         _metric("answer tokens", "tokens", good, lambda pair: pair.output_tokens),
-        _metric("cost", "USD", priced, lambda pair: ((pair.cost_nanos[0] or 0) / 1e9, (pair.cost_nanos[1] or 0) / 1e9)),
+        _metric(
+            "cost",
+            "USD",
+            priced,
+            lambda pair: ((pair.cost_nanos[0] or 0) / 1e9, (pair.cost_nanos[1] or 0) / 1e9),
+        ),
     ]
     lost = sum(pair.ok_before and not pair.ok_after for pair in pairs)
     gained = sum(pair.ok_after and not pair.ok_before for pair in pairs)
@@ -144,7 +149,8 @@ def mcnemar(lost: int, gained: int) -> float | None:
     if not changed:
         return None
     tail = sum(comb(changed, count) for count in range(min(lost, gained) + 1))
-    return min(1.0, 2 * tail / 2**changed)
+    # An integer to an integer: `**` alone could be anything to a type checker.
+    return min(1.0, float(2 * tail / (1 << changed)))
 
 
 def t_quantile(p: float, df: int) -> float:

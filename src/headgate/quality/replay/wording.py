@@ -44,7 +44,10 @@ def text_diff(before: str, after: str) -> TextDiff:
     """What is different."""
     if before == after:
         return TextDiff(
-            identical=True, similarity=1.0, pieces=[Piece("same", before[:_MOST_CHARS])] if before else [], cut=len(before) > _MOST_CHARS
+            identical=True,
+            similarity=1.0,
+            pieces=[Piece("same", before[:_MOST_CHARS])] if before else [],
+            cut=len(before) > _MOST_CHARS,
         )
     cut = max(len(before), len(after)) > _MOST_CHARS
     first, second = before[:_MOST_CHARS], after[:_MOST_CHARS]

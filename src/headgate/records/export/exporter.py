@@ -21,11 +21,12 @@ from headgate.records.export.relay import Plan, Relay
 from headgate.stores.errors import StoreError
 from headgate.stores.exports import ExportStore
 from headgate.stores.spans import SpanStore
+from headgate.telemetry.measures import Distributions
 from headgate.telemetry.metrics import Metrics, Series
-from headgate.telemetry.names import OTLP_POSTS, OTLP_SPANS
+from headgate.telemetry.names import OTLP_POSTS, OTLP_SPANS, Metric
 from headgate.telemetry.otlp.names import metric_label, metric_name
 from headgate.telemetry.otlp.protobuf import encode_metrics
-from headgate.telemetry.otlp.signals import MetricPoints, Point
+from headgate.telemetry.otlp.signals import Histogram, MetricPoints, Point
 
 __all__ = ["MARK", "Exporter"]
 
@@ -165,7 +166,17 @@ class Exporter:
             )
             for metric, series in self._metrics.series()
         ]
-        return found + self._histograms.metrics()
+        return [*found, *map(self._distribution, self._metrics.histograms()), *self._histograms.metrics()]
+
+    def _distribution(self, of: tuple[Metric, Distributions]) -> MetricPoints:
+        metric, series = of
+        histogram = Histogram(metric.bounds)
+        labels = [metric_label(label) for label in metric.labels]
+        for values, counts, total in series:
+            histogram.put(tuple(zip(labels, values, strict=True)), counts, total)
+        return MetricPoints(
+            metric_name(metric.name), "", metric.help, "histogram", self._start_ns, histogram=histogram
+        )
 
     def _complain(self, words: str, why: object) -> None:
         now = self._clock.monotonic()

@@ -168,8 +168,9 @@ def _histogram_points(histogram: Histogram, times: bytes) -> list[bytes]:
                 _field(b"\x32", b"".join(map(_fixed, series.counts))),
                 bounds,
                 _attributes(b"\x4a", attributes),
-                b"\x59" + _double(series.least),
-                b"\x61" + _double(series.most),
+                b"\x59" + _double(series.least) + b"\x61" + _double(series.most)
+                if series.least <= series.most
+                else b"",
             ]
         )
         for attributes, series in histogram.series.items()

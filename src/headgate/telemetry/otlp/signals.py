@@ -84,3 +84,7 @@ class Histogram:
         series.total += value
         series.least = min(series.least, value)
         series.most = max(series.most, value)
+
+    def put(self, attributes: tuple[tuple[str, Value], ...], counts: list[int], total: float) -> None:
+        """A series as somebody else has counted it; nobody knows its least and its most."""
+        self.series[attributes] = _Series(counts, total)

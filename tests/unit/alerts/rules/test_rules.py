@@ -175,10 +175,10 @@ async def test_every_metric_is_worked_out_from_rollups() -> None:
         "output_tokens": 100,
     }
     sums = {"degraded": 4, "failovers": 5, "refusals": 8, "cached": 16}
-    rollups.happen(NOW, 80, sums=sums, **spread)
-    rollups.happen(NOW, 20, outcome="failed", error="rate_limited", overhead_us=1e3)
+    rollups.happen(NOW, 80, spread, sums=sums)
+    rollups.happen(NOW, 20, outcome="failed", error="rate_limited")
     rollups.happen(NOW, 25, outcome="refused")
-    rollups.happen(NOW, 1000, purpose="shadow", total_us=1e9)
+    rollups.happen(NOW, 1000, {"total_us": 1e9}, purpose="shadow")
     scores.judge(NOW, 0.75, 40)
     for name in ("in_flight", "limit_waiting", "journal_bytes", "records_dropped"):
         rollups.kept_gauges += [
@@ -192,7 +192,7 @@ async def test_every_metric_is_worked_out_from_rollups() -> None:
             alert=1,
             least=1,
             window=Duration(3600 if name in hourly else 300),
-            **hourly.get(name, {}),
+            **hourly.get(name, {}),  # type: ignore[arg-type]
         )
         for name in METRICS
     ]
@@ -256,9 +256,9 @@ async def test_a_comparison_is_with_the_time_before_the_window() -> None:
         window=Duration(60),
         against=Duration(HOUR),
     )
-    rollups.happen(NOW - 20 * MINUTE, 100, total_us=1e6)
-    rollups.happen(NOW, 30, total_us=3e6)
-    rollups.happen(NOW, 30, feature="new", total_us=3e6)
+    rollups.happen(NOW - 20 * MINUTE, 100, {"total_us": 1e6})
+    rollups.happen(NOW, 30, {"total_us": 3e6})
+    rollups.happen(NOW, 30, {"total_us": 3e6}, feature="new")
     found = {each.subject: each for each in (await reader(rollups).read([rule], NOW))["slower"]}
     assert found["feature:shop"].value == pytest.approx(3, rel=0.1)
     assert found["feature:new"].value is None
@@ -288,7 +288,7 @@ class Watched:
         for _ in range(seconds // 10):
             self.clock.advance(10)
             if traffic:
-                self.rollups.happen(self.now, 10, **traffic)
+                self.rollups.happen(self.now, 10, traffic)
             for watch in self.watches:
                 await watch.round(settings)
 
@@ -320,7 +320,7 @@ async def test_who_dies_before_it_is_written_down_tells_the_same_again() -> None
         raise ConnectionError
 
     watched.store.stand = gone  # type: ignore[assignment, method-assign]
-    watched.rollups.happen(NOW, 50, total_us=9e6)
+    watched.rollups.happen(NOW, 50, {"total_us": 9e6})
     with pytest.raises(ConnectionError):
         await watched.watches[0].round(settings)
     watched.store.stand = stand  # type: ignore[method-assign]

@@ -107,9 +107,9 @@ def test_a_burn_counts_when_both_windows_show_it() -> None:
 def measured_of(good: int, slow: int = 0, failed: int = 0, thumbs: tuple[float, int] = (0, 0)) -> Measured:
     rollups, found = FakeRollups(), Measured()
     if good:
-        rollups.happen(NOW, good, **GOOD)
+        rollups.happen(NOW, good, GOOD)
     if slow:
-        rollups.happen(NOW, slow, **{**GOOD, "total_us": 2e7})
+        rollups.happen(NOW, slow, {**GOOD, "total_us": 2e7})
     for parts, row in rollups.rows:
         found.add(parts["outcome"], row)
     found.outcomes["failed"] += failed
@@ -154,7 +154,7 @@ def test_a_mean_that_is_no_part_of_one_is_compared_alone() -> None:
     for mean, state in ((4.2, "kept"), (3.9, "broken")):
         whole = Measured(scores={"rating": (mean * 50, 50)})
         [kept] = report("shop", contract, whole, {}).promises
-        assert (kept.state, kept.budget_left, kept.value) == (state, None, pytest.approx(mean))
+        assert (str(kept.state), kept.budget_left) == (state, None) and kept.value == pytest.approx(mean)
 
 
 class Watched:
@@ -172,7 +172,7 @@ class Watched:
         for _ in range(minutes * 60 // every):
             self.clock.advance(every)
             now = self.clock.wall_ns() // 10**9
-            self.rollups.happen(now, 20 * every // 30, outcome=outcome, **(GOOD if outcome == "ok" else {}))
+            self.rollups.happen(now, 20 * every // 30, GOOD if outcome == "ok" else {}, outcome=outcome)
             await self.watch.round({"shop": CONTRACT})
 
 
@@ -180,7 +180,7 @@ class Watched:
 async def test_a_promise_at_risk_is_told_within_minutes_and_its_end_too() -> None:
     """An outage of some minutes burns the budget fast; when it is over for a while that is told as well, and nothing else."""
     watched = Watched()
-    watched.rollups.happen(NOW - 20 * DAY, 200_000, **GOOD)
+    watched.rollups.happen(NOW - 20 * DAY, 200_000, GOOD)
     await watched.pass_time(60)
     assert watched.told == []
     # 14.4 times 1 % of the 2,400 requests of an hour: some nine minutes of nothing but errors.

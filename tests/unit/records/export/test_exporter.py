@@ -162,4 +162,9 @@ async def test_every_metric_that_is_shown_is_sent():
     assert (point.attributes, point.value) == ([("headgate.feature", "f"), ("headgate.outcome", "ok")], 1)
     assert found["headgate.requests"].kind == "counter"
     shown = {metric.name for metric, _ in here.metrics.series()}
-    assert len(found) == len(shown) + 4
+    here.metrics.measures.measured(("f", "small", "ok")).add(2_000_000, 100, 0, 0, 0, 0)
+    of_times = {each.name: each for each in here.exporter.points()}["headgate.request_seconds"]
+    assert of_times.kind == "histogram" and of_times.histogram is not None
+    ((attributes, series),) = of_times.histogram.series.items()
+    assert dict(attributes)["headgate.model"] == "small" and (sum(series.counts), series.total) == (1, 2.0)
+    assert len(found) == len(shown) + len(list(here.metrics.histograms())) + 4

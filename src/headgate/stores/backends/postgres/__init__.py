@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headgate.stores.backends.postgres.audit import PostgresAudit
     from headgate.stores.backends.postgres.connection import Database
     from headgate.stores.backends.postgres.exports import PostgresExports
+    from headgate.stores.backends.postgres.keeping import PostgresKeeper
     from headgate.stores.backends.postgres.keys import PostgresKeys
     from headgate.stores.backends.postgres.ledger import PostgresLedger
     from headgate.stores.backends.postgres.people import PostgresPeople
@@ -30,6 +31,7 @@ __all__ = [
     "PostgresAlerts",
     "PostgresAudit",
     "PostgresExports",
+    "PostgresKeeper",
     "PostgresKeys",
     "PostgresLedger",
     "PostgresPeople",
@@ -47,5 +49,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    place = "connection" if name == "Database" else name.removeprefix("Postgres").lower()
+    place = {"Database": "connection", "PostgresKeeper": "keeping"}.get(name) or name.removeprefix("Postgres").lower()
     return getattr(importlib.import_module(f"{__name__}.{place}"), name)

@@ -9,10 +9,11 @@ import msgspec
 
 from headgate.stores.adding_up import Added, Names, Rolling, RollupKey, add_up, merge_counts
 from headgate.stores.backends.postgres.charging import LOCK_WRITE
-from headgate.stores.backends.postgres.statements import column_list, row_of
+from headgate.stores.backends.postgres.statements import column_list, numbered, row_of
 from headgate.stores.backends.postgres.text import kept_column
 from headgate.stores.filling import FILL, Filling, filling_of, started_filling
-from headgate.stores.rolled import SPENT_SUMS
+from headgate.stores.noticing import NOTICED, Noticing
+from headgate.stores.rolled import ADD_MARK, SPENT_SUMS
 from headgate.stores.rollups import SUMS, SessionRow, decoded_sketches, encoded_sketches
 from headgate.stores.sink import Batch
 from headgate.stores.spans import AttemptRow, RequestRow
@@ -123,6 +124,7 @@ class AddingUp:
 
     def __init__(self) -> None:
         self._names = Names()
+        self._noticing = Noticing()
         self._begun = False
 
     async def add(self, connection: Connection, batch: Batch, *, again: bool) -> None:
@@ -137,10 +139,24 @@ class AddingUp:
                 del requests[row[0]]
         if requests:
             await _put(connection, add_up(list(requests.values()), batch.attempts, self._names))
+            await self._notice(connection, list(requests.values()), batch.attempts)
+
+    async def _notice(
+        self, connection: Connection, requests: Sequence[RequestRow], attempts: Sequence[AttemptRow]
+    ) -> None:
+        found = self._noticing.look(requests, attempts)
+        if found:
+            stored = await connection.fetchval(_GET, NOTICED)
+            marks, known = self._noticing.settle(stored, found)
+            for mark in marks:
+                text, values = numbered(ADD_MARK, msgspec.structs.astuple(mark))
+                await connection.execute(text, *values)
+            await connection.execute(_SET, NOTICED, known)
 
     def forget(self) -> None:
         """The transaction was undone, and the next one is perhaps on another database."""
         self._begun = False
+        self._noticing.forget()
 
     async def _begin(self, connection: Connection) -> None:
         """Requests that were stored before anybody added up are left to `fill`."""

@@ -22,9 +22,7 @@ _INSERT = (
     "ON CONFLICT DO NOTHING"
 )
 _EPOCH = "SELECT value FROM installation WHERE name = $1"
-_BUMP = (
-    "INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-)
+_BUMP = "INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _MARK = (
     "UPDATE content SET last_id = m.last_id FROM unnest($1::text[], $2::bigint[]) AS m (hash, last_id) "
     "WHERE content.hash = m.hash AND content.last_id < m.last_id"
@@ -45,7 +43,9 @@ class ContentWriter:
         new = self._known.new(contents)
         marks = self._known.note(new, requests)
         if new:
-            stored = await connection.fetch("SELECT hash FROM content WHERE hash = ANY($1::text[])", list(new))
+            stored = await connection.fetch(
+                "SELECT hash FROM content WHERE hash = ANY($1::text[])", list(new)
+            )
             for (found,) in stored:
                 del new[found]
         for segment in pack(new.values(), marks):

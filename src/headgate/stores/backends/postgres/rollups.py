@@ -14,10 +14,12 @@ from headgate.stores.backends.postgres.text import read
 from headgate.stores.rolled import (
     ADD_GAUGE,
     ADD_MARK,
+    ENDS,
     GAUGES,
     KEPT,
     Question,
     Rolls,
+    dearest_question,
     dimensions_question,
     expired,
     failed_of,
@@ -95,18 +97,13 @@ class PostgresRollups:
 
         async def ask(connection: Connection) -> list[Spent]:
             kept, only = await _kept(connection), list(values)[:limit]
-
-            async def asked(step: int) -> list[Spent]:
-                question = spent_question(
-                    dimension, since, until, step=step, limit=limit, values=only, kept=kept
-                )
-                return [spent_of(row) for row in await _rows(connection, question)] if question else []
-
-            if step and not only:
-                only = [row.value for row in await asked(0)]
-                if not only:
-                    return []
-            return await asked(step)
+            if not only:
+                question = dearest_question(dimension, since, until, limit=limit, kept=kept)
+                only = [row[0] for row in await _rows(connection, question)] if question else []
+            if not only:
+                return []
+            question = spent_question(dimension, since, until, step=step, values=only, kept=kept)
+            return [spent_of(row) for row in await _rows(connection, question)] if question else []
 
         return await self._database.run(ask)
 
@@ -196,4 +193,5 @@ async def _rows(connection: Connection, question: Question) -> list[list[Any]]:
 
 
 async def _kept(connection: Connection) -> Kept:
-    return kept_of(await connection.fetchval("SELECT value FROM installation WHERE name = $1", KEPT))
+    data = await connection.fetchval("SELECT value FROM installation WHERE name = $1", KEPT)
+    return kept_of(data, await connection.fetchval(ENDS))

@@ -6,6 +6,7 @@ from headgate.stores.backends.sqlite.alerts import SqliteAlerts
 from headgate.stores.backends.sqlite.audit import SqliteAudit
 from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.backends.sqlite.exports import SqliteExports
+from headgate.stores.backends.sqlite.keeping import SqliteKeeper
 from headgate.stores.backends.sqlite.keys import SqliteKeys
 from headgate.stores.backends.sqlite.ledger import SqliteLedger
 from headgate.stores.backends.sqlite.outlet import SqliteOutlet
@@ -23,6 +24,7 @@ __all__ = [
     "SqliteAlerts",
     "SqliteAudit",
     "SqliteExports",
+    "SqliteKeeper",
     "SqliteKeys",
     "SqliteLedger",
     "SqliteOutlet",

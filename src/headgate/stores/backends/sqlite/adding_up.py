@@ -19,7 +19,8 @@ from headgate.stores.adding_up import (
 )
 from headgate.stores.backends.sqlite.statements import column_list
 from headgate.stores.filling import FILL, Filling, filling_of, started_filling
-from headgate.stores.rolled import SPENT_SUMS
+from headgate.stores.noticing import NOTICED, Noticing
+from headgate.stores.rolled import ADD_MARK, SPENT_SUMS
 from headgate.stores.rollups import SUMS, SessionRow, decoded_sketches, encoded_sketches
 from headgate.stores.sink import Batch
 from headgate.stores.spans import AttemptRow, RequestRow
@@ -93,6 +94,7 @@ class AddingUp:
 
     def __init__(self) -> None:
         self._names = Names()
+        self._noticing = Noticing()
         self._begun = False
 
     def add(self, connection: Connection, batch: Batch, *, again: bool) -> None:
@@ -107,10 +109,22 @@ class AddingUp:
                 del requests[number]
         if requests:
             _put(connection, add_up(list(requests.values()), batch.attempts, self._names))
+            self._notice(connection, list(requests.values()), batch.attempts)
+
+    def _notice(
+        self, connection: Connection, requests: Sequence[RequestRow], attempts: Sequence[AttemptRow]
+    ) -> None:
+        found = self._noticing.look(requests, attempts)
+        if found:
+            row: Any = connection.execute(_GET, (NOTICED,)).fetchone()
+            marks, known = self._noticing.settle(row[0] if row else None, found)
+            connection.executemany(ADD_MARK, [msgspec.structs.astuple(mark) for mark in marks])
+            connection.execute(_SET, (NOTICED, known))
 
     def forget(self) -> None:
         """The transaction was undone, and the next one is perhaps on another file."""
         self._begun = False
+        self._noticing.forget()
 
     def _begin(self, connection: Connection) -> None:
         """Requests that were stored before anybody added up are left to `fill`."""

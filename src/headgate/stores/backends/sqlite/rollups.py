@@ -13,9 +13,11 @@ from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.rolled import (
     ADD_GAUGE,
     ADD_MARK,
+    ENDS,
     GAUGES,
     KEPT,
     Rolls,
+    dearest_question,
     dimensions_question,
     expired,
     failed_of,
@@ -86,18 +88,13 @@ class SqliteRollups:
 
         def ask(connection: Connection) -> list[Spent]:
             kept, only = _kept(connection), list(values)[:limit]
-
-            def asked(step: int) -> list[Spent]:
-                question = spent_question(
-                    dimension, since, until, step=step, limit=limit, values=only, kept=kept
-                )
-                return [spent_of(row) for row in connection.execute(*question)] if question else []
-
-            if step and not only:
-                only = [row.value for row in asked(0)]
-                if not only:
-                    return []
-            return asked(step)
+            if not only:
+                question = dearest_question(dimension, since, until, limit=limit, kept=kept)
+                only = [row[0] for row in connection.execute(*question)] if question else []
+            if not only:
+                return []
+            question = spent_question(dimension, since, until, step=step, values=only, kept=kept)
+            return [spent_of(row) for row in connection.execute(*question)] if question else []
 
         return await self._database.look_back(ask)
 
@@ -185,4 +182,4 @@ class SqliteRollups:
 
 def _kept(connection: Connection) -> Kept:
     row = connection.execute("SELECT value FROM installation WHERE name = ?", (KEPT,)).fetchone()
-    return kept_of(row[0] if row else None)
+    return kept_of(row[0] if row else None, connection.execute(ENDS).fetchone()[0])

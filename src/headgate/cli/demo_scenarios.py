@@ -1,0 +1,159 @@
+"""What the demonstration asks: the kinds of calls that a product with several AI features makes, mishaps included."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["QUESTIONS", "SCENARIOS", "Body", "Scenario"]
+
+QUESTIONS = (
+    "My order 4711 has not arrived. What can I do?",
+    "How do I return a jacket that is too small?",
+    "Kann ich meine Rechnung auch per Post bekommen?",
+    "¿Cuánto tarda el envío a Canarias?",
+    "Which of your plans fits a team of five?",
+    "パスワードを忘れました。どうすればいいですか。",
+    "Is the red one back in stock?",
+    "I was charged twice this month, please help.",
+)
+_TEXT = (
+    "The canal was dug in three summers. In the first, the upper field had water and the lower field had none; in the "
+    "second it was the other way round. In the third the villages built a gate at the head, measured the river each "
+    "morning, and let every field have its share. Nobody remembers who thought of it, but the gate still stands. "
+)
+
+Body = Callable[[random.Random], Mapping[str, Any] | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One kind of call."""
+
+    name: str
+    weight: int
+    """How often, beside the others."""
+    path: str
+    body: Body
+    expected: tuple[int, ...] = (200,)
+    """Statuses that are no surprise."""
+    hang_up_after: int = 0
+    """Close the connection after so many bytes of the answer; 0: read it all."""
+    key: str = "office"
+    """Whose it is: `shop` and `office` are applications, `first` is the first key; anything else is sent as it is."""
+    talk: bool = False
+    """A turn of a conversation between a user and the shop's assistant."""
+
+
+def _chat(feature: str, *, stream: bool = False, said: str = "", **more: Any) -> Body:
+    def body(dice: random.Random) -> Mapping[str, Any]:
+        text = said.format(dice.randint(4000, 4999)) if said else dice.choice(QUESTIONS)
+        system = {"role": "system", "content": "You help customers of a small shop. Be brief and kind."}
+        messages = [system, {"role": "user", "content": text}]
+        return {"model": feature, "messages": messages, "stream": stream, "max_tokens": 120, **more}
+
+    return body
+
+
+def _messages(feature: str, prompt: str, *, stream: bool = False, **more: Any) -> Body:
+    def body(dice: random.Random) -> Mapping[str, Any]:
+        text = f"{prompt} ({dice.randrange(1000)})\n\n{_TEXT * dice.randint(1, 4)}"
+        return {
+            "model": feature,
+            "max_tokens": 160,
+            "stream": stream,
+            "messages": [{"role": "user", "content": text}],
+            **more,
+        }
+
+    return body
+
+
+def _embeddings(dice: random.Random) -> Mapping[str, Any]:
+    return {"model": "search", "input": dice.sample(QUESTIONS, 3)}
+
+
+def _responses(dice: random.Random) -> Mapping[str, Any]:
+    return {"model": "support-chat", "input": dice.choice(QUESTIONS), "max_output_tokens": 100}
+
+
+_KIND = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "ticket",
+        "schema": {
+            "type": "object",
+            "properties": {
+                "topic": {"type": "string", "enum": ["delivery", "return", "billing", "product"]},
+                "urgent": {"type": "boolean"},
+            },
+            "required": ["topic", "urgent"],
+            "additionalProperties": False,
+        },
+    },
+}
+_TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "order_status",
+            "description": "Where an order is",
+            "parameters": {
+                "type": "object",
+                "properties": {"order": {"type": "integer"}},
+                "required": ["order"],
+            },
+        },
+    }
+]
+
+_CHAT, _MESSAGES = "/v1/chat/completions", "/v1/messages"
+_ORDER = "Where is order {}?"
+
+SCENARIOS = (
+    Scenario("chat, streamed", 34, _CHAT, _chat("support-chat", stream=True), key="shop", talk=True),
+    Scenario("chat", 18, _CHAT, _chat("support-chat"), key="shop", talk=True),
+    Scenario(
+        "chat with a tool",
+        6,
+        _CHAT,
+        _chat("support-chat", tools=_TOOLS, tool_choice="required"),
+        key="shop",
+    ),
+    Scenario("classify into a schema", 18, _CHAT, _chat("classify", response_format=_KIND)),
+    Scenario("summarise (Anthropic)", 8, _MESSAGES, _messages("summarise", "Summarise this.")),
+    Scenario(
+        "summarise, streamed (Anthropic)", 8, _MESSAGES, _messages("summarise", "Shorten this.", stream=True)
+    ),
+    Scenario(
+        "analyse, streamed (Anthropic)", 4, _MESSAGES, _messages("analyse", "Why did it work?", stream=True)
+    ),
+    Scenario("embeddings", 12, "/v1/embeddings", _embeddings, key="shop"),
+    Scenario("responses", 5, "/v1/responses", _responses, key="shop"),
+    Scenario("where an order is", 8, _CHAT, _chat("order-status", said=_ORDER), key="shop"),
+    Scenario(
+        "a flaky provider", 6, _CHAT, _chat("rehearse-failure"), expected=(200, 429, 500, 502, 503, 504)
+    ),
+    Scenario(
+        "a provider that is down",
+        2,
+        _CHAT,
+        _chat("sim/sim-down"),
+        expected=(429, 500, 502, 503, 504, 529),
+        key="first",
+    ),
+    Scenario("a caller who hangs up", 3, _CHAT, _chat("summarise", stream=True), hang_up_after=600),
+    Scenario(
+        "a wrong type", 2, _CHAT, lambda _: {"model": "support-chat", "messages": "Hello"}, expected=(400,)
+    ),
+    Scenario("a wrong key", 2, _CHAT, _chat("support-chat"), expected=(401,), key="hg_wrong"),
+    Scenario(
+        "a broken body",
+        1,
+        _CHAT,
+        lambda _: b'{"model": "support-chat", "messages": [',
+        expected=(400,),
+    ),
+)
