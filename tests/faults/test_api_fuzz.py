@@ -32,7 +32,7 @@ endpoints = [{{ provider = "sim", model = "sim-small" }}]
 
 [features.chat]
 route = "small"
-contract = { availability = 0.99, latency_p95 = "5s", quality = { thumbs = 0.8 } }
+contract = {{ availability = 0.99, latency_p95 = "5s", quality = {{ thumbs = 0.8 }} }}
 
 [[budgets]]
 name = "credits"

@@ -122,7 +122,7 @@ class Operator:
 
     def chat(self, model: str = "chat", key: str | None = None) -> Told:
         asked = {"model": model, "messages": [{"role": "user", "content": PROMPT}]}
-        return self.ask("POST", "/v1/chat/completions", asked, key=key)
+        return self.ask("POST", "/v1/chat/completions", asked, key=key, headers={"x-headgate-session": "s"})
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +170,13 @@ BODIES: dict[str, Any] = {
     "api.budgets.deposit": {"budget": "credits", "usd": "5", "subject": "ann"},
     "api.receivers.add": {"name": "by-{role}", "kind": "webhook", "address": "https://hooks.example.com/x"},
     "api.secrets.give": {"value": SECRETS[4], "hosts": ["api.example.com"]},
+    "api.replays.start": {},
     "api.rehearsals.start": {"endpoint": "pool", "fault": "reset", "duration": "1s"},
 }
+
+
+QUERIES = {"api.sessions.show": "?session=s"}
+"""Of routes that cannot do without."""
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
@@ -193,7 +198,13 @@ def test_every_role_at_every_route(
             assert operator.ask("PUT", f"/api/secrets/{thing}", BODIES["api.secrets.give"]).status == 200
         else:
             thing = request_id
-        path = route.path.replace("{id}", str(thing)).replace("{name}", str(thing))
+        path = route.path.replace("{id}", str(thing)).replace("{name}", str(thing)) + QUERIES.get(
+            route.name, ""
+        )
+        if "{replay}" in path:
+            path = path.replace(
+                "{replay}", operator.ask("POST", f"/api/requests/{request_id}/replay", {}).json["id"]
+            )
         body = json.loads(json.dumps(BODIES[route.name]).replace("{role}", role)) if route.body else None
         for stranger in ("", "hg_nobody"):
             refused = operator.ask(route.method, path, body, key=stranger)

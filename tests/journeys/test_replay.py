@@ -9,26 +9,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headgate.admission.keys import hash_key
-from headgate.control.replays import (
-    MayNot,
-    chosen,
-    estimate_many,
-    estimated,
-    find,
-    may_ask,
-    replay,
-    replay_many,
-    replays_of,
-)
+from headgate.control.campaigns import chosen, estimate_many, replay_many
+from headgate.control.replays import MayNot, estimated, find, may_ask, replay, replays_of
 from headgate.core.ids import parse_request_id, request_id_text
 from headgate.quality.replay.capping import SpendCap
 from headgate.quality.replay.changing import ChangeRefused, Changes
 from headgate.quality.replay.rebuilding import NotReplayable
 from headgate.stores.keys import KeyRecord
 from headgate.stores.searching import Search
-from tests.support.aio import aio
+from tests.support.aio import aio, aio_within
 from tests.support.replaying import ME, Playing, playing
 
 __all__: list[str] = []
@@ -450,3 +443,63 @@ async def test_data_said_to_be_sensitive_stays_so(tmp_path: Path) -> None:
         _, first = await site.ask(body, x_headgate_data="Sensitive", x_headgate_tags="data=normal,a=b")
         assert json.loads((await site.row(first)).tags) == {"data": "sensitive", "a": "b"}
         assert json.loads((await again(site, first)).replay.tags)["data"] == "sensitive"
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+_FIELD = st.sampled_from(
+    [
+        "messages",
+        "messages.x",
+        "tools",
+        "stop",
+        "n",
+        "top_p",
+        "metadata",
+        "response_format.type",
+        "user",
+        "\u0000",
+        "a.b",
+    ]
+)
+_WANTED = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": st.sampled_from(["small", "large", "support", "", "nobody/x", "sim/", "\u0000"]),
+        "system": st.text(max_size=5) | st.none(),
+        "temperature": st.floats(0, 10) | st.none(),
+        "max_tokens": st.integers(1, 2**31 - 1),
+        "set": st.dictionaries(_FIELD | st.text(max_size=4), _JSON, max_size=2),
+        "unset": st.lists(_FIELD, max_size=2),
+        "stream": st.booleans() | st.none(),
+    },
+)
+
+
+def test_nothing_that_may_be_asked_for_breaks_it(tmp_path: Path) -> None:
+    """It is sent, or refused with a reason; and whatever was sent is on record."""
+
+    async def try_all(bodies: list[dict[str, object]]) -> None:
+        async with playing(tmp_path) as site:
+            name = request_id_text((await site.chat("How high?", max_tokens=20)).id)
+            for body in bodies:
+                status, told = await site.api(f"/api/requests/{name}/replay", body)
+                assert status == 200 or (status == 400 and told["detail"]), (body, told)
+                if status == 200:
+                    assert told["comparison"]["replay"]["outcome"] in ("ok", "refused", "failed"), (
+                        body,
+                        told,
+                    )
+
+    collected: list[dict[str, object]] = []
+
+    @settings(max_examples=60, database=None, deadline=None)
+    @given(_WANTED)
+    def collect(body: dict[str, object]) -> None:
+        collected.append(body)
+
+    collect()
+    aio_within(60)(try_all)(collected)

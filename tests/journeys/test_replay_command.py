@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -18,6 +19,8 @@ from headgate.config.loader import parse
 from headgate.core.ids import request_id_text
 from headgate.stores.spans import RequestRow
 from tests.support.aio import aio
+from tests.support.gateway import running_gateway
+from tests.support.records import shown
 from tests.support.replaying import config, playing
 
 __all__: list[str] = []
@@ -144,6 +147,9 @@ def test_a_key_pays(folder: Path) -> None:
     """Named by --key; one that is not there is told with what is near."""
     done = run(folder, first(folder), "--key", "nobody", code=2)
     assert "there is no such key" in done.stderr
+    told = json.loads(run(folder, first(folder), "--key", "bootstrap", "--json").stdout)
+    row = next(row for row in rows(folder, "replay") if request_id_text(row.id) == told["replay"]["id"])
+    assert row.key_id == rows(folder, "")[0].key_id != ""
 
 
 @pytest.mark.parametrize(
@@ -189,3 +195,34 @@ def test_ctrl_c_ends_it_with_what_is_there(folder: Path) -> None:
     assert process.returncode == 130, err
     assert told["interrupted"] and 0 < told["summary"]["pairs"] < QUESTIONS
     assert len(rows(folder, "replay")) - before == told["summary"]["pairs"]
+
+
+def test_a_running_gateway_sends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own configuration; the key of whoever asks pays, and what it refuses is told in its words."""
+    text = config(tmp_path).replace(f'database = "sqlite:///{tmp_path / "headgate.db"}"', "")
+    with running_gateway(tmp_path, text) as gateway:
+        sent = Request(
+            f"{gateway.url}/v1/chat/completions",
+            json.dumps({"model": "support", "messages": [{"role": "user", "content": "How deep?"}]}).encode(),
+            {"authorization": f"Bearer {gateway.key}"},
+        )
+        with urlopen(sent) as reply:
+            name = reply.headers["x-request-id"]
+        shown(gateway, name)
+        monkeypatch.setenv("HEADGATE_KEY", gateway.key)
+        there = ("--url", gateway.url)
+        assert "The answers are the same" in run(tmp_path, name, *there).stdout
+        done = run(tmp_path, name, "--model", "large", *there)
+        assert "Goes to sim/large; costs about" in done.stderr and "{+" in done.stdout
+        told = json.loads(run(tmp_path, name, "--model", "large", "--json", *there).stdout)
+        assert told["replay"]["model"] == "large"
+        estimate = json.loads(run(tmp_path, name, "--estimate", "--json", *there).stdout)
+        assert estimate["places"] == ["sim/small"]
+        assert "does not allow" in run(tmp_path, name, "--most-usd", "0.000001", *there, code=3).stderr
+        assert "it would be refused" in run(tmp_path, name, "--model", "nobody/knows", *there, code=2).stderr
+        assert "is for one REQUEST" in run(tmp_path, "--since", "1d", *there, code=2).stderr
+        monkeypatch.setenv("HEADGATE_KEY", "hg_wrong")
+        assert "401" in run(tmp_path, name, *there, code=1).stderr
+    assert "Connection refused" in run(tmp_path, name, *there, code=1).stderr
+    monkeypatch.delenv("HEADGATE_KEY")
+    assert "HEADGATE_KEY" in run(tmp_path, name, *there, code=2).stderr

@@ -26,10 +26,11 @@ from headgate.stores.backends.memory.alerts import MemoryAlerts
 from headgate.stores.backends.memory.ledger import MemoryLedger
 from headgate.stores.backends.memory.people import MemoryPeople
 from headgate.stores.backends.memory.rules import MemoryRules
+from headgate.stores.backends.memory.scores import MemoryScores
 from headgate.stores.backends.memory.secrets import MemorySecrets
 from headgate.stores.forgetting import Forgotten, UserHasKeys
 from headgate.stores.sealing import Sealer
-from tests.support.rolled import FakeRollups, FakeScores
+from tests.support.rolled import FakeRollups
 
 __all__ = ["Operating", "Told"]
 
@@ -75,7 +76,7 @@ class Operating:
         self.alerts = MemoryAlerts(self.audit)
         self.rules = MemoryRules(self.audit)
         self.rollups = FakeRollups()
-        self.scores = FakeScores()
+        self.scores: Any = instead.get("scores") or MemoryScores(self.spans)
         self.secrets = MemorySecrets(self.audit)
         self.changes = 0
         self.forgotten: list[tuple[str, str, bool]] = []
@@ -215,9 +216,7 @@ def configuration() -> Any:
             alerts=[],
             providers={"house": provider},
             models={"small": SimpleNamespace(endpoints=[endpoint], strategy="order")},
-            features={
-                "chat": SimpleNamespace(route="small", fallback=["large"], degrade=[], contract=None)
-            },
+            features={"chat": SimpleNamespace(route="small", fallback=["large"], degrade=[], contract=None)},
             limits=[],
             watch=WatchSettings(),
         ),

@@ -14,6 +14,7 @@ from headgate.stores.rollups import (
     MINUTE,
     PARTS,
     SUMS,
+    Ages,
     Failed,
     Gauge,
     Mark,
@@ -133,6 +134,10 @@ class FakeRollups:
 
     async def add_marks(self, marks: Sequence[Mark]) -> None:
         """Nothing is kept of that."""
+
+    async def sweep(self, ages: Ages, limit: int = 2_000) -> int:
+        """Nothing is ever old."""
+        return 0
 
     async def add_gauges(self, gauges: Sequence[Gauge]) -> None:
         """See `RollupStore`."""

@@ -27,7 +27,16 @@ DASHBOARD = "dashboard"
 CONTENT = "content"
 """Not a route: to read what was asked and answered, wherever a route tells it."""
 
-OPEN = frozenset({"GET /healthz", "GET /readyz", "GET /page.css", "GET /api/openapi.json", "GET /api/docs"})
+OPEN = frozenset(
+    {
+        "GET /healthz",
+        "GET /readyz",
+        "GET /page.css",
+        "GET /api/openapi.json",
+        "GET /api/docs",
+        "POST /feedback",
+    }
+)
 """Served to everybody, without a key: they tell nothing that is anybody's."""
 
 _ASK = frozenset({"owner", "operator", "developer", SERVICE})
@@ -67,7 +76,7 @@ RIGHTS: Mapping[str, frozenset[str]] = MappingProxyType(
         "api.users.forget": frozenset({"owner"}),
         "api.replays.list": _SEE,
         "api.replays.show": frozenset({"owner", "reviewer"}),
-        "api.replays.start": _RUN | {"developer", "reviewer"},
+        "api.replays.start": frozenset({"owner"}),
         "api.costs.show": _SEE,
         "api.errors.list": _SEE,
         "api.budgets.list": _SEE,
@@ -102,6 +111,11 @@ RIGHTS: Mapping[str, frozenset[str]] = MappingProxyType(
 """Route -> the roles that may reach it. A path nobody serves counts as a listing of models: whoever may not ask is refused
 before being told that nothing is there."""
 
+_FOR_BOTH: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"api.replays.start": frozenset({"openai.chat", CONTENT})}
+)
+"""A route that asks for two rights at once: somebody may have one by one role and the other by another."""
+
 _ROUTES: Mapping[str, frozenset[str]] = MappingProxyType(
     {role: frozenset(route for route, roles in RIGHTS.items() if role in roles) for role in ROLES}
 )
@@ -111,7 +125,10 @@ def routes_of(roles: Iterable[str]) -> frozenset[str]:
     """All that somebody with these roles may reach. A role that is not known, of a newer Headgate perhaps, reaches nothing."""
     found = [_ROUTES[role] for role in roles if role in _ROUTES]
     # Nearly every key has one role: ten thousand keys share one set.
-    return found[0] if len(found) == 1 else frozenset().union(*found)
+    if len(found) == 1:
+        return found[0]
+    together = frozenset().union(*found)
+    return together | {route for route, needed in _FOR_BOTH.items() if needed <= together}
 
 
 def allowed_roles(route: str) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ COMMANDS = {
     "traces": "Look for requests by anything known of them, and write them out.",
     "errors": "What went wrong, and how many people it hit.",
     "forget": "Delete everything that is kept of one user.",
+    "feedback": "Say what somebody thinks of an answer, and read what was said.",
+    "quality": "How answers are judged, what is worst, and what changed.",
     "budgets": "List budgets and how far they are spent; deposit into prepaid ones.",
     "cost": "Tell what it will cost, has cost, and would have cost elsewhere.",
     "ledger": "List every movement of money, and prove that they add up.",

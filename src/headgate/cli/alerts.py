@@ -67,7 +67,10 @@ def command() -> None:
     help="Of whom: feature:NAME, team:NAME, user:NAME or key:NAME. Without it: of all.",
 )
 @click.option(
-    "--about", multiple=True, metavar="KIND", help="budget, spend_rate, rule or contract; may be repeated. Without it: all."
+    "--about",
+    multiple=True,
+    metavar="KIND",
+    help="budget, spend_rate, rule or contract; may be repeated. Without it: all.",
 )
 @click.option(
     "--least", default="info", show_default=True, metavar="SEVERITY", help="info, warning or critical."

@@ -166,6 +166,7 @@ def _tell(
     credentials: Mapping[str, str],
 ) -> None:
     from headgate.config.explain import alerts, budgets, telemetry
+    from headgate.config.keeping import keeping
     from headgate.stores.address import shown_database
 
     settings = configuration.settings
@@ -179,6 +180,8 @@ def _tell(
         keys = f"Every request brings a key{tokens}."
     click.echo(f"\nListens on {settings.server.listen}. {keys}")
     click.echo(f"Records go to {shown_database(settings.server.database)}, {_content(settings)}.")
+    for sentence in keeping(settings):
+        click.echo(f"{sentence}.")
     for sentence in telemetry(configuration):
         click.echo(f"{sentence}.")
     for kind, title in (("feature", "Features"), ("model", "Models")):
@@ -227,11 +230,11 @@ def _tell(
 
 
 def _content(settings: Settings) -> str:
-    return (
-        "prompts and answers included"
-        if settings.records.content
-        else "figures only: no prompt and no answer is kept"
-    )
+    if not settings.records.content:
+        return "figures only: no prompt and no answer is kept"
+    unkept = [name for name, feature in settings.features.items() if not feature.content]
+    but = f", but those of {', '.join(unkept)}" if unkept else ""
+    return f"prompts and answers included{but}"
 
 
 def _problem(each: Any) -> dict[str, Any]:

@@ -67,15 +67,14 @@ class Callers:
     keys: Mapping[str, str]
     """`first`, `shop` and `office`, as scenarios name them."""
     seed: int = 7
-    name: str = ""
-    """Begins the names of conversations."""
+    begun: int = 0
+    """Conversations that there were before, so that none has the name of another."""
     prompt: str = "greeting@7"
     """The version that is in use; every tenth conversation tries the next one."""
     liked: dict[str, float] = field(default_factory=lambda: dict(LIKED))
     trying: bool = True
     dice: random.Random = field(init=False)
     _open: list[Conversation] = field(default_factory=list)
-    _begun: int = 0
     _decks: dict[str, list[bool]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,9 +93,12 @@ class Callers:
         headers = {
             "authorization": f"Bearer {key}",
             "x-headgate-user": user,
-            "x-headgate-session": conversation.name if conversation else f"{self.name}{user}",
             "x-headgate-tags": ",".join(tags),
         }
+        if conversation is not None:
+            headers["x-headgate-session"] = conversation.name
+        if scenario.fault:
+            headers["x-headgate-fault"] = scenario.fault
         data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
         return Call(scenario, key, headers, data, user, prompt, conversation)
 
@@ -136,12 +138,12 @@ class Callers:
             talk = self.dice.choice(free)
             talk.messages.append({"role": "user", "content": self.dice.choice(QUESTIONS)})
         else:
-            self._begun += 1
+            self.begun += 1
             user = self.dice.choice(USERS)
             tried = self.trying and self.dice.random() < _TRIED_SHARE
             prompt = _TRIED if tried else self.prompt
             said = [{"role": "system", "content": PROMPTS[prompt]}, dict(body["messages"][-1])]
-            talk = Conversation(f"{self.name}{user}-{self._begun}", user, prompt, said)
+            talk = Conversation(f"{user}-{self.begun}", user, prompt, said)
             self._open.append(talk)
         talk.waiting, talk.turns = True, talk.turns + 1
         return talk
@@ -176,14 +178,16 @@ def choice(dice: random.Random, total: int, *, each_once: bool = True) -> Iterat
 def text_of(answer: bytes) -> str:
     """The words of an answer in OpenAI's dialect, whole or streamed; "" if there are none."""
     lines = answer.split(b"\n") if answer.startswith(b"data:") else [answer]
-    words = []
-    for line in lines:
-        try:
-            for one in _read(line.removeprefix(b"data: ")).choices:
-                words.append((one.message or one.delta or _Words()).content or "")
-        except msgspec.DecodeError:
-            continue
-    return "".join(words)
+    return "".join(words for line in lines for words in _words(line))
+
+
+def _words(line: bytes) -> Iterator[str]:
+    try:
+        choices = _read(line.removeprefix(b"data: ")).choices
+    except msgspec.DecodeError:
+        return
+    for one in choices:
+        yield (one.message or one.delta or _Words()).content or ""
 
 
 class _Words(msgspec.Struct):

@@ -83,7 +83,7 @@ def tell(date_ns: int) -> Told:
     return told
 
 
-class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Jumping(selectors.DefaultSelector):
     """Does not sit out what it can skip."""
 
     def __init__(self, told: Told) -> None:
@@ -99,9 +99,7 @@ class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
         self._looks += 1
         # Nobody calls from outside, and threads leave their word with the loop before they wake it: to ask the system each time
         # would only hand the interpreter to them each time.
-        ready: list[tuple[selectors.SelectorKey, int]] = (
-            [] if self._looks % _SELDOM else super().select(0)
-        )
+        ready: list[tuple[selectors.SelectorKey, int]] = [] if self._looks % _SELDOM else super().select(0)
         if not ready and timeout > 0:
             self._told.skip(timeout)
         return ready

@@ -86,7 +86,7 @@ async def _live(order: Order, clock: Any, say: Callable[[Progress], None]) -> No
     try:
         ask = _inside(gateway.app)
         keys = await newcomers(ask, order.key)
-        callers = Callers(keys, seed=11, name="before-", prompt="greeting@6", trying=False)
+        callers = Callers(keys, seed=11, prompt="greeting@6", trying=False)
         # What fails in the first minute of a demonstration failed in none of these days.
         clock.skip(3600)
         moments = list(_moments(order))
@@ -95,7 +95,7 @@ async def _live(order: Order, clock: Any, say: Callable[[Progress], None]) -> No
         for start in range(0, len(moments), _CHUNK):
             some = moments[start : start + _CHUNK]
             said = await _send(some, callers, ask, clock, changed)
-            while not gateway.writer.caught_up:
+            while not gateway.writer.caught_up:  # noqa: ASYNC110 - another thread is waited for
                 await asyncio.sleep(0.01)
             judged += await _judge(said, keys["shop"], ask, clock)
             say(Progress(done=start + len(some), of=len(moments)))
@@ -110,14 +110,12 @@ def _moments(order: Order) -> Iterator[int]:
 
     dice = random.Random(5)  # noqa: S311 - traffic, not secrets
     begins = order.until_ns - int(order.seconds * 1e9)
-    hours = [
-        (at, _busy(at)) for at in range(begins, order.until_ns, _HOUR_NS)
-    ]
-    usual = sum(_BUSY) / len(_BUSY)
-    many = min(order.seconds / 3600 * _PER_HOUR, MOST_REQUESTS) / max(len(hours), 1)
+    hours = [(at, _busy(at)) for at in range(begins, order.until_ns, _HOUR_NS)]
+    # As much in all, whatever time of the week it is.
+    each = min(order.seconds / 3600 * _PER_HOUR, MOST_REQUESTS) / max(sum(busy for _, busy in hours), 1)
     for at, busy in hours:
         ends = min(at + _HOUR_NS, order.until_ns)
-        count = round(many * busy / usual * (ends - at) / _HOUR_NS * dice.uniform(0.85, 1.15))
+        count = round(each * busy * (ends - at) / _HOUR_NS * dice.uniform(0.85, 1.15))
         yield from sorted(dice.randrange(at, ends) for _ in range(count))
 
 

@@ -43,6 +43,8 @@ class Scenario:
     """Close the connection after so many bytes of the answer; 0: read it all."""
     key: str = "office"
     """Whose it is: `shop` and `office` are applications, `first` is the first key; anything else is sent as it is."""
+    fault: str = ""
+    """What the simulated provider is asked to do wrong."""
     talk: bool = False
     """A turn of a conversation between a user and the shop's assistant."""
 
@@ -132,7 +134,7 @@ SCENARIOS = (
     ),
     Scenario("embeddings", 12, "/v1/embeddings", _embeddings, key="shop"),
     Scenario("responses", 5, "/v1/responses", _responses, key="shop"),
-    Scenario("where an order is", 8, _CHAT, _chat("order-status", said=_ORDER), key="shop"),
+    Scenario("where an order is", 10, _CHAT, _chat("order-status", said=_ORDER), key="shop"),
     Scenario(
         "a flaky provider", 6, _CHAT, _chat("rehearse-failure"), expected=(200, 429, 500, 502, 503, 504)
     ),
@@ -140,11 +142,35 @@ SCENARIOS = (
         "a provider that is down",
         2,
         _CHAT,
-        _chat("sim/sim-down"),
-        expected=(429, 500, 502, 503, 504, 529),
-        key="first",
+        _chat("night-report"),
+        expected=(500, 502, 503, 504),
     ),
     Scenario("a caller who hangs up", 3, _CHAT, _chat("summarise", stream=True), hang_up_after=600),
+    Scenario(
+        "an answer that breaks off",
+        1,
+        _CHAT,
+        _chat("analyse", stream=True),
+        fault="cut:8",
+    ),
+    Scenario(
+        "a prompt that a provider refuses",
+        1,
+        _CHAT,
+        _chat("analyse"),
+        expected=(400,),
+        fault="content_filter",
+    ),
+    Scenario(
+        "a provider's own limit",
+        1,
+        _CHAT,
+        _chat("sim/sim-small"),
+        expected=(429,),
+        key="first",
+        fault="rate_limit:1",
+    ),
+    Scenario("a model that is not there", 1, _CHAT, _chat("assistant"), expected=(404,)),
     Scenario(
         "a wrong type", 2, _CHAT, lambda _: {"model": "support-chat", "messages": "Hello"}, expected=(400,)
     ),

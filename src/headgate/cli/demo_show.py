@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -32,6 +32,9 @@ __all__ = ["Show"]
 _STORED_SECONDS = 20
 _FOUND_SECONDS = 75.0
 """How long the end waits for the alert of a plant: a look each half minute, and answers that take long."""
+_Advance = Callable[[int, int | None, str], None]
+_BEGUN = 5000
+"""More conversations than a past has."""
 _LONG = 10.0
 """Seconds of traffic from which on operators do something in it."""
 
@@ -56,7 +59,9 @@ class Show:
         if not self.history:
             return
         days = _span(self.history)
-        say(f"Making up {days} of history: simulated requests through the same gateway, by a clock that is told the time ...")
+        say(
+            f"Making up {days} of history: simulated requests through the same gateway, by a clock that is told the time ..."
+        )
         order = Order(
             configuration=str(path),
             key=self.key,
@@ -76,13 +81,11 @@ class Show:
 
     async def run(self, gateway: Gateway, url: str) -> bool:
         """Send the traffic and tell what was recorded. True: everything went as a demonstration should."""
-        say(
-            f"Headgate listens on {url} with a simulated provider. Sending {self.seconds:g} s of traffic ..."
-        )
+        say(f"Headgate listens on {url} with a simulated provider. Sending {self.seconds:g} s of traffic ...")
         ask, began_ns = over_http(url), time.time_ns()
         if not self.keys:
             self.keys = await newcomers(ask, self.key)
-        traffic = Traffic(ask, Callers(self.keys), self.sent.append)
+        traffic = Traffic(ask, Callers(self.keys, begun=_BEGUN), self.sent.append)
         await self._send(traffic, gateway, ask)
         rows = await self._recorded(gateway, began_ns)
         say(f"\n{len(self.sent)} requests were sent, {len(rows)} are on record:\n")
@@ -227,7 +230,7 @@ async def _lived(order: Order) -> AsyncIterator[AsyncIterator[Progress]]:
 
 
 @contextlib.contextmanager
-def _bar(total: int) -> Any:
+def _bar(total: int) -> Iterator[_Advance]:
     """A progress bar: it is told how much is done, of how much, and what was last."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -242,7 +245,9 @@ def _bar(total: int) -> Any:
         bar = progress.add_task("", total=total or None, last="")
 
         def advance(done: int, of: int | None, last: str) -> None:
-            progress.update(bar, completed=done, last=last, **({} if of is None else {"total": of}))
+            if of is not None:
+                progress.update(bar, total=of)
+            progress.update(bar, completed=done, last=last)
 
         yield advance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -68,7 +68,7 @@ def add(
     roles: tuple[str, ...],
     name: str,
     team: str,
-    password_file: click.utils.LazyFile | None,
+    password_file: TextIO | None,
     *,
     no_password: bool,
     as_json: bool,
@@ -149,7 +149,7 @@ def list_(config: Path | None, *, as_json: bool) -> None:
     type=click.File("r", encoding="utf-8"),
     help="A file with the password on its first line, - for standard input. Without it you are asked.",
 )
-def passwd(email: str, config: Path | None, password_file: click.utils.LazyFile | None) -> None:
+def passwd(email: str, config: Path | None, password_file: TextIO | None) -> None:
     """Give somebody another password; they are signed out everywhere."""
     from headgate.control.passwords import Passwords
     from headgate.control.people import set_password
@@ -195,7 +195,7 @@ def roles(email: str, wanted: tuple[str, ...], config: Path | None) -> None:
     say(f"{person.email} is {', '.join(person.roles)} now")
 
 
-def _password(file: click.utils.LazyFile | None) -> str:
+def _password(file: TextIO | None) -> str:
     from headgate.control.passwords import LEAST
 
     if file is not None:

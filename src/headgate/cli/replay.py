@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,21 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
+from headgate.cli.replay_many import CAPPED, INTERRUPTED, Job, line_of, many, private, told_of
 from headgate.cli.replay_options import change_options, changes_of, filter_options
 
 if TYPE_CHECKING:
     from headgate.compose import Gateway
     from headgate.config.model import Configuration
-    from headgate.control.replays import Campaign, Forecast, Replayed
     from headgate.exchange.caller import Caller
-    from headgate.quality.replay.capping import SpendCap
     from headgate.quality.replay.changing import Changes
     from headgate.stores.searching import Search
     from headgate.stores.spans import RequestRow
 
 __all__ = ["command"]
 
-CAPPED, INTERRUPTED = 3, 130
 _READY_SECONDS = 30.0
 
 
@@ -69,6 +63,11 @@ _READY_SECONDS = 30.0
     help="The name or id of the key that pays. Left out: none, and only budgets for all hold.",
 )
 @click.option(
+    "--url",
+    metavar="URL",
+    help="Have a running gateway send the one REQUEST; the key in HEADGATE_KEY asks, and pays.",
+)
+@click.option(
     "--estimate", "estimate_only", is_flag=True, help="Only say what it would cost. Nobody is called."
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before many are sent.")
@@ -90,6 +89,7 @@ def command(
     most_usd: str | None,
     concurrency: int,
     key: str | None,
+    url: str | None,
     estimate_only: bool,
     yes: bool,
     jsonl: Path | None,
@@ -111,6 +111,7 @@ def command(
       headgate replay --since 1d --feature support-chat --model small --most-usd 2
       headgate replay --since 7d --sample 50 --seed 1 --with other.toml --yes --json
       headgate replay --since 1d --model small --estimate
+      headgate replay req_0akrzmj8b5g00 --model large --url http://127.0.0.1:8080
 
     \b
     Exit codes: 0 done, a replay that failed among them: that is a result; 1 nothing could be sent again;
@@ -123,8 +124,12 @@ def command(
     changes = changes_of(options)
     wanted = _wanted(requests, options)
     cap_nanos = _nanos(most_usd)
+    if url is not None:
+        raise SystemExit(
+            _there(url, wanted, changes, cap_nanos, estimate_only=estimate_only, as_json=as_json)
+        )
     configuration = _configuration(config, other)
-    job = _Job(changes, cap_nanos, concurrency, jsonl, as_json=as_json, yes=yes, estimate_only=estimate_only)
+    job = Job(changes, cap_nanos, concurrency, jsonl, as_json=as_json, yes=yes, estimate_only=estimate_only)
     from headgate.cli.listening import event_loop
 
     with plain_failures(), asyncio.Runner(loop_factory=event_loop) as runner:
@@ -134,37 +139,18 @@ def command(
             fail(str(cannot))
         except ChangeRefused as refused:
             fail(f"{refused}", code=2)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             code = INTERRUPTED
     raise SystemExit(code)
 
 
-class _Job:
-    """What is wanted, but for which requests."""
+def _there(url: str, wanted: list[int] | Search, changes: Changes, cap_nanos: int | None, **how: bool) -> int:
+    from headgate.cli.replay_remote import replay_there
+    from headgate.core.ids import request_id_text
 
-    def __init__(
-        self,
-        changes: Changes,
-        cap_nanos: int | None,
-        concurrency: int,
-        jsonl: Path | None,
-        *,
-        as_json: bool,
-        yes: bool,
-        estimate_only: bool,
-    ) -> None:
-        self.changes = changes
-        self.cap_nanos = cap_nanos
-        self.concurrency = concurrency
-        self.jsonl = jsonl
-        self.as_json = as_json
-        self.yes = yes
-        self.estimate_only = estimate_only
-
-    def cap(self) -> SpendCap | None:
-        from headgate.quality.replay.capping import SpendCap
-
-        return SpendCap(self.cap_nanos) if self.cap_nanos is not None else None
+    if not isinstance(wanted, list) or len(wanted) != 1:
+        fail("--url is for one REQUEST; to send many, leave it out: the database is read then", code=2)
+    return replay_there(url, request_id_text(wanted[0]), changes, cap_nanos=cap_nanos, **how)
 
 
 def _wanted(requests: Sequence[str], options: dict[str, Any]) -> list[int] | Search:
@@ -214,7 +200,7 @@ def _configuration(config: Path | None, other: Path | None) -> Configuration:
 
 async def _run(
     configuration: Configuration,
-    job: _Job,
+    job: Job,
     wanted: list[int] | Search,
     key: str | None,
     limit: int,
@@ -239,13 +225,14 @@ async def _run(
         await _until_ready(gateway)
         if len(rows) == 1 and isinstance(wanted, list):
             return await _one(gateway, job, rows[0], caller)
-        return await _many(gateway, job, rows, caller)
+        return await many(gateway, job, rows, caller)
 
 
 async def _rows(
     store: Any, wanted: list[int] | Search, limit: int, sample: int | None, seed: int
 ) -> list[RequestRow]:
-    from headgate.control.replays import NotStored, chosen
+    from headgate.control.campaigns import chosen
+    from headgate.control.replays import NotStored
     from headgate.core.ids import request_id_text
 
     if not isinstance(wanted, list):
@@ -294,8 +281,8 @@ async def _until_ready(gateway: Gateway) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _one(gateway: Gateway, job: _Job, row: RequestRow, caller: Caller) -> int:
-    from headgate.cli.replay_text import comparison_lines, estimate_line
+async def _one(gateway: Gateway, job: Job, row: RequestRow, caller: Caller) -> int:
+    from headgate.cli.replay_text import comparison_lines
     from headgate.control.replays import MayNot, estimated, find, may_ask, replay
     from headgate.core.errors import GatewayError
 
@@ -310,7 +297,7 @@ async def _one(gateway: Gateway, job: _Job, row: RequestRow, caller: Caller) -> 
         say(estimate_line(estimate))
     if job.estimate_only:
         if job.as_json:
-            print_json(_told(estimate))
+            print_json(told_of(estimate))
         return 0
     cap = job.cap()
     if cap is not None and (estimate.most_nanos is None or not cap.begin(row.id, estimate.most_nanos)):
@@ -322,173 +309,10 @@ async def _one(gateway: Gateway, job: _Job, row: RequestRow, caller: Caller) -> 
         return CAPPED
     done = await replay(gateway.spans, gateway.replaying, original, job.changes, caller, cap=cap)
     if job.jsonl is not None:
-        with _private(job.jsonl) as file:
-            file.write(_line(done))
+        with private(job.jsonl) as file:
+            file.write(line_of(done))
     if job.as_json:
-        print_json({"estimate": _told(estimate), **_told(done.comparison)})
+        print_json({"estimate": told_of(estimate), **told_of(done.comparison)})
     else:
         comparison_lines(done.comparison)
     return 0
-
-
-async def _many(gateway: Gateway, job: _Job, rows: Sequence[RequestRow], caller: Caller) -> int:
-    from headgate.cli.replay_text import campaign_lines, forecast_lines
-    from headgate.control.replays import estimate_many
-
-    with _bar(len(rows), "estimating", job) as step:
-        forecast, able = await estimate_many(
-            gateway.spans, gateway.replaying, rows, job.changes, caller, told=lambda: step(0)
-        )
-    if not job.as_json or job.estimate_only is False:
-        for line in forecast_lines(forecast, len(rows)):
-            say(line)
-    if job.estimate_only:
-        if job.as_json:
-            print_json(_forecast_told(forecast))
-        return 0 if able else 1
-    if not able:
-        say("none of them can be sent again so")
-        return 1
-    _ask(job, forecast)
-    campaign = await _sent(gateway, job, able, caller)
-    campaign.left_out.update(forecast.left_out)
-    if job.as_json:
-        print_json(_campaign_told(campaign, forecast))
-    else:
-        campaign_lines(campaign)
-    if campaign.stopped:
-        return INTERRUPTED
-    if campaign.capped:
-        return CAPPED
-    return 0 if campaign.pairs else 1
-
-
-def _ask(job: _Job, forecast: Forecast) -> None:
-    if job.yes or job.cap_nanos is not None:
-        return
-    if not sys.stdin.isatty():
-        fail(f"this sends {forecast.requests:,} requests: say --most-usd USD, or --yes", code=2)
-    click.confirm(f"Send {forecast.requests:,} requests?", abort=True, err=True)
-
-
-async def _sent(gateway: Gateway, job: _Job, rows: Sequence[RequestRow], caller: Caller) -> Campaign:
-    from headgate.control.replays import replay_many
-
-    stop = asyncio.Event()
-    file = _private(job.jsonl) if job.jsonl is not None else None
-    try:
-        with _bar(len(rows), "replaying", job) as step, _interruptible(stop):
-
-            async def told(done: Replayed) -> None:
-                if file is not None:
-                    file.write(_line(done))
-                step(done.replay.cost_nanos or 0)
-
-            return await replay_many(
-                gateway.spans,
-                gateway.replaying,
-                rows,
-                job.changes,
-                caller,
-                cap=job.cap(),
-                concurrency=job.concurrency,
-                stop=stop,
-                told=told,
-            )
-    finally:
-        if file is not None:
-            file.close()
-
-
-@contextmanager
-def _interruptible(stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl-C lets what is under way end; a second one does not."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-    def interrupt() -> None:
-        if stop.is_set() and task is not None:
-            task.cancel()
-            return
-        say("Stopping: what is under way ends first; Ctrl-C again gives it up")
-        stop.set()
-
-    try:
-        loop.add_signal_handler(signal.SIGINT, interrupt)
-    except (NotImplementedError, RuntimeError, ValueError):
-        yield  # no main thread, or no such thing on this system
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-
-
-@contextmanager
-def _bar(total: int, what: str, job: _Job) -> Iterator[Any]:
-    """Call what is given with the nano-dollars of each that is done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    spent = 0
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[spent]}"),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal or job.as_json
-    ) as bar:
-        task = bar.add_task(what, total=total, spent="")
-
-        def step(nanos: int) -> None:
-            nonlocal spent
-            spent += nanos
-            bar.update(task, advance=1, spent=f"{spent / 1e9:.4f} USD" if spent else "")
-
-        yield step
-
-
-def _private(out: Path) -> Any:
-    """A file for its owner alone: prompts' answers are in it."""
-    import os
-
-    return os.fdopen(os.open(out, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb")
-
-
-def _line(done: Replayed) -> bytes:
-    return json.dumps(_told(done.comparison), ensure_ascii=False).encode() + b"\n"
-
-
-def _told(value: Any) -> dict[str, Any]:
-    import msgspec
-
-    told: dict[str, Any] = msgspec.to_builtins(value)
-    return told
-
-
-def _forecast_told(forecast: Forecast) -> dict[str, Any]:
-    return {
-        "requests": forecast.requests,
-        "expected_usd": forecast.expected_nanos / 1e9,
-        "least_usd": forecast.least_nanos / 1e9,
-        "most_usd": None if forecast.unpriced else forecast.most_nanos / 1e9,
-        "unpriced": forecast.unpriced,
-        "unpriced_places": sorted(forecast.unpriced_places),
-        "left_out": dict(forecast.left_out),
-    }
-
-
-def _campaign_told(campaign: Campaign, forecast: Forecast) -> dict[str, Any]:
-    return {
-        "estimate": _forecast_told(forecast),
-        "wanted": campaign.wanted,
-        "spent_usd": campaign.spent_nanos / 1e9,
-        "unknown_cost": campaign.unknown_cost,
-        "capped": campaign.capped,
-        "interrupted": campaign.stopped,
-        "left_out": dict(campaign.left_out),
-        "summary": _told(campaign.summary),
-    }

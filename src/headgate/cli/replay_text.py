@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from headgate.control.replays import Campaign, Forecast
+    from headgate.control.campaigns import Campaign, Forecast
     from headgate.quality.replay.comparing import Comparison, ReplayCall, ReplaySide
     from headgate.quality.replay.planning import Estimate
     from headgate.quality.replay.summary import Metric, Summary

@@ -67,6 +67,7 @@ def _rule_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--severity", default="critical", show_default=True, metavar="HOW", help="info, warning, critical."),
             click.option("--error", default="", metavar="ERROR", help="For error_class_rate."),
             click.option("--score", default="", metavar="NAME", help="For quality."),
+            click.option("--series", default="", metavar="NAME", help="For drift: refusals, length, latency, first_token, cost, score:NAME."),
         )
     ):  # fmt: skip
         function = option(function)
@@ -165,8 +166,12 @@ def preview(config: Path | None, days: int, *, as_json: bool, **given: Any) -> N
         if not times
         else f"somebody would have been told {times} times"
     )
-    coarse = f"; looked at each {found.step // 60} minutes" if found.step > rule.every_seconds else ""
-    say(f"in the last {days} days {told.replace(' 1 times', ' once')}{coarse}")
+    coarse = (
+        f"; looked at each {found.step // 60} minutes" if found.step > max(rule.every_seconds, 60) else ""
+    )
+    click.echo(
+        f"in the last {days} {'day' if days == 1 else 'days'} {told.replace(' 1 times', ' once')}{coarse}"
+    )
 
 
 @command.command()
@@ -264,7 +269,7 @@ def _print_rules(facts: Sequence[dict[str, Any]]) -> None:
         shown = ", ".join(f"{_plain(one['subject'])}: {one['state']}" for one in bad[:3])
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
         state = Text(each["state"], style=_COLORS.get(each["state"], "").replace("bright_black", "dim"))
-        table.add_row(each["name"], each["from"], state, Text(each["says"]), Text(f"{shown}{more}"))
+        table.add_row(each["name"], each["source"], state, Text(each["says"]), Text(f"{shown}{more}"))
     console = Console()
     (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
 

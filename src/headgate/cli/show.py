@@ -102,6 +102,7 @@ def _happened(row: RequestRow) -> str:
 
 def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
     from headgate.cli.lines import cost_text, tokens_in, tokens_out
+    from headgate.core.ids import request_id_text
 
     moment = datetime.fromtimestamp(row.started_ns / 1e9).astimezone()
     yield "when", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}"
@@ -131,6 +132,8 @@ def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "tags", row.tags
+    yield "prompt", row.prompt
+    yield "replay of", request_id_text(row.replay_of) if row.replay_of else ""
     cached = f", {row.cache_read_tokens:,} of them cached" if row.cache_read_tokens else ""
     reasoning = f", {row.reasoning_tokens:,} of them reasoning" if row.reasoning_tokens else ""
     yield "tokens", f"{tokens_in(row):,} in{cached}; {tokens_out(row):,} out{reasoning}"

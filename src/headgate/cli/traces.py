@@ -65,7 +65,7 @@ _FLAGS = {
 def search_options(command: F) -> F:
     """The options by which requests are looked for, on a command; all of them must be true of a request."""
     for flags, words in reversed(_FLAGS.items()):
-        command = click.option(f"--{flags}", default=None, help=words)(command)
+        command = click.option(f"--{flags}", is_flag=True, default=None, help=words)(command)
     command = click.option(
         "--tag", "tag", multiple=True, metavar="NAME=VALUE", help="With this tag; may be said more than once."
     )(command)

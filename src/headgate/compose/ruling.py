@@ -7,11 +7,11 @@ import logging
 import math
 from collections.abc import Mapping
 
-from headgate.alerts.rules.reading import Reader
 from headgate.alerts.rules.watching import RuleWatch
 from headgate.alerts.telling import Alerting
 from headgate.compose.stores import Stores
 from headgate.config.model import Settings
+from headgate.control.rules import reader_of
 from headgate.core.clock import Clock
 from headgate.quality.contracts.assessing import Assessor
 from headgate.quality.contracts.settings import ContractSettings
@@ -47,7 +47,7 @@ class RulingService:
         self._settings = settings
         self._clock = clock
         self._look_seconds = look_seconds
-        reader = Reader(stores.rollups, stores.scores)
+        reader = reader_of(stores.rollups, stores.scores)
         self._rules = RuleWatch(stores.rules, reader, alerting.publish, clock)
         assessor = Assessor(stores.rollups, stores.scores, remember=True)
         self._contracts = ContractWatch(stores.rules, assessor, alerting.publish, clock)

@@ -14,6 +14,7 @@ from headgate.dispatch.ladder.settings import in_words
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.exchange.subjects import OnlySettings
 from headgate.providers.catalog.settings import PriceSettings
+from headgate.quality.contracts.judging import in_words as in_words_of
 from headgate.routing.building import models_asked, models_by_tier
 from headgate.routing.settings import EndpointSettings, ModelSettings, RequireSettings, RouteSettings
 
@@ -118,6 +119,7 @@ def _feature(name: str, settings: Settings, list_price: ListPrice) -> Story:
         _deadlines(feature.timeouts or settings.defaults.timeouts),
         *_answer_length(feature.answer_tokens or settings.defaults.answer_tokens),
         *_costs(name, settings, places),
+        *([in_words_of(feature.contract)] if feature.contract is not None else []),
         *_prices(places),
     ]
     return Story(name, "feature", places, told_all)

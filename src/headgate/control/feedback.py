@@ -47,7 +47,7 @@ async def give(store: ScoreStore, said: Sequence[Given], giver: Giver) -> list[K
             # Whose request it is is nobody else's business.
             raise _at(_unknown(some[0]), place, len(said))
         about = request_id_text(some[0].request_id) if some[0].request_id else some[0].session
-        state = next((fate for fate in told if fate != "repeated"), "repeated")
+        state: Fate = next((fate for fate in told if fate != "repeated"), "repeated")
         kept.append(Kept(about, tuple(row.name for row in some), state, tuple(left_out)))
     return kept
 

@@ -4,6 +4,7 @@ Method. Days of the last four weeks that are over, from the first one on that an
 day cost on average; with two weeks or more, weekdays and weekends (Saturday and Sunday) have an average each. The range is that of a
 prediction: days scatter around their average as those before did, the average itself is known only so well, and a day is like the
 day before it (the scatter of a sum of days is widened by what neighbours have in common). 80 %, two-sided, by Student's t.
+If the last week was another one than those before it, it alone counts.
 Less than three days: no range, since nobody could know it; none: no figure. No growth is assumed: who grows will see the
 figure follow with a delay. Simulated in `tests/unit/control/test_forecast.py`.
 """
@@ -21,7 +22,10 @@ __all__ = ["DAYS", "Forecast", "forecast", "month_of"]
 DAYS = 28
 """Of which the forecast is made, at most."""
 _FEWEST = 3
+_WEEK = 7
 _TWO_KINDS = 14
+_CHANGED = 2.6
+"""Standard errors: chance alone does that about once in a hundred times."""
 _DAY = 86_400
 _T80 = (
     3.078,
@@ -72,7 +76,7 @@ def forecast(by_day: Mapping[int, int], now: int) -> Forecast:
     begins, ends = month_of(now)
     today = now // _DAY * _DAY
     so_far = sum(cost for day, cost in by_day.items() if begins <= day <= today)
-    known = _days_over(by_day, today)
+    known = _lately(_days_over(by_day, today))
     left = (today + _DAY - now) / _DAY
     to_come = [(_kind(today), left), *((_kind(day), 1.0) for day in range(today + _DAY, ends, _DAY))]
     total_left = sum(part for _, part in to_come)
@@ -96,6 +100,22 @@ def _days_over(by_day: Mapping[int, int], today: int) -> list[tuple[int, float]]
     return [] if first is None else costs[first:]
 
 
+def _lately(known: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The last week alone, if it cost another amount than the weeks before, by more than they scatter."""
+    week, before = known[-7:], known[:-7]
+    if len(before) < _WEEK:
+        return known
+    # A week has each weekday once; what was before it has them about evenly.
+    apart = _mean(week) - _mean(before)
+    freedom = len(known) - 2
+    scatter = sum((cost - _mean(some)) ** 2 for some in (week, before) for _, cost in some) / freedom
+    return week if abs(apart) > _CHANGED * math.sqrt(scatter * (1 / len(week) + 1 / len(before))) else known
+
+
+def _mean(known: Sequence[tuple[int, float]]) -> float:
+    return sum(cost for _, cost in known) / len(known)
+
+
 def _kind(day: int) -> int:
     """0: a weekday, 1: a Saturday or Sunday."""
     return int(datetime.fromtimestamp(day, tz=UTC).weekday() >= 5)
@@ -103,7 +123,7 @@ def _kind(day: int) -> int:
 
 def _means(known: Sequence[tuple[int, float]]) -> tuple[float, float]:
     """What a weekday costs, and a day of a weekend."""
-    everything = sum(cost for _, cost in known) / len(known)
+    everything = _mean(known)
     if len(known) < _TWO_KINDS:
         return everything, everything
     of_kind = [[cost for kind, cost in known if kind == wanted] for wanted in (0, 1)]

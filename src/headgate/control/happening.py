@@ -78,7 +78,10 @@ async def troubles(rollups: RollupStore, since: int, until: int) -> Sequence[Tro
     """What failed most, and whom it affected; the first few kinds. Raises StoreUnavailable."""
     found: Sequence[Failed] = await rollups.failures(since, until, by=("error_class", "model", "feature"))
     ordered = sorted(found, key=lambda each: (each.users, each.requests), reverse=True)
-    return [Trouble(*each.group, each.requests, each.users) for each in ordered[:_SHOWN]]
+    return [
+        Trouble(each.group[0], each.group[1], each.group[2], each.requests, each.users)
+        for each in ordered[:_SHOWN]
+    ]
 
 
 async def plot(rollups: RollupStore, name: str, since: int, until: int, step: int) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, Protocol
 
@@ -274,13 +275,27 @@ async def changes(
     `headgate.quality.drift`. young: look also where there are not three weeks yet. Raises ValueError for a metric that is not
     there."""
     until = now - now % HOUR
-    since = until - days * DAY
-    step, points = await points_of(scores, rollups, feature, metric, since, until)
+    step, points = await points_of(scores, rollups, feature, metric, until - days * DAY, until)
+    return await _explained(rollups, feature, metric, step, points, until, p=p, young=young)
+
+
+async def _explained(
+    rollups: Drifting,
+    feature: str,
+    metric: str,
+    step: int,
+    points: Sequence[Point],
+    until: int,
+    *,
+    p: float = 0.001,
+    young: bool,
+) -> list[Drifted]:
+    """Changes of a series, with the marks near them."""
     known = METRICS.get(metric)
     # Up to a tenth of a second of computing: requests go on meanwhile.
     found = await asyncio.to_thread(
-        found_changes,
-        points,
+        _searched,
+        tuple(points),
         step=step,
         p=p,
         positive=known.positive if known else False,
@@ -298,6 +313,14 @@ async def changes(
     ]
 
 
+@lru_cache(maxsize=64)
+def _searched(
+    points: tuple[Point, ...], *, step: int, p: float, positive: bool, least_share: float, young: bool
+) -> list[Change]:
+    """The same series is asked for by the page, by each of its plots and by rules, and changes once an hour."""
+    return found_changes(points, step=step, p=p, positive=positive, least_share=least_share, young=young)
+
+
 async def drifts(
     scores: ScoreStore,
     rollups: Drifting,
@@ -309,10 +332,14 @@ async def drifts(
 ) -> list[Drifted]:
     """The changes of all numbers and scores of these features, the latest first."""
     found: list[Drifted] = []
+    until = now - now % HOUR
+    since = until - days * DAY
     for feature in features:
-        judged = await names(scores, now - days * DAY, now, {"feature": feature})
-        for metric in (*METRICS, *(f"score:{name}" for name, _ in judged[:5])):
-            found += await changes(scores, rollups, feature, metric, now, days=days, young=young)
+        judged = await names(scores, since, now, {"feature": feature})
+        for metric, points in (await _all_points(rollups, feature, since, until)).items():
+            found += await _explained(rollups, feature, metric, HOUR, points, until, young=young)
+        for name, _ in judged[:5]:
+            found += await changes(scores, rollups, feature, f"score:{name}", now, days=days, young=young)
     return sorted(found, key=lambda each: -each.change.at)
 
 
@@ -327,8 +354,24 @@ async def points_of(
         raise ValueError(f"no metric `{metric}`: there are {', '.join(METRICS)} and score:NAME")
     only = {"feature": feature} | ({"outcome": "ok"} if known.answered else {})
     rows = await rollups.rolled(Scope(since, until, only), step=HOUR, sketches=known.sketches)
-    read = [(row.at, known.read(row)) for row in rows]
-    return HOUR, [Point(at, *value) for at, value in read if value is not None]
+    return HOUR, _read(known, rows)
+
+
+async def _all_points(rollups: Drifting, feature: str, since: int, until: int) -> dict[str, list[Point]]:
+    """Of all METRICS, with two questions."""
+    found: dict[str, list[Point]] = {}
+    for answered in (False, True):
+        asked = [each for each in METRICS.values() if each.answered is answered]
+        only = {"feature": feature} | ({"outcome": "ok"} if answered else {})
+        sketches = [name for each in asked for name in each.sketches]
+        rows = await rollups.rolled(Scope(since, until, only), step=HOUR, sketches=sketches)
+        found |= {each.name: _read(each, rows) for each in asked}
+    return found
+
+
+def _read(metric: Metric, rows: Sequence[Rolled]) -> list[Point]:
+    read = [(row.at, metric.read(row)) for row in rows]
+    return [Point(at, *value) for at, value in read if value is not None]
 
 
 async def _score_points(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from headgate.control.quality import (
     DRIFT_DAYS,
@@ -102,7 +103,7 @@ async def score_plot(
     by_at = {each.at: each.mean for each in points}
     at = list(range(since - since % step, until + 1, step)) if points else []
     found = [by_at.get(moment) for moment in at]
-    drill = "/traces?from={from}&to={to}" + (f"&feature={feature}" if feature else "")
+    drill = "/traces?from={from}&to={to}" + (f"&feature={quote(feature)}" if feature else "")
     if count:
         series = [{"name": "judgements", "y": [each.scores if each else 0 for each in found]}]
         return {"title": f"Judgements: {name}", "unit": "", "x": at, "series": series, "drill": drill}
@@ -113,8 +114,8 @@ async def score_plot(
         "x": at,
         "series": [
             {"name": "mean", "y": [each.mean if each else None for each in found]},
-            {"name": "at least", "y": [each.low if each else None for each in found]},
-            {"name": "at most", "y": [each.high if each else None for each in found]},
+            {"name": "at least", "kind": "soft", "y": [each.low if each else None for each in found]},
+            {"name": "at most", "kind": "soft", "y": [each.high if each else None for each in found]},
         ],
         "marks": [_mark(each) for each in await rollups.marks(since * _NS, until * _NS)],
         "drill": drill,
@@ -140,7 +141,7 @@ async def drift_plot(
         "x": at,
         "series": [{"name": known.title if known else "mean", "y": [by_at.get(moment) for moment in at]}],
         "marks": marks,
-        "drill": "/traces?from={from}&to={to}" + f"&feature={feature}",
+        "drill": "/traces?from={from}&to={to}" + f"&feature={quote(feature)}",
     }
 
 

@@ -16,6 +16,7 @@ from headgate.alerts.rules.metrics import METRICS, shown
 from headgate.alerts.rules.preview import Foreseen, foresee
 from headgate.alerts.rules.reading import Reader
 from headgate.alerts.rules.settings import AlertRuleSettings, WatchSettings
+from headgate.control.quality import changes
 from headgate.core.section import decode_value
 from headgate.stores.audit import AuditEntry
 from headgate.stores.rollups import RollupStore
@@ -31,6 +32,7 @@ __all__ = [
     "metric_facts",
     "pause_rule",
     "preview_rule",
+    "reader_of",
     "remove_rule",
     "rule_facts",
     "rule_from",
@@ -152,7 +154,16 @@ async def preview_rule(
     rollups: RollupStore, scores: ScoreStore, rule: AlertRuleSettings, days: int, now: int
 ) -> Foreseen:
     """What it would have done in the last days. Raises StoreUnavailable."""
-    return await foresee(Reader(rollups, scores), rule, now - days * 86_400, now)
+    return await foresee(reader_of(rollups, scores), rule, now - days * 86_400, now)
+
+
+def reader_of(rollups: RollupStore, scores: ScoreStore) -> Reader:
+    """What rules read by."""
+
+    async def drift(feature: str, series: str, now: int) -> Sequence[int]:
+        return [each.change.at for each in await changes(scores, rollups, feature, series, now)]
+
+    return Reader(rollups, scores, drift)
 
 
 def rule_facts(view: RuleView) -> dict[str, Any]:
@@ -161,7 +172,7 @@ def rule_facts(view: RuleView) -> dict[str, Any]:
     of = {name: value for name in settings.of.__struct_fields__ if (value := getattr(settings.of, name))}
     return {
         "name": rule.name,
-        "from": rule.source,
+        "source": rule.source,
         "state": view.state,
         "metric": settings.metric,
         "unit": "times" if settings.against else settings.watched.unit,
@@ -169,6 +180,7 @@ def rule_facts(view: RuleView) -> dict[str, Any]:
         "each": settings.each,
         "error": settings.error,
         "score": settings.score,
+        "series": settings.series,
         "window_seconds": float(settings.window),
         "against_seconds": float(settings.against),
         "compare": "below" if settings.below else "above",
@@ -205,7 +217,8 @@ def metric_facts() -> list[dict[str, str]]:
 def rule_words(rule: AlertRuleSettings) -> str:
     """What a rule says, in one line."""
     unit, ratio = rule.watched.unit, bool(rule.against)
-    named = f" `{rule.error or rule.score}`" if rule.error or rule.score else ""
+    special = rule.error or rule.score or rule.series
+    named = f" `{special}`" if special else ""
     whom = [f"each {rule.each}"] if rule.each else []
     whom += [f"{name} {value}" for name in rule.of.__struct_fields__ if (value := getattr(rule.of, name))]
     way = "below" if rule.below else "above"

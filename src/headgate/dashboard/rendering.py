@@ -20,7 +20,7 @@ NAVIGATION = (
     ("/", "Overview", "dashboard"),
     ("/traces", "Traces", "api.requests.list"),
     ("/cost", "Cost", "api.costs.show"),
-    ("/quality", "Quality", "dashboard"),
+    ("/quality", "Quality", "api.quality.show"),
     ("/features", "Features", "dashboard"),
     ("/alerts", "Alerts", "api.alerts.list"),
     ("/keys", "Keys and people", "api.keys.list"),

@@ -231,6 +231,11 @@ class Site:
     def _stranger(self, scope: Scope) -> Answer:
         """Browsers of people are led to the sign-in, programs are asked for a key."""
         headers, path = scope["headers"], scope["path"]
+        if path != "/metrics":
+            try:
+                self._matcher.methods(path)
+            except Problem:
+                return text(404, "Nothing is here. Applications use /v1, people /.")
         wants_page = any(name == b"accept" and b"text/html" in value for name, value in headers)
         if wants_page and not key_of(headers) and "/sign-in" in self._entrances and scope["method"] == "GET":
             query = scope.get("query_string", b"").decode("latin-1")

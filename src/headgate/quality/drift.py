@@ -258,7 +258,8 @@ class _Series:
                 total += self.weights[index] * (rest[index] - mean)
             passed.append(now)
             gained.append(total)
-        best, places = 0.0, ()
+        best = 0.0
+        places: tuple[int, ...] = ()
         last = len(borders) - 1
         for begin in range(1, last):
             for end in range(begin + 1, last):

@@ -126,7 +126,7 @@ class Writer:
         self._stored_requests = 0
         self._first_segment = journal.end.segment
         self._looked_at = 0.0
-        self._filled = False
+        self._filling = self._filled = False
 
     @property
     def ready(self) -> bool:
@@ -272,9 +272,16 @@ class Writer:
 
     def _fill(self) -> bool:
         """Add up some of what was stored before anybody added up, while nothing else is to do."""
-        if not self._filled:
-            self._filled = not self._sink.fill()
-        return not self._filled
+        if self._filled:
+            return False
+        more = self._sink.fill()
+        self.failed = None
+        if more and not self._filling:
+            _log.info("requests of an older version are being added up; plots are complete when that is done")
+        elif self._filling and not more:
+            _log.info("requests of an older version are added up")
+        self._filling, self._filled = more, not more
+        return more
 
     def _store(self, batch: Batch) -> None:
         self._sink.write(batch)

@@ -172,8 +172,8 @@ def _roll(requests: Iterable[RequestRow], failed_over: set[int], names: Names, a
         one = _rolling(rows, failed_over)
         minutes.setdefault((at, outcome, purpose), []).append(one)
         for seconds in LEVELS:
-            key = (seconds, at - at % seconds, feature, model, provider, outcome, purpose)
-            parts.setdefault(key, []).append(one)
+            place = (seconds, at - at % seconds, feature, model, provider, outcome, purpose)
+            parts.setdefault(place, []).append(one)
     for (at, outcome, purpose), some in minutes.items():
         one = _together(some)
         for seconds in LEVELS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import groupby
 
 __all__ = ["Needle"]
 
@@ -12,31 +13,35 @@ class Needle:
     """What is looked for. Large and small letters count as equal."""
 
     def __init__(self, text: str) -> None:
-        self._plain = text.lower().encode("utf-8", "surrogatepass")
-        # Letters beyond ASCII, quotes and line ends have more than one spelling; a pattern takes a hundred times as long.
+        runs = ["".join(run) for simple, run in groupby(text, _is_simple) if simple]
+        # Letters beyond ASCII, quotes and line ends have more than one spelling, and a pattern takes ten times as long: the longest
+        # part that has only one is looked for first.
+        self._plain = max(runs, key=len, default="").lower().encode()
         self._pattern: re.Pattern[bytes] | None = None
-        if not _is_simple(text):
+        if runs != [text]:
             spelt = b"".join(_spellings(character) for character in text)
             self._pattern = re.compile(spelt, re.IGNORECASE)
 
     def prepared(self, data: bytes) -> bytes:
         """Contents, as `stands_in` wants them."""
-        return data.lower() if self._pattern is None else data
+        return data.lower()
 
     def stands_in(self, prepared: bytes, start: int = 0, end: int | None = None) -> bool:
         """Is it there, between these places?"""
         stop = len(prepared) if end is None else end
-        if self._pattern is None:
-            return prepared.find(self._plain, start, stop) >= 0
-        return self._pattern.search(prepared, start, stop) is not None
+        if self._plain and prepared.find(self._plain, start, stop) < 0:
+            return False
+        return self._pattern is None or self._pattern.search(prepared, start, stop) is not None
 
 
-def _is_simple(text: str) -> bool:
-    return text.isascii() and json.dumps(text) == f'"{text}"' and "/" not in text
+def _is_simple(character: str) -> bool:
+    return character.isascii() and character.isprintable() and character not in '"\\/'
 
 
 def _spellings(character: str) -> bytes:
     """Every way in which JSON may write it, large or small."""
+    if _is_simple(character):
+        return re.escape(character.lower().encode())
     ways: dict[bytes, None] = {}
     for each in (character, character.lower(), character.upper()):
         ways[re.escape(each.encode("utf-8", "surrogatepass"))] = None

@@ -86,10 +86,11 @@ class Noticing:
         """Compared with what is stored: the marks to add, and what to store."""
         known = msgspec.msgpack.decode(stored, type=_Known) if stored else _Known()
         mine = self._known
-        for name, thing in known.things.items():
-            if mine is not None and name in mine.things:
-                for value, at_ns in mine.things[name].seen_ns.items():
-                    thing.seen_ns[value] = max(at_ns, thing.seen_ns.get(value, 0))
+        for name, other in mine.things.items() if mine is not None else ():
+            if name in known.things:
+                seen_ns = known.things[name].seen_ns
+                for value, at_ns in other.seen_ns.items():
+                    seen_ns[value] = max(at_ns, seen_ns.get(value, 0))
         marks: list[Mark] = []
         for seen in sorted(found, key=lambda seen: seen.at_ns):
             known.kept_ns = max(known.kept_ns, seen.at_ns)

@@ -72,6 +72,7 @@ KEPT = "rollups.kept"
 """Under what name `installation` has since when finer rows are kept."""
 _OF_TOGETHER = frozenset(("outcome", "purpose"))
 """Parts that rows of all features, models and providers together are still kept apart by; they have negative seconds."""
+_MANY_DAYS = 3 * DAY
 _SESSION = SessionRow.__struct_fields__
 _MARK = Mark.__struct_fields__
 _SESSION_PARTS = ("feature", "user", "key_id")
@@ -280,14 +281,26 @@ def _spend(
     found = pieces(since, until, step, kept, levels=(HOUR, DAY))
     if not found:
         return None
-    only = f" AND value IN ({', '.join('?' * len(values))})" if values else ""
-    one = (
-        f'SELECT "at", value, {", ".join(sums)} FROM spend '  # noqa: S608 - our own names
-        f'WHERE seconds = ? AND dimension = ? AND "at" >= ? AND "at" < ?{only}'
-    )
+    columns = ", ".join(f"s.{name}" for name in sums)
     given: list[Any] = []
+    if not values:
+        one = (
+            f'SELECT s."at", s.value, {columns} FROM spend s '  # noqa: S608 - our own names
+            'WHERE s.seconds = ? AND s.dimension = ? AND s."at" >= ? AND s."at" < ?'
+        )
+        for piece in found:
+            given += [piece.seconds, dimension, piece.since, piece.until]
+        return " UNION ALL ".join([one] * len(found)), given
+    # Each value at each moment is looked up, instead of passing over all others: of a month of hours these are millions.
+    listed = ", ".join(["(?)"] * len(values))
+    one = (
+        'SELECT * FROM (WITH RECURSIVE moment("at") AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT "at" + ? FROM moment '  # noqa: S608
+        f'WHERE "at" + ? < ?), wanted(value) AS (VALUES {listed}) SELECT s."at", s.value, {columns} '
+        "FROM moment CROSS JOIN wanted CROSS JOIN spend s "
+        'WHERE s.seconds = ? AND s.dimension = ? AND s."at" = moment."at" AND s.value = wanted.value) AS piece'
+    )
     for piece in found:
-        given += [piece.seconds, dimension, piece.since, piece.until, *values]
+        given += [piece.since, piece.seconds, piece.seconds, piece.until, *values, piece.seconds, dimension]
     return " UNION ALL ".join([one] * len(found)), given
 
 
@@ -311,16 +324,19 @@ def dimensions_question(since: int, until: int, seconds: int = DAY) -> Question:
 
 
 def failures_question(
-    since: int, until: int, *, step: int, by: Sequence[str], only: Mapping[str, str]
+    since: int, until: int, *, step: int, by: Sequence[str], only: Mapping[str, str], by_users: str = ""
 ) -> Question:
-    """Asks for time, group, requests and users. Raises ValueError for unknown names, or a step that is no multiple of HOUR."""
+    """Asks for time, group, requests and users. Raises ValueError for unknown names, or a step that is no multiple of HOUR.
+    by_users: what makes the engine read in the order of groups and users, if it does not see by itself when that is best."""
     _checked((*by, *only), FAILURE_PARTS)
     columns = [_slot(since, whole_hours(step)), *(f'"{part}"' for part in by)]
-    groups = ", ".join(str(place) for place in range(1, len(columns) + 1))
+    # A moment that is the same everywhere is no reason to sort.
+    places = range(1 if step or not by else 2, len(columns) + 1)
+    wholly = not step and set(by) == set(FAILURE_PARTS) and until - since > _MANY_DAYS
     conditions = ['"at" >= ?', '"at" < ?', *(f'"{part}" = ?' for part in only)]
     text = (
         f'SELECT {", ".join(columns)}, CAST(sum(requests) AS BIGINT), count(DISTINCT "user") FROM failure '  # noqa: S608
-        f"WHERE {' AND '.join(conditions)} GROUP BY {groups}"
+        f"{by_users if wholly else ''} WHERE {' AND '.join(conditions)} GROUP BY {', '.join(map(str, places))}"
     )
     return text, [_down(since, HOUR), until, *only.values()]
 

@@ -44,6 +44,8 @@ _FEW = 20_000
 TEXT_SECONDS = 0.2
 """How long a page looks into contents."""
 _ROWS_AT_ONCE = 500
+_PART = 5_000
+"""As READ_AT_ONCE, where contents are read: time ends such a page anyway."""
 _SEGMENTS_KEPT = 16
 _LAST_ID = (1 << 63) - 1
 
@@ -194,7 +196,8 @@ async def find(source: Source, search: Search, *, before: int, limit: int, secon
     return await _page_with(source, Needle(search.text), search, before or _LAST_ID, limit, seconds)
 
 
-async def _page(source: Source, search: Search, before: int, limit: int) -> Found:
+async def _page(source: Source, search: Search, before: int, limit: int, part: int = 0) -> Found:
+    """part: so many requests are looked at; 0: READ_AT_ONCE."""
     least = oldest_id(search.since_ns) if search.since_ns > 0 else 0
     top = min(before, newest_id(search.until_ns) + 1) if search.until_ns < FOREVER_NS else before
     rare = await _rare_column(source, search)
@@ -209,11 +212,11 @@ async def _page(source: Source, search: Search, before: int, limit: int) -> Foun
     else:
         ((floor, count),) = await source.asked(
             "SELECT min(id), count(*) FROM (SELECT id FROM request WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?) AS part",
-            [top, least, READ_AT_ONCE],
+            [top, least, part or READ_AT_ONCE],
         )
         if not count:
             return Found(rows=(), next=0, searched_to_ns=0)
-        last = count < READ_AT_ONCE
+        last = count < (part or READ_AT_ONCE)
         text, values = condition(search, by="id")
         rows = await source.requests(
             f"WHERE id < ? AND id >= ? AND {text} ORDER BY id DESC LIMIT ?", [top, floor, *values, limit]
@@ -314,7 +317,7 @@ async def _page_with(
     bare, segments = replace(search, text=""), _Segments(source)
     rows: list[RequestRow] = []
     while True:
-        page = await _page(source, bare, before, _ROWS_AT_ONCE)
+        page = await _page(source, bare, before, _ROWS_AT_ONCE, _PART)
         for row in await segments.having(needle, page.rows, until):
             rows.append(row)
             if len(rows) == limit:

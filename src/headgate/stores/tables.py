@@ -366,6 +366,16 @@ failure = Table(
     sqlite_with_rowid=False,
 )
 """Requests without an answer in the hour from `at` on, by error and end user (else the key): whom it affected."""
+# Holds all that is asked, in the order it is counted in: users of a month are counted without sorting.
+Index(
+    "failure_users",
+    failure.c.feature,
+    failure.c.model,
+    failure.c.error_class,
+    failure.c.user,
+    failure.c.at,
+    failure.c.requests,
+)
 
 session = Table(
     "session",
@@ -390,6 +400,7 @@ session = Table(
 )
 """Conversations, added up; feature, user and key are the latest request's."""
 Index("session_last", session.c.last_ns)
+Index("session_user", session.c.user, session.c.last_ns)
 
 mark = Table(
     "mark",

@@ -193,7 +193,8 @@ class Measures:
                 unpriced[feature, model] = unpriced.get((feature, model), 0) + one.calls
             else:
                 cost[feature, model, provider, label] = one.nanos / _NANOS
-        errors: Mapping[tuple[str, ...], float] = dict(self.errors)
+        errors: dict[tuple[str, ...], float] = {}
+        errors.update(self.errors.items())
         return {TOKENS.name: tokens, COST.name: cost, UNPRICED.name: unpriced, ERRORS.name: errors}
 
 

@@ -8,6 +8,7 @@ times, of other values only the first `MOST_UNKNOWN` have, and the rest is count
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import accumulate
 
 from headgate.telemetry.measures import Distributions, Measures
 from headgate.telemetry.names import (
@@ -131,8 +132,9 @@ class Metrics:
             lines += [f"{metric.name}{_braced(metric.labels, values)} {number}" for values, number in series]
         for metric, distributions in self.histograms():
             lines += _head(metric)
+            ends = [f'"{bound}"}} ' for bound in (*metric.bounds, "+Inf")]
             for values, counts, total in distributions:
-                lines += _buckets(metric, values, counts, total)
+                lines += _buckets(metric, values, ends, counts, total)
         return "\n".join([*lines, ""]).encode("utf-8", "replace")
 
 
@@ -140,16 +142,16 @@ def _head(metric: Metric) -> tuple[str, str]:
     return f"# HELP {metric.name} {_escaped(metric.help)}", f"# TYPE {metric.name} {metric.kind}"
 
 
-def _buckets(metric: Metric, values: tuple[str, ...], counts: list[int], total: float) -> Iterable[str]:
+def _buckets(
+    metric: Metric, values: tuple[str, ...], ends: list[str], counts: list[int], total: float
+) -> list[str]:
     """As Prometheus wants them: each bucket with all that lies below it."""
     labels = _braced(metric.labels, values)
     begin = f"{metric.name}_bucket{labels[:-1]},le="
-    seen = 0
-    for bound, count in zip((*map(str, metric.bounds), "+Inf"), counts, strict=True):
-        seen += count
-        yield f'{begin}"{bound}"}} {seen}'
-    yield f"{metric.name}_sum{labels} {total}"
-    yield f"{metric.name}_count{labels} {seen}"
+    below = list(accumulate(counts))
+    lines = [f"{begin}{end}{seen}" for end, seen in zip(ends, below, strict=True)]
+    lines += (f"{metric.name}_sum{labels} {total}", f"{metric.name}_count{labels} {below[-1]}")
+    return lines
 
 
 def _braced(names: tuple[str, ...], values: tuple[str, ...]) -> str:

@@ -513,7 +513,7 @@ async def test_what_is_old_goes_in_pieces_and_wider_rows_answer_for_it(
             failures_before=NOON + 10 * HOUR,
             gauges_before=NOON + HOUR,
         )
-        deleted = []
+        deleted: list[int] = []
         while not deleted or deleted[-1]:
             deleted.append(await read.sweep(ages, limit=7))
         # By minutes and ten minutes 40 hours each, by hours 20, and the same of all groups together; of two dimensions 20 each;

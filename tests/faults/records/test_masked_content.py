@@ -20,12 +20,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import zstandard
 
 from tests.support.alerted import web_server
 from tests.support.echoing import CLOSED, OPEN, Echo, echoing_provider
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.otlp_receiver import otlp_receiver
+from tests.support.planted import found_in
 
 __all__: list[str] = []
 
@@ -86,6 +86,7 @@ def config(echo: Echo, alerts: str, collector: str, *, by_feature: bool) -> str:
             f'[features.closed-falling]\nroute = "broken"\nfallback = ["page", "shape", "echo"]\n{off}{patient}',
             f'[features.closed-ladder]\nroute = "broken"\ndegrade = ["stale:1h", "http:spoken", "say:no"]\n{off}{patient}',
             f'[features.closed-resumed]\nroute = "cut"\nresume = true\nfallback = ["echo"]\n{off}{patient}',
+            f'[features.closed-chaos]\nroute = "echo"\n{off}{patient}',
             f'[features.open]\nroute = "echo"\n{patient}',
         ]
     )
@@ -191,36 +192,26 @@ def ask_everything(gateway: RunningGateway) -> int:
     with half_read(gateway, chat("closed-slow", CLOSED, stream=True)):
         pass
     post(gateway, paths["chat"], chat("open", OPEN))
-    return len(asked) + 2
+    return len(asked) + 2 + rehearse(gateway, paths["chat"])
 
 
-def texts(value: Any) -> Iterator[bytes]:
-    """What a cell says, unpacked where it is packed."""
-    if isinstance(value, str):
-        yield value.encode()
-    elif isinstance(value, bytes):
-        yield value
-        with contextlib.suppress(zstandard.ZstdError):
-            yield zstandard.ZstdDecompressor().decompressobj().decompress(value)
+def rehearse(gateway: RunningGateway, path: str) -> int:
+    """Faults on command in the middle of answers: what is made of the halves. How many requests that were."""
+    faults = ("cut:0", "malformed_frame:0", "missing_terminator", "error_in_stream:1")
+    for fault in faults:
+        order = {"endpoint": "oai/echo", "fault": fault, "feature": "closed-chaos", "duration": "1m"}
+        told = told_by(gateway, "POST", "/api/rehearsals", json.dumps(order).encode())
+        for stream in (False, True):
+            post(gateway, path, chat("closed-chaos", CLOSED, stream=stream))
+        told_by(gateway, "DELETE", f"/api/rehearsals/{told['id']}")
+    return 2 * len(faults)
 
 
-def found_in(directory: Path, word: str) -> set[str]:
-    """Where it stands: cells of the database, by table and column; and files, as they are."""
-    wanted, places = word.encode(), set()
-    for file in directory.rglob("*"):
-        if file.is_file() and wanted in file.read_bytes():
-            places.add(str(file.relative_to(directory)))
-    with contextlib.closing(sqlite3.connect(directory / "headgate.db")) as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        assert {"request", "attempt", "content_segment", "alert", "rollup"} <= set(tables)
-        for table in tables:
-            rows = database.execute(f'SELECT * FROM "{table}"')
-            columns = [column[0] for column in rows.description]
-            for row in rows:
-                for column, value in zip(columns, row, strict=True):
-                    if any(wanted in text for text in texts(value)):
-                        places.add(f"{table}.{column}")
-    return places
+def told_by(gateway: RunningGateway, method: str, path: str, body: bytes | None = None) -> Any:
+    headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+    request = urllib.request.Request(gateway.url + path, body, headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as reply:
+        return json.load(reply)
 
 
 def get(gateway: RunningGateway, path: str) -> bytes:
@@ -244,6 +235,19 @@ def shown(gateway: RunningGateway) -> dict[str, bytes]:
         done = subprocess.run(command, cwd=gateway.directory, capture_output=True, timeout=60, check=True)
         told[" ".join(words)] = done.stdout + done.stderr
     return told
+
+
+def say_more(gateway: RunningGateway, *, comments: bool) -> None:
+    """Whoever looks says things too: judges an answer in words, asks for it again with other words.
+
+    comments: are they content that is not kept? They follow `[records] content`, not a feature's own switch."""
+    items = json.loads(get(gateway, "/api/requests?limit=500"))["items"]
+    asked = next(item["id"] for item in items if item["feature"] == "closed-echo" and item["outcome"] == "ok")
+    again = json.dumps({"system": f"{CLOSED}-other-system", "set": {"temperature": CLOSED}}).encode()
+    assert post(gateway, f"/api/requests/{asked}/replay", again) >= 400, "there is nothing to send again"
+    if comments:
+        words = {"comment": f"{CLOSED}-comment", "correction": f"{CLOSED}-correction", "thumbs": "down"}
+        assert post(gateway, "/api/feedback", json.dumps({"request": asked, **words}).encode()) < 300
 
 
 def stored(gateway: RunningGateway, purpose: str) -> int:
@@ -283,6 +287,7 @@ def test_contents_that_are_switched_off_are_nowhere(tmp_path: Path, by_feature: 
             wait(lambda: stored(gateway, "shadow") >= 8, "no shadow copies")
             wait(lambda: len(web.posts) >= 1, "nobody was alerted")
             wait(lambda: len(collector.spans()) > 2 * many, "few spans")
+            say_more(gateway, comments=not by_feature)
             told = shown(gateway)
             told["otlp"] = all_of(collector.raw)
             told["alerts"] = all_of(each.body for each in web.posts)

@@ -36,6 +36,10 @@ EXPECTED = {
     "api.me": dict.fromkeys(ROLES, True),
     "api.config.show": SEE,
     "api.keys.list": RUN,
+    "api.people.list": RUN,
+    "api.people.add": RUN,
+    "api.people.change": RUN,
+    "api.people.password": RUN,
     "api.keys.create": RUN,
     "api.keys.show": RUN,
     "api.keys.revoke": RUN,
@@ -54,9 +58,19 @@ EXPECTED = {
     "api.secrets.list": RUN,
     "api.secrets.give": RUN,
     "api.secrets.remove": RUN,
+    "api.feedback.give": ASK,
+    "api.feedback.list": SEE,
+    "api.feedback.token": ASK,
+    "api.scores.add": ASK,
+    "api.quality.show": SEE,
+    "api.quality.worst": SEE,
+    "api.quality.changes": SEE,
     "api.rehearsals.list": SEE,
     "api.rehearsals.start": RUN,
     "api.rehearsals.stop": RUN,
+    "api.replays.list": SEE,
+    "api.replays.show": dict.fromkeys(ROLES, False) | {"owner": True, "reviewer": True},
+    "api.replays.start": dict.fromkeys(ROLES, False) | {"owner": True},
 }
 
 
@@ -95,6 +109,13 @@ def test_several_roles_reach_what_any_of_them_does() -> None:
     """Never less."""
     assert routes_of(["service", "viewer"]) == routes_of(["service"]) | routes_of(["viewer"])
     assert routes_of(["viewer", "god"]) == routes_of(["viewer"])
+
+
+def test_what_asks_for_two_rights_may_be_reached_by_two_roles() -> None:
+    """One of them asks models, the other reads content."""
+    assert "api.replays.start" in routes_of(["developer", "reviewer"])
+    assert "api.replays.start" not in routes_of(["developer", "viewer"])
+    assert "api.replays.start" not in routes_of(["reviewer", "viewer"])
 
 
 def test_every_role_says_what_it_is_for() -> None:

@@ -82,7 +82,7 @@ def test_rules_are_listed_added_paused_and_removed() -> None:
     )
     run("rules", "pause", "slow")
     [slow] = [each for each in json.loads(run("rules", "list", "--json").output) if each["name"] == "slow"]
-    assert (slow["state"], slow["from"], slow["of"], slow["alert"]) == (
+    assert (slow["state"], slow["source"], slow["of"], slow["alert"]) == (
         "paused",
         "added",
         {"feature": "shop"},
@@ -112,11 +112,11 @@ def test_a_preview_shows_the_value_and_when_it_would_have_told_somebody() -> Non
     options = ("--metric", "latency_p95", "--alert", "2s", "--each", "feature", "--days", "1")
     shown = run("rules", "preview", *options)
     assert "feature:shop" in shown.output and "█" in shown.output and "alert" in shown.output
-    assert "somebody would have been told once" in shown.stderr
+    assert "somebody would have been told once" in shown.output
     told = json.loads(run("rules", "preview", *options, "--json").output)
     assert told["times"] == 1 and told["fired"][0]["subject"] == "feature:shop"
     nobody = run("rules", "preview", "--metric", "latency_p95", "--alert", "9s", "--days", "1")
-    assert "nobody would have been told" in nobody.stderr
+    assert "nobody would have been told" in nobody.output
 
 
 def test_a_contract_is_shown_and_checked() -> None:

@@ -227,7 +227,7 @@ def test_the_demonstration_runs_to_its_end(tmp_path):
             said = process.stdout.read()
             assert process.wait(60) == 0, said
     assert f"http://127.0.0.1:{port} " not in said
-    for text in ("support-chat", "first token p50", "15 requests were sent", "all  "):
+    for text in ("support-chat", "first token p50", "20 requests were sent", "all  "):
         assert text in said
     assert "Traceback" not in said and "unexpected" not in said
 

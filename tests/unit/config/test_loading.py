@@ -207,7 +207,6 @@ def test_a_broken_section_does_not_make_references_to_it_wrong():
     ("text", "subject"),
     [
         ("[features.f]\nroute = 'sim/x'\ncache = { exact = '1h' }", "the answer cache"),
-        ("[features.f]\nroute = 'sim/x'\ncontract = { availability = 0.9 }", "contracts"),
         ("[features.f]\nroute = 'sim/x'\nguards = ['pii']", "guards"),
     ],
 )

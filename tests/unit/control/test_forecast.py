@@ -72,6 +72,15 @@ def test_the_last_day_leaves_little_open() -> None:
     assert found.left == pytest.approx(1 / 24)
 
 
+def test_a_week_that_is_another_counts_alone() -> None:
+    """A dearer model since last Monday is no reason to expect the old one's days; a week that is somewhat above is."""
+    before = [100, 110, 90, 105, 95, 100, 100] * 3
+    dearer = forecast(days([*before, *(300, 310, 290, 305, 295, 300, 300)]), NOON)
+    assert dearer.days == 7 and dearer.likely == dearer.so_far + round(300 * 14.5)
+    usual = forecast(days([*before, *(105, 115, 95, 110, 100, 105, 105)]), NOON)
+    assert usual.days == 28
+
+
 @pytest.mark.parametrize(
     ("known", "likeness", "least"),
     [(5, 0.0, 0.72), (14, 0.0, 0.74), (28, 0.0, 0.74), (28, 0.5, 0.66)],

@@ -94,7 +94,13 @@ def test_bars_of_a_lane_follow_each_other(total: int, queued: int, given_: list[
     """Whatever rows say, damaged ones too: no overlap within a lane, nothing outside the whole, and no time is missing."""
     rows = [
         attempt(
-            number, one[0], one[5], connected_us=one[1], sent_us=one[2], first_byte_us=one[3], first_content_us=one[4]
+            number,
+            one[0],
+            one[5],
+            connected_us=one[1],
+            sent_us=one[2],
+            first_byte_us=one[3],
+            first_content_us=one[4],
         )
         for number, one in enumerate(given_, start=1)
     ]

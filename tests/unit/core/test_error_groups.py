@@ -45,3 +45,13 @@ def test_the_page_of_metrics_names_the_groups() -> None:
     """All of them."""
     text = (REFERENCE / "metrics.md").read_text()
     assert set(GROUPS) <= set(re.findall(r"`(\w+)`", text))
+
+
+def test_the_page_of_errors_says_which_is_in_which() -> None:
+    """A line for each group."""
+    text = (REFERENCE / "errors.md").read_text().partition("## Groups")[2]
+    told = {
+        name: set(re.findall(r"`(\w+)`", rest))
+        for name, rest in re.findall(r"^- \*\*(\w+)\*\*(.*)$", text, re.MULTILINE)
+    }
+    assert told == {group: {code for code, own in ERROR_GROUPS.items() if own == group} for group in GROUPS}

@@ -94,6 +94,8 @@ async def test_other_paths_and_methods_are_refused_in_words():
     assert missing.status == 404 and "there is no such page" in missing.text
     assert (await browser.get(method="DELETE")).status == 405
     assert (await browser.post("/metrics")).status == 405
+    stranger = Browser(Looked(), "10.0.0.9", "gate.example")
+    assert (await stranger.get("/nothing")).status == 404
     assert (await browser.get("/page.css")).header("content-type").startswith("text/css")
     head = await browser.get(method="HEAD")
     assert head.status == 200 and head.text == "" and int(head.header("content-length")) > 100

@@ -28,7 +28,9 @@ def looked(*given: dict[str, Any]) -> tuple[Looked, list[str]]:
         prompt = msgspec.json.encode({"messages": [{"role": "user", "content": each.pop("asked", "Hello")}]})
         reply = msgspec.json.encode({"choices": [{"message": {"content": each.pop("answered", "Hi")}}]})
         for place, data in enumerate((prompt, reply)):
-            contents.append(Content(hash=f"{number * 2 + place:032x}", kind="openai.chat", data=data, size=len(data)))
+            contents.append(
+                Content(hash=f"{number * 2 + place:032x}", kind="openai.chat", data=data, size=len(data))
+            )
         row = RequestRow(
             oldest_id(at + 60_000_000_000),
             at,
@@ -37,7 +39,17 @@ def looked(*given: dict[str, Any]) -> tuple[Looked, list[str]]:
         )
         rows.append(row)
         attempts.append(
-            AttemptRow(row.id + 1, row.id, 1, "house", "m", started_us=10, sent_us=20, first_byte_us=500, ended_us=900)
+            AttemptRow(
+                row.id + 1,
+                row.id,
+                1,
+                "house",
+                "m",
+                started_us=10,
+                sent_us=20,
+                first_byte_us=500,
+                ended_us=900,
+            )
         )
     site.spans.write(
         Batch(journal="j", position=Position(1, 1), requests=rows, attempts=attempts, contents=contents)
@@ -52,7 +64,9 @@ def browser(site: Looked, role: str = "owner") -> Browser:
 @aio
 async def test_the_list_shows_the_newest_first_and_filters():
     """Links lead to each; a filter leaves what has it."""
-    site, ids = looked({"feature": "chat"}, {"feature": "mail", "outcome": "failed", "error_class": "timeout"})
+    site, ids = looked(
+        {"feature": "chat"}, {"feature": "mail", "outcome": "failed", "error_class": "timeout"}
+    )
     got = await browser(site).get("/traces")
     assert got.status == 200 and 0 < got.text.index(ids[1]) < got.text.index(ids[0])
     got = await browser(site).get("/traces?feature=mail&retried=no")
@@ -65,7 +79,12 @@ async def test_what_cannot_be_looked_for_is_said_beside_the_form():
     """And what was typed stays."""
     site, _ = looked({})
     got = await browser(site).get("/traces?slower=soon&user=ann")
-    assert got.status == 400 and "a duration like" in got.text and 'value="soon"' in got.text and 'value="ann"' in got.text
+    assert (
+        got.status == 400
+        and "a duration like" in got.text
+        and 'value="soon"' in got.text
+        and 'value="ann"' in got.text
+    )
 
 
 @aio
@@ -81,7 +100,9 @@ async def test_text_is_looked_for_by_whoever_may_read_it():
 @aio
 async def test_one_request_is_shown_whole_as_far_as_the_role_may_read():
     """Figures, waterfall, attempts; prompt and answer for those who may."""
-    site, (name,) = looked({"asked": "secret question", "answered": "secret answer", "user": "ann", "total_us": 1000})
+    site, (name,) = looked(
+        {"asked": "secret question", "answered": "secret answer", "user": "ann", "total_us": 1000}
+    )
     got = await browser(site).get(f"/traces/{name}")
     assert got.status == 200 and "secret question" in got.text and "secret answer" in got.text
     assert "house/m" in got.text and 'class="phase wait"' in got.text and "style=" not in got.text
@@ -99,7 +120,12 @@ async def test_what_callers_wrote_is_never_markup():
             "error_detail": EVIL, "tags": msgspec.json.encode({EVIL: EVIL}).decode(), "notes": msgspec.json.encode({EVIL: EVIL}).decode(),
         }
     )  # fmt: skip
-    for path in ("/traces", f"/traces/{name}", "/session?session=%3Cscript%3Ealert(1)%3C/script%3E", "/sessions"):
+    for path in (
+        "/traces",
+        f"/traces/{name}",
+        "/session?session=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/sessions",
+    ):
         got = await browser(site).get(path)
         assert got.status == 200 and EVIL not in got.text, path
     assert "&lt;script" in (await browser(site).get(f"/traces/{name}")).text
@@ -130,7 +156,12 @@ async def test_pages_lead_from_one_to_the_next():
     link = link.replace("&#x2f;", "/").replace("&amp;", "&")
     assert "feature=chat" in link and ids[9] not in got.text
     older = await browser(site).get(link)
-    assert older.status == 200 and ids[9] in older.text and ids[10] not in older.text and "data-live" not in older.text
+    assert (
+        older.status == 200
+        and ids[9] in older.text
+        and ids[10] not in older.text
+        and "data-live" not in older.text
+    )
 
 
 @aio

@@ -274,3 +274,16 @@ def test_opened_and_closed_are_told_apart(journal: Journal) -> None:
     """Two kinds of entry share a file."""
     kinds = {Opened.__struct_config__.tag, Closed.__struct_config__.tag}
     assert kinds == {1, 2}
+
+
+def test_a_new_file_is_begun_when_that_is_asked_and_the_old_one_has_something(tmp_path):
+    """So that the old one can be deleted as soon as it is stored; of an empty file nothing need be deleted."""
+    journal = Journal(tmp_path, FakeClock())
+    journal.begin_anew()
+    assert journal.end == Position(1, 0)
+    journal.append(Closed(RequestRow(1, 1, "t")))
+    journal.begin_anew()
+    assert journal.end == Position(2, 0)
+    assert segment_path(tmp_path, journal.name, 1).stat().st_size > 0
+    journal.close()
+    journal.begin_anew()

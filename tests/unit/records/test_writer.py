@@ -380,3 +380,16 @@ def test_a_segment_that_would_be_full_at_once_is_refused() -> None:
     """Each write would begin a new file."""
     with pytest.raises(ValueError, match="at least 100000 bytes"):
         RecordSettings(segment=Size(10))
+
+
+def test_a_file_that_is_stored_to_its_end_goes_when_a_new_one_was_begun(tmp_path):
+    """Also when nothing comes after it: what was deleted from the database must not stand there until the next request."""
+    recording = Recording(tmp_path)
+    recording.writer.recover()
+    recording.journal.append(Closed(RequestRow(1 << 22, 1, "t")))
+    recording.journal.flush()
+    recording.writer.step()
+    recording.journal.begin_anew()
+    recording.writer.step()
+    assert recording.writer.caught_up
+    assert [path.name[-14:] for path in tmp_path.rglob("*.journal") if path.is_file()] == ["000002.journal"]

@@ -132,7 +132,7 @@ def test_zero_has_a_place_in_a_spread() -> None:
 
 def test_features_and_models_without_end_become_one() -> None:
     """However many a caller makes up: the rows of a day have a bound, and every request is still counted."""
-    names, most = Names(), 0
+    names, most, found = Names(), 0, Added()
     for batch in range(8):
         rows = [
             request(number, feature=f"f{batch}-{number}", routed_model=f"m{batch}-{number}")

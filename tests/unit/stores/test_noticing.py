@@ -122,7 +122,7 @@ def test_there_is_one_mark_an_hour_for_a_model() -> None:
 
 def test_there_is_an_end_to_how_many_models_are_watched() -> None:
     """Their names may be callers' own."""
-    noticing, stored = Noticing(), None
+    noticing, stored, found = Noticing(), None, []
     for number in range(1_200):
         row = RequestRow(number, START * SECOND, "t", config_hash="c")
         attempt = AttemptRow(number, number, 1, "openai", f"m{number}", reported_model="r")

@@ -60,8 +60,8 @@ def test_answers_and_failures_are_kept_apart() -> None:
 def test_sums_of_money_lose_nothing() -> None:
     """Nano-dollars stay whole numbers, however many there were."""
     measures = Measures()
+    spent = measures.spent_by(("chat", "small", "sim", "exact"))
     for _ in range(3):
-        spent = measures.spent_by(("chat", "small", "sim", "exact"))
         spent.nanos += 9_007_199_254_740_993  # no float has it
     assert spent.nanos == 27_021_597_764_222_979
     spent.input, spent.reasoning = 7, 2

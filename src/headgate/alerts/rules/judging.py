@@ -104,7 +104,8 @@ def _is_loud(rule: AlertRuleSettings, state: str) -> bool:
 
 def _sentence(rule: AlertRuleSettings, subject: str, state: str, reading: Reading) -> str:
     metric, whom = rule.watched, _whom(rule, subject)
-    named = f" `{rule.error or rule.score}`" if rule.error or rule.score else ""
+    special = rule.error or rule.score or rule.series
+    named = f" `{special}`" if special else ""
     last = f"in the last {span(rule.window)}"
     if reading.value is None:
         return f"`{rule.name}`: there is no data of {metric.words}{named}{whom} {last}."

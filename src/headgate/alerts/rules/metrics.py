@@ -9,10 +9,10 @@ from typing import Literal
 
 from headgate.alerts.rules.tally import Tally
 
-__all__ = ["DROPPED", "METRICS", "Family", "Metric", "Unit", "shown"]
+__all__ = ["DRIFTING", "DROPPED", "METRICS", "Family", "Metric", "Unit", "shown"]
 
-Unit = Literal["s", "share", "USD", "requests", "tokens/s", "bytes", "score"]
-Family = Literal["requests", "errors", "scores", "gauge"]
+Unit = Literal["s", "share", "USD", "requests", "tokens/s", "bytes", "score", "changes"]
+Family = Literal["requests", "errors", "scores", "gauge", "drift"]
 Found = tuple[float | None, int]
 """The value, None if there is none, and how many requests or scores it is of."""
 
@@ -116,6 +116,7 @@ _ALL = (
         bad="below",
         of=lambda t: (t.sums["score"] / t.sums["scores"] if t.sums["scores"] else None, t.sums["scores"]),
     ),
+    Metric("drift", "lasting changes of this series of a feature", "changes", family="drift"),
     Metric("in_flight", "requests in flight on one node", "requests", family="gauge", gauge="in_flight"),
     Metric("queue_depth", "requests that wait for room in a limit", "requests", family="gauge", gauge="limit_waiting"),
     Metric("journal_lag", "records that are not in the database yet", "bytes", family="gauge", gauge="journal_bytes"),
@@ -123,6 +124,8 @@ _ALL = (
 )  # fmt: skip
 METRICS: Mapping[str, Metric] = MappingProxyType({each.name: each for each in _ALL})
 """By name."""
+DRIFTING = ("refusals", "length", "latency", "first_token", "cost")
+"""Series that a lasting change is looked for in; `score:NAME` is one, too."""
 DROPPED = "records_dropped"
 """A gauge that only grows: what it grew by in the window counts."""
 
@@ -139,6 +142,6 @@ def shown(value: float | None, unit: Unit, *, ratio: bool = False) -> str:
         return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
     if unit == "USD":
         return f"{value:,.2f} USD" if value >= 1 else f"{value:.3g} USD"
-    if unit in ("requests", "bytes"):
+    if unit in ("requests", "bytes", "changes"):
         return f"{value:,.0f}"
     return f"{value:.3g}{f' {unit}' if unit == 'tokens/s' else ''}"

@@ -63,12 +63,17 @@ class Foreseen:
 
 async def foresee(reader: Reader, rule: AlertRuleSettings, since: int, until: int) -> Foreseen:
     """What it would have done in that time. Raises StoreUnavailable."""
-    kept_by = HOUR if rule.watched.family in ("errors", "scores") or rule.window >= DAY else MINUTE
+    kept_by = HOUR if rule.watched.family in ("errors", "scores", "drift") or rule.window >= DAY else MINUTE
     step = _step(int(rule.window), ceil((until - since) / MOST_POINTS / kept_by) * kept_by, kept_by)
     since = since // step * step
     if rule.watched.family == "gauge":
         rows = await reader.gauges(rule, since - int(rule.window), until)
         found: Mapping[str, Sequence[Reading]] = {ALL: list(_gauges(rule, rows, since, until, step))}
+    elif rule.watched.family == "drift":
+        changed = await reader.changes(rule, until)
+        found = {
+            subject: list(_drifting(rule, subject, at, since, until, step)) for subject, at in changed.items()
+        }
     else:
         found = await _slid(reader, rule, since, until, step)
     kept = sorted(found, key=lambda subject: -sum(each.count for each in found[subject]))
@@ -126,6 +131,13 @@ def _gauges(
         begins = at + step - max(int(rule.window), step)
         near = [row for row in rows if begins - 10 * MINUTE <= row.at < at + step]
         yield Reading(ALL, value_of_gauge(rule, near, begins, at + step), len(near))
+
+
+def _drifting(
+    rule: AlertRuleSettings, subject: str, changed: Sequence[int], since: int, until: int, step: int
+) -> Iterator[Reading]:
+    for at in range(since + step, until + 1, step):
+        yield Reading(subject, float(sum(at - rule.window <= each < at for each in changed)), len(changed))
 
 
 def _played(

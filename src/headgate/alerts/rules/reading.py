@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from headgate.alerts.rules.metrics import DROPPED, Family
@@ -12,9 +12,23 @@ from headgate.alerts.rules.tally import Tally
 from headgate.stores.rollups import DAY, HOUR, MINUTE, Gauge, RollupStore, Scope
 from headgate.stores.scores import ScoreScope, ScoreStore
 
-__all__ = ["ALL", "Part", "Reader", "Reading", "reading_of", "subjects_of", "value_of_gauge", "within"]
+__all__ = [
+    "ALL",
+    "Drift",
+    "Part",
+    "Reader",
+    "Reading",
+    "reading_of",
+    "subjects_of",
+    "value_of_gauge",
+    "within",
+]
 
 ALL = "all"
+Drift = Callable[[str, str, int], Awaitable[Sequence[int]]]
+"""(feature, series, now) -> when it changed, seconds since 1970 UTC."""
+_MOST_DRIFTING = 20
+"""Features that one rule looks for changes of: each takes up to a tenth of a second."""
 _LABELS = ("feature", "model", "provider")
 
 
@@ -47,9 +61,10 @@ class Reading:
 class Reader:
     """Reads what rules watch. Never scans requests."""
 
-    def __init__(self, rollups: RollupStore, scores: ScoreStore) -> None:
+    def __init__(self, rollups: RollupStore, scores: ScoreStore, drift: Drift | None = None) -> None:
         self._rollups = rollups
         self._scores = scores
+        self._drift = drift
 
     async def read(self, rules: Iterable[AlertRuleSettings], now: int) -> Mapping[str, Sequence[Reading]]:
         """By the rule's name, what its window holds at this moment (seconds since 1970). Raises StoreUnavailable."""
@@ -58,6 +73,13 @@ class Reader:
         for rule in rules:
             if rule.watched.family == "gauge":
                 found[rule.name] = [await self.gauge(rule, now)]
+                continue
+            if rule.watched.family == "drift":
+                since, until = within(rule, now)
+                found[rule.name] = [
+                    Reading(subject, float(sum(since <= each < until for each in at)), len(at))
+                    for subject, at in (await self.changes(rule, now)).items()
+                ]
                 continue
             since, until = within(rule, now)
             together["now", *_kind(rule), since, until].append(rule)
@@ -73,6 +95,18 @@ class Reader:
         for name in names:
             found[name] = list(_readings(by_name[name], sums[name, "now"], sums.get((name, "usual"))))
         return found
+
+    async def changes(self, rule: AlertRuleSettings, now: int) -> Mapping[str, Sequence[int]]:
+        """When the series of each feature that the rule is about changed. Raises StoreUnavailable."""
+        if self._drift is None:
+            return {}
+        features = [rule.of.feature]
+        if rule.each:
+            scope = Scope(*within(rule, now))
+            rows = sorted(await self._rollups.rolled(scope, by=("feature",)), key=lambda row: -row.requests)
+            features = [row.group[0] for row in rows[:_MOST_DRIFTING]]
+        found = {each: await self._drift(each, rule.series, now) for each in features}
+        return {f"feature:{name}" if rule.each else ALL: at for name, at in found.items()}
 
     async def gauge(self, rule: AlertRuleSettings, now: int) -> Reading:
         """What nodes saw of themselves in the window."""
@@ -132,7 +166,7 @@ class Reader:
 
 def within(rule: AlertRuleSettings, now: int) -> tuple[int, int]:
     """The ends of a rule's window: whole minutes, of a long window whole hours, the one under way included."""
-    kept_by = HOUR if rule.window >= DAY or rule.watched.family in ("errors", "scores") else MINUTE
+    kept_by = HOUR if rule.window >= DAY or rule.watched.family in ("errors", "scores", "drift") else MINUTE
     until = -(-(now + 1) // kept_by) * kept_by
     since = (now - int(rule.window)) // kept_by * kept_by
     # By the hour the one under way and those before it; the part of an hour at the beginning would be older than was asked for.

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from headgate.alerts.rules.metrics import METRICS, Metric, Unit
+from headgate.alerts.rules.metrics import DRIFTING, METRICS, Metric, Unit
 from headgate.alerts.settings import NAME
 from headgate.core.near import did_you_mean
 from headgate.core.section import Duration, Section
@@ -49,6 +49,8 @@ class AlertRuleSettings(Section, frozen=True):
     """For `error_class_rate`: the error."""
     score: str = ""
     """For `quality`: the name of the score, such as `thumbs`."""
+    series: str = ""
+    """For `drift`: `refusals`, `length`, `latency`, `first_token`, `cost`, or `score:NAME`."""
     window: Duration = Duration(300)
     """The stretch of time that is added up: `1m` to `30d`."""
     against: Duration = Duration(0)
@@ -101,6 +103,8 @@ class AlertRuleSettings(Section, frozen=True):
     @property
     def every_seconds(self) -> int:
         """How often it is looked at."""
+        if self.watched.family == "drift":
+            return 3600
         return 30 if self.window < _DAY else 300 if self.window < 7 * _DAY else 3600
 
     @property
@@ -119,6 +123,17 @@ class AlertRuleSettings(Section, frozen=True):
             raise ValueError(f"`each` and `of` both say {self.each}: there is one of it")
         if bool(self.error) != (metric.family == "errors"):
             raise ValueError('`error` and `metric = "error_class_rate"` go together')
+        if bool(self.series) != (metric.family == "drift"):
+            raise ValueError('`series` and `metric = "drift"` go together')
+        if (
+            self.series
+            and self.series not in DRIFTING
+            and not re.fullmatch(r"score:[A-Za-z0-9_.:-]{1,64}", self.series)
+        ):
+            near = did_you_mean(self.series, [*DRIFTING, "score:NAME"])
+            raise ValueError(f"`series`: there is no `{self.series[:70]}`{near}")
+        if metric.family == "drift" and (set(whom) - {"feature"} or (not whom and self.each != "feature")):
+            raise ValueError('`drift` is of a feature: say `of = { feature = "NAME" }` or `each = "feature"`')
         if bool(self.score) != (metric.family == "scores"):
             raise ValueError('`score` and `metric = "quality"` go together')
 
@@ -130,7 +145,7 @@ class AlertRuleSettings(Section, frozen=True):
                 raise ValueError(f"`{metric.name}` cannot be compared with a time before")
             if not self.window <= self.against <= 90 * _DAY or self.against % _MINUTE:
                 raise ValueError("`against` is as long as `window` at least, `90d` at most, in whole minutes")
-        if metric.family in ("errors", "scores") and self.window % _HOUR:
+        if metric.family in ("errors", "scores", "drift") and self.window % _HOUR:
             raise ValueError(f"`{metric.name}` is kept by the hour: `window` is whole hours")
 
     def _check_thresholds(self, metric: Metric) -> None:

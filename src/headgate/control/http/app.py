@@ -38,6 +38,7 @@ OPENAPI, DOCS = "/api/openapi.json", "/api/docs"
 """Served to everybody: they tell nothing that is anybody's."""
 _JSON = b"application/json"
 _PROBLEM = b"application/problem+json"
+_LONGEST_KEY = 200
 _SAFE = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -154,7 +155,7 @@ class Api:
         if route.body is not None:
             data = await read_body(headers, receive)
             body = read_json(headers, data, route.body, required=route.body_required)
-        asked = Asked(self._desk, caller, values, query, body)
+        asked = Asked(self._desk, caller, values, query, body, idempotency_key=_idempotency_key(headers))
         async with asyncio.timeout(route.seconds):
             told = await route.handler(asked)
         # Indented: it is read by people with curl at least as often as by programs.
@@ -205,6 +206,11 @@ def _key(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             return value[7:].strip()
     return b""
+
+
+def _idempotency_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    given = next((value for name, value in headers if name == b"idempotency-key"), b"")
+    return given[:_LONGEST_KEY].decode("latin-1")
 
 
 def _unknown(detail: str) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -18,8 +19,6 @@ from headgate.control.http.route import Asked, route
 from headgate.core.ids import parse_request_id
 from headgate.exchange.caller import Caller
 from headgate.quality.feedback import (
-    LONGEST_COMMENT,
-    LONGEST_CORRECTION,
     Given,
     Giver,
     Refused,
@@ -72,9 +71,10 @@ class Judgement(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     number: Number | None = None
     label: Word = ""
     """One word of several, such as `too_long`."""
-    comment: Annotated[str, Meta(max_length=LONGEST_COMMENT)] = ""
-    correction: Annotated[str, Meta(max_length=LONGEST_CORRECTION)] = ""
-    """What would have been right."""
+    comment: str = ""
+    """At most 5,000 characters."""
+    correction: str = ""
+    """What would have been right; at most 20,000 characters."""
     user: Word = ""
     """Who says it: of one user's judgements of the same thing the latest counts."""
     event: Event = ""
@@ -133,10 +133,15 @@ class FeedbackQuery(msgspec.Struct, kw_only=True):
     name: Maybe = UNSET
     """`thumbs`, `comment` or another."""
     source: ScoreSource | msgspec.UnsetType = UNSET
+    """Only those given by users, or by code."""
     feature: Maybe = UNSET
+    """Only those of requests of this feature."""
     model: Maybe = UNSET
+    """Only those of requests that went to this model."""
     prompt: Maybe = UNSET
+    """Only those of requests with this prompt, such as `greeting@7`."""
     limit: Limit = 100
+    """How many at most."""
     cursor: Cursor = ""
     """`next` of the page before."""
 
@@ -180,7 +185,8 @@ async def tell(asked: Asked[None, NewFeedback]) -> KeptFeedback:
     """Say what users think of answers: thumbs, a rating, whether the task was done, a comment, a correction.
 
     About requests of this key, or of keys of its team; who runs the gateway may judge all. An answer is told apart by the header
-    `x-request-id`. Feedback may come before its request is stored."""
+    `x-request-id`. Feedback may come before its request is stored. What is sent again with the same `event`, or the same header
+    `idempotency-key`, changes nothing."""
     return await kept_feedback(asked, _said(asked.body), giver_of(asked, "user"))
 
 
@@ -227,6 +233,10 @@ async def list_feedback(asked: Asked[FeedbackQuery, None]) -> FeedbackPage:
 
 async def kept_feedback(asked: Asked[Any, Any], said: list[Given], giver: Giver) -> KeptFeedback:
     """Keep it, and say what became of it. Raises Problem."""
+    if key := asked.idempotency_key:
+        said = [
+            each if each.event else replace(each, event=f"{key}#{place}") for place, each in enumerate(said)
+        ]
     try:
         kept = await give(asked.desk.scores, said, giver)
     except Refused as wrong:

@@ -77,8 +77,8 @@ class PersonMade(PersonShown, kw_only=True):
 class PersonChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What is to be different; what is left out stays."""
 
-    roles: tuple[Role, ...] | None = None
-    disabled: bool | None = None
+    roles: tuple[Role, ...] | msgspec.UnsetType = msgspec.UNSET
+    disabled: bool | msgspec.UnsetType = msgspec.UNSET
     """Disabled people are signed out everywhere at once."""
 
 
@@ -124,7 +124,7 @@ async def change(asked: Asked[None, PersonChange]) -> PersonShown:
     wanted = asked.body
     before = await _found(asked)
     _check_rights(asked.caller, before.roles)
-    if wanted.roles is not None:
+    if wanted.roles is not msgspec.UNSET:
         _check_rights(asked.caller, wanted.roles)
     if before.id == asked.caller.key_id:
         raise Problem(
@@ -132,9 +132,9 @@ async def change(asked: Asked[None, PersonChange]) -> PersonShown:
         )
     try:
         after = before
-        if wanted.roles is not None:
+        if wanted.roles is not msgspec.UNSET:
             after = await change_person(asked.desk.people, before.id, roles=wanted.roles, actor=asked.actor)
-        if wanted.disabled is not None:
+        if wanted.disabled is not msgspec.UNSET:
             after = await change_person(
                 asked.desk.people, before.id, disabled=wanted.disabled, actor=asked.actor
             )

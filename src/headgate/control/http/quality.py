@@ -33,13 +33,19 @@ class QualityQuery(msgspec.Struct, kw_only=True):
     since: Ago = "30d"
     """Those of requests from then on; at most a year back."""
     until: Ago = ""
+    """Those before then; empty: until now."""
     by: Literal["", "feature", "model", "prompt", "source"] = "feature"
+    """What means are kept apart by; empty: by nothing."""
     name: Maybe = UNSET
     """Only `thumbs`, `rating` or another."""
     feature: Maybe = UNSET
+    """Only those of requests of this feature."""
     model: Maybe = UNSET
+    """Only those of requests that went to this model."""
     prompt: Maybe = UNSET
+    """Only those of requests with this prompt, such as `greeting@7`."""
     source: ScoreSource | UnsetType = UNSET
+    """Only those given by users, or by code."""
 
 
 class MeanTold(msgspec.Struct, kw_only=True):
@@ -68,11 +74,15 @@ class WorstQuery(msgspec.Struct, kw_only=True):
     """What is judged worst, by one name."""
 
     since: Ago = "30d"
+    """Those of requests from then on; at most a year back."""
     by: Literal["prompt", "feature", "model", "session", "request"] = "prompt"
+    """What is put in order. Of sessions and requests the latest 20,000 judgements are read."""
     name: Annotated[str, Meta(max_length=64)] = ""
     """`thumbs`, `rating` or another; empty: what is judged most."""
     feature: Maybe = UNSET
+    """Only those of requests of this feature."""
     limit: Few = 20
+    """How many at most."""
 
 
 class WorstTold(msgspec.Struct, kw_only=True):
@@ -104,6 +114,7 @@ class ChangesQuery(msgspec.Struct, kw_only=True):
     metric: Annotated[str, Meta(max_length=80)] = ""
     """refusals, length, latency, first_token, cost or score:NAME; empty: all."""
     days: Annotated[int, Meta(ge=1, le=180)] = quality.DRIFT_DAYS
+    """How far back."""
     young: bool = False
     """Look also where there are not three weeks yet, and the change may be that of every weekend."""
 
@@ -118,6 +129,13 @@ class MarkTold(msgspec.Struct, kw_only=True):
     text: str
 
 
+class Ends(msgspec.Struct, kw_only=True):
+    """The mean of very many lies between them in 95 of 100 cases."""
+
+    low: float
+    high: float
+
+
 class ChangeTold(msgspec.Struct, kw_only=True):
     """A number of a feature became another one."""
 
@@ -127,9 +145,9 @@ class ChangeTold(msgspec.Struct, kw_only=True):
     unit: str
     at: datetime
     before: float
-    before_interval: tuple[float, float]
+    before_interval: Ends
     after: float
-    after_interval: tuple[float, float]
+    after_interval: Ends
     p: float
     """How often a series that did not change shows as much."""
     sigmas: float
@@ -258,9 +276,9 @@ def _change(each: quality.Drifted) -> ChangeTold:
         unit=each.unit,
         at=moment(change.at * _NS),
         before=change.before,
-        before_interval=change.before_interval,
+        before_interval=Ends(low=change.before_interval[0], high=change.before_interval[1]),
         after=change.after,
-        after_interval=change.after_interval,
+        after_interval=Ends(low=change.after_interval[0], high=change.after_interval[1]),
         p=change.p,
         sigmas=change.sigmas,
         young=change.young,

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from headgate.admission.rights import CONTENT
-from headgate.control.http.fields import Cursor, Limit
+from headgate.control.http.fields import Before, Limit
 from headgate.control.http.problems import Problem
+from headgate.control.http.requests import before_id
 from headgate.control.http.route import Asked, route
 from headgate.control.replays import (
     MayNot,
@@ -40,7 +41,7 @@ class ReplaysQuery(msgspec.Struct, kw_only=True):
 
     limit: Limit = 100
     """How many at most."""
-    cursor: Cursor = ""
+    cursor: Before = ""
     """`next` of the page before."""
 
 
@@ -177,12 +178,12 @@ async def list_replays(asked: Asked[ReplaysQuery, None]) -> ReplayPage:
     """List the replays of a request, newest first, in figures."""
     query = asked.query
     items, following = await replays_of(
-        asked.desk.records, _number(asked.path["id"]), before=int(query.cursor or 0), limit=query.limit
+        asked.desk.records, _number(asked.path["id"]), before=before_id(query.cursor), limit=query.limit
     )
     if CONTENT not in asked.caller.routes:
         # A provider's own words may stand there, and in them a part of the prompt.
         items = [msgspec.structs.replace(item, error_detail="") for item in items]
-    return ReplayPage(items=items, next=str(following) if following else None)
+    return ReplayPage(items=items, next=request_id_text(following) if following else None)
 
 
 async def show_replay(asked: Asked[None, None]) -> ComparisonTold:

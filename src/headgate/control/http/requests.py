@@ -100,7 +100,7 @@ class RequestsQuery(msgspec.Struct, kw_only=True):
     """Only those that repeat this request."""
     text: Word = ""
     """Only those with this text in the prompt or the answer; for whoever may read content. Contents are read for 0.2 s a page: go
-    on until `next` is null."""
+    on as long as there is a `next`."""
 
 
 class RequestListQuery(RequestsQuery, kw_only=True):

@@ -100,6 +100,8 @@ class Asked(Generic[Q, B]):
     body: B
     face: str = "api"
     """Where: `api`, or `dashboard`, whose forms come to the same handlers."""
+    idempotency_key: str = ""
+    """The caller's name for this request, from the header `idempotency-key`; 200 characters at most."""
 
     @property
     def actor(self) -> str:

@@ -64,6 +64,8 @@ class NewRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
     """For `error_class_rate`: the error."""
     score: Word = ""
     """For `quality`: the name of the score."""
+    series: Word = ""
+    """For `drift`: `refusals`, `length`, `latency`, `first_token`, `cost` or `score:NAME`."""
     window: Span = "5m"
     """The stretch of time that is added up."""
     against: Span = "0s"
@@ -102,7 +104,7 @@ class RuleShown(msgspec.Struct, kw_only=True):
     """A rule, and how it stands."""
 
     name: str
-    source: str = msgspec.field(name="from")
+    source: str
     """standard, configuration or added."""
     state: str
     """That of what stands worst; paused, if it is not looked at."""
@@ -113,6 +115,7 @@ class RuleShown(msgspec.Struct, kw_only=True):
     each: str
     error: str
     score: str
+    series: str
     window_seconds: float
     against_seconds: float
     compare: str
@@ -150,7 +153,7 @@ class RuleMetrics(msgspec.Struct, kw_only=True):
 
 
 class Pausing(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Is it looked at?"""
+    """Whether it is looked at."""
 
     paused: bool
 

@@ -18,7 +18,7 @@ from headgate.control.http.feedback import (
 )
 from headgate.control.http.fields import Name
 from headgate.control.http.route import Asked, route
-from headgate.quality.feedback import LONGEST_COMMENT, NAME, Given
+from headgate.quality.feedback import NAME, Given
 
 __all__ = ["ROUTES", "NewScores", "ScoreGiven"]
 
@@ -35,8 +35,8 @@ class ScoreGiven(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     boolean: bool | None = None
     number: Number | None = None
     label: Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
-    comment: Annotated[str, Meta(max_length=LONGEST_COMMENT)] = ""
-    """Why."""
+    comment: str = ""
+    """Why; at most 5,000 characters."""
     event: Event = ""
     """Your name for it: told again, it changes nothing."""
 

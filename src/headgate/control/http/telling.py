@@ -102,7 +102,8 @@ def _kind(schema: dict[str, Any]) -> str:
         return ", ".join("null" if each is None else f"`{each}`" for each in schema["enum"])
     kind = schema.get("type", "anything")
     if kind == "array":
-        return f"list of {_kind(schema['items'])}"
+        pair = schema.get("prefixItems")
+        return f"list of {' and '.join(map(_kind, pair))}" if pair else f"list of {_kind(schema['items'])}"
     if kind == "object":
         return "object"
     if kind == "string":

@@ -37,13 +37,24 @@ without braces, and those with an `example`, by itself.
 from __future__ import annotations
 
 from headgate.dashboard.looking import Page
-from headgate.dashboard.pages import alerts, cost, features, keys, overview, replays, settings, traces
+from headgate.dashboard.pages import (
+    alerts,
+    cost,
+    features,
+    keys,
+    overview,
+    quality,
+    replays,
+    settings,
+    traces,
+)
 
 __all__ = ["ALL"]
 
 ALL: tuple[Page, ...] = (
     *overview.PAGES,
     *cost.PAGES,
+    *quality.PAGES,
     *keys.PAGES,
     *settings.PAGES,
     *replays.PAGES,

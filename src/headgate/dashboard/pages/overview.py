@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from headgate.admission.rights import DASHBOARD
+from headgate.control.contracts import contract_reports, contracts_in
 from headgate.control.happening import PLOTS, plot, pulse, troubles
 from headgate.control.http.problems import Problem
+from headgate.control.http.rules import list_rules
 from headgate.control.overview import Overview
 from headgate.core.ids import request_id_text
 from headgate.dashboard.looking import Data, Looking, Shown, page
+from headgate.quality.contracts.judging import STATES
 
 __all__ = ["PAGES"]
 
@@ -44,9 +48,46 @@ async def show(asked: Looking) -> Shown:
             "whole": await pulse(desk.rollups, stretch.since, stretch.until),
             "troubles": await troubles(desk.rollups, stretch.since, stretch.until),
             "latest": list(now.requests[:_LATEST]),
+            "contracts": await _contracts(asked),
+            "standing": await _standing(asked),
             "plots": [(name, drawing.title) for name, drawing in PLOTS.items()],
         },
     )
+
+
+async def _contracts(asked: Looking) -> list[dict[str, Any]]:
+    """How each feature's contract stands, the worst first."""
+    desk = asked.desk
+    contracts = contracts_in(desk.configuration().settings)
+    found = await contract_reports(
+        desk.rollups, desk.scores, contracts, asked.now_ns // 1_000_000_000, desk.rules
+    )
+    order = sorted(found, key=lambda each: (-STATES.index(each.state), each.feature))
+    return [
+        {
+            "feature": each.feature,
+            "state": each.state,
+            "left": min(
+                (kept.budget_left for kept in each.promises if kept.budget_left is not None), default=None
+            ),
+            "broken": [kept.promise.name for kept in each.promises if kept.state in ("at risk", "broken")],
+        }
+        for each in order
+    ]
+
+
+async def _standing(asked: Looking) -> list[dict[str, Any]]:
+    """Rules that are in alarm now."""
+    if not asked.viewer.may("api.rules.list"):
+        return []
+    known = await list_rules(asked.asked())
+    return [
+        {"rule": rule.name, "subject": each.subject, "state": each.state}
+        for rule in known.items
+        if rule.state != "paused"
+        for each in rule.standings
+        if each.state in ("alert", "warning")
+    ]
 
 
 async def drawn(asked: Looking) -> Data:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from headgate.admission.rights import CONTENT
 from headgate.control.http.problems import Problem
 from headgate.control.http.quality import changes_of, features_of
-from headgate.control.quality import METRICS, By, points_of
+from headgate.control.quality import METRICS, By, names
 from headgate.control.quality_views import board, drift_plot, score_plot, scored
 from headgate.dashboard.looking import Data, Looking, Shown, page
 from headgate.quality.drift import DAY, HOUR
@@ -69,16 +69,9 @@ async def show_changes(asked: Looking) -> Shown:
     feature = asked.query.get("feature", "")[:256] or next(iter(features), "")
     found = await changes_of(asked.asked(), [feature], "", _DAYS, young=True) if feature else []
     now = asked.now_ns // 1_000_000_000
-    metrics: list[tuple[str, str]] = []
-    for name, each in METRICS.items():
-        until = now - now % HOUR
-        _, points = await points_of(
-            asked.desk.scores, asked.desk.rollups, feature, name, until - _DAYS * DAY, until
-        )
-        if len(points) > 1:
-            metrics.append((name, each.title))
-    judged = await board(asked.desk.scores, now - _DAYS * DAY, now, feature=feature) if feature else None
-    metrics += [(f"score:{row.name}", f"Score {row.name}") for row in (judged.names[:3] if judged else ())]
+    metrics = [(name, each.title) for name, each in METRICS.items()] if feature else []
+    judged = await names(asked.desk.scores, now - _DAYS * DAY, now, {"feature": feature}) if feature else []
+    metrics += [(f"score:{name}", f"Score {name}") for name, _ in judged[:3]]
     return Shown(
         "quality-changes.html",
         {

@@ -13,7 +13,19 @@ from headgate.quality.contracts.settings import ContractSettings, Promise, promi
 from headgate.stores.alerts import Alert, Fact, Severity
 from headgate.stores.rules import Standing
 
-__all__ = ["KIND", "LITTLE", "STATES", "Kept", "Report", "State", "alert_of", "report", "shown", "worst"]
+__all__ = [
+    "KIND",
+    "LITTLE",
+    "STATES",
+    "Kept",
+    "Report",
+    "State",
+    "alert_of",
+    "in_words",
+    "report",
+    "shown",
+    "worst",
+]
 
 KIND = "contract"
 State = Literal["kept", "at risk", "broken", "no data"]
@@ -122,6 +134,15 @@ def shown(promise: Promise, value: float | None) -> str:
     if promise.kind == "cost":
         return f"{value:.3g} USD"
     return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def in_words(contract: ContractSettings) -> str:
+    """What it promises, as a part of a sentence."""
+    said = [
+        f"{each.name} {shown(each, each.limit if each.sketch else each.objective)}"
+        for each in promises(contract)
+    ]
+    return f"promises {', '.join(said)} over {_days(contract.window)}"
 
 
 def _kept(

@@ -62,7 +62,7 @@ async def points(
 ) -> Sequence[tuple[int, Measured]]:
     """The same of one feature step by step, without scores, for a plot."""
     found: dict[int, Measured] = defaultdict(Measured)
-    for row in await _rolled(rollups, {feature: contract}, since, until, step, feature=feature):
+    for row in await _rolled(rollups, {feature: contract}, since, until, step):
         found[row.at].add(row.group[1], row)
     return sorted(found.items())
 
@@ -114,11 +114,9 @@ async def _rolled(
     since: int,
     until: int,
     step: int,
-    *,
-    feature: str = "",
 ) -> Sequence[Rolled]:
     sketches = {p.sketch for contract in contracts.values() for p in promises(contract) if p.sketch}
-    scope = Scope(since, until, {"feature": feature} if feature else {})
+    scope = Scope(since, until, {"feature": next(iter(contracts))} if len(contracts) == 1 else {})
     return await rollups.rolled(scope, step=step, by=("feature", "outcome"), sketches=sketches)
 
 

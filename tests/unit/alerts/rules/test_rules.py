@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from headgate.alerts.rules.judging import alert_of, found_state, judge
 from headgate.alerts.rules.known import decode_rule, encode_rule, known_rules
-from headgate.alerts.rules.metrics import METRICS
+from headgate.alerts.rules.metrics import DRIFTING, METRICS
+from headgate.alerts.rules.preview import foresee
 from headgate.alerts.rules.reading import Reader, Reading
 from headgate.alerts.rules.settings import STANDARD, AlertRuleSettings, RuleOfSettings, WatchSettings
 from headgate.alerts.rules.watching import RuleWatch
+from headgate.control.quality import METRICS as QUALITY_METRICS
 from headgate.core.section import Duration
 from headgate.stores.alerts import Alert
 from headgate.stores.backends.memory.rules import MemoryRules
@@ -49,6 +51,9 @@ def reader(rollups: FakeRollups, scores: FakeScores | None = None) -> Reader:
         ({"metric": "requests", "alert": 0, "warning": None}, "never be passed"),
         ({"metric": "quality", "score": "thumbs", "alert": 0.5, "warning": None}, "by the hour"),
         ({"against": Duration(60)}, "as long as `window`"),
+        ({"metric": "drift", "series": "latncy", "each": "feature"}, "did you mean `latency`"),
+        ({"metric": "drift", "series": "latency"}, "is of a feature"),
+        ({"series": "latency"}, "go together"),
     ],
 )
 def test_nonsense_is_refused_in_words(wrong: dict[str, object], words: str) -> None:
@@ -184,7 +189,11 @@ async def test_every_metric_is_worked_out_from_rollups() -> None:
         rollups.kept_gauges += [
             Gauge(at=NOW // 60 * 60 - 60, name=name, node=node, value=3) for node in (1, 2)
         ]
-    hourly = {"quality": {"score": "thumbs"}, "error_class_rate": {"error": "rate_limited"}}
+    hourly = {
+        "quality": {"score": "thumbs"},
+        "error_class_rate": {"error": "rate_limited"},
+        "drift": {"series": "latency", "of": RuleOfSettings(feature="shop")},
+    }
     rules = [
         AlertRuleSettings(
             name=name,
@@ -196,7 +205,12 @@ async def test_every_metric_is_worked_out_from_rollups() -> None:
         )
         for name in METRICS
     ]
-    found = await reader(rollups, scores).read(rules, NOW)
+
+    async def drift(feature: str, series: str, now: int) -> list[int]:
+        assert (feature, series) == ("shop", "latency")
+        return [now - 60, now - DAY]
+
+    found = await Reader(rollups, scores, drift).read(rules, NOW)  # type: ignore[arg-type]
     values = {name: readings[0].value for name, readings in found.items()}
     assert set(values) == set(METRICS)
     wanted = {
@@ -223,6 +237,7 @@ async def test_every_metric_is_worked_out_from_rollups() -> None:
         "refusal_rate": 0.1,
         "cache_rate": 0.2,
         "quality": 0.75,
+        "drift": 1,
         "in_flight": 3,
         "queue_depth": 3,
         "journal_lag": 3,
@@ -364,3 +379,47 @@ def test_a_rule_of_a_newer_headgate_is_not_understood() -> None:
     """It is refused whole, not read in part."""
     with pytest.raises(msgspec.ValidationError):
         decode_rule('{"name": "a", "metric": "latency_p95", "alert": 1, "moon": 1}')
+
+
+def test_series_that_drift_are_those_that_quality_knows() -> None:
+    """The rooms do not know each other; here they are compared."""
+    assert set(DRIFTING) == set(QUALITY_METRICS)
+
+
+@aio
+async def test_a_lasting_change_is_told_once_while_it_is_in_the_window() -> None:
+    """And a look back shows when."""
+    rollups = FakeRollups()
+    rollups.happen(NOW - HOUR, 10)
+
+    async def drift(feature: str, _: str, now: int) -> list[int]:
+        return [now - 5 * HOUR] if feature == "shop" else []
+
+    rule = AlertRuleSettings(
+        name="drift", metric="drift", series="latency", each="feature", window=Duration(DAY), alert=0, looks=1
+    )
+    there = Reader(rollups, FakeScores(), drift)  # type: ignore[arg-type]
+    [found] = (await there.read([rule], NOW))["drift"]
+    assert (found.subject, found.value) == ("feature:shop", 1) and rule.every_seconds == 3600
+    assert found_state(rule, found.value, "ok") == "alert"
+    seen_back = await foresee(there, rule, NOW - 2 * DAY, NOW)
+    assert [(each.state, NOW - each.at < 6 * HOUR) for each in seen_back.fired] == [("alert", True)]
+
+
+@aio
+async def test_a_worse_prompt_is_told_by_the_thumbs_of_the_hour() -> None:
+    """Against those of the days before; with a handful of them nothing is said."""
+    rule = next(each for each in STANDARD if each.name == "worse")
+    hour = NOW // HOUR * HOUR
+    for mean, scores, state in (
+        (0.6, 30, "alert"),
+        (0.76, 30, "warning"),
+        (0.9, 30, "ok"),
+        (0.1, 5, "no data"),
+    ):
+        given = FakeScores()
+        given.judge(hour - 5 * HOUR, 0.9, 100)
+        given.judge(NOW, mean, scores)
+        [found] = (await reader(FakeRollups(), given).read([rule], NOW))["worse"]
+        assert found.subject == "feature:shop"
+        assert found_state(rule, found.value, "unknown") == state

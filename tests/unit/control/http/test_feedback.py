@@ -95,6 +95,18 @@ async def test_several_are_told_at_once_and_repeated_harmlessly() -> None:
     ]
 
 
+@aio
+async def test_a_request_that_is_sent_again_by_its_name_counts_once() -> None:
+    """The header `idempotency-key` names it, where no event does."""
+    shop = Shop()
+    said = {"items": [{"request": shop.request, "rating": 1}, {"request": shop.request, "thumbs": "up"}]}
+    states = []
+    for name in ("once", "once", "twice"):
+        told = await shop.ask("POST", "/api/feedback", said, key="service", headers={"idempotency-key": name})
+        states.append([each["state"] for each in told.json["items"]])
+    assert states == [["joined"] * 2, ["repeated"] * 2, ["joined"] * 2]
+
+
 @pytest.mark.parametrize(
     ("said", "param"),
     [
@@ -233,7 +245,8 @@ class Browser:
     def __init__(self, **feedback: Any) -> None:
         self.shop = Shop()
         self.now = 100.0
-        settings = FeedbackSettings(**({"tokens": True, "origins": ["https://shop.example"]} | feedback))
+        given: dict[str, Any] = {"tokens": True, "origins": ["https://shop.example"]}
+        settings = FeedbackSettings(**(given | feedback))
         self.tokens = Tokens(b"s" * 32, lambda: 1000.0, 60)
         self.state: State | None = State(settings, self.tokens, content=True)
         self.app = OpenFeedback(self.shop.desk.scores, lambda: self.state, lambda: self.now)

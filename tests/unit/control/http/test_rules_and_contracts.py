@@ -15,6 +15,7 @@ from headgate.quality.contracts.settings import ContractSettings
 from headgate.stores.rules import Standing, seen
 from tests.support.aio import aio
 from tests.support.operating import Operating
+from tests.support.rolled import FakeScores
 
 __all__: list[str] = []
 
@@ -31,7 +32,7 @@ def there() -> Operating:
         },
         watch=WatchSettings(rules=[OWN], without=["worse"]),
     )
-    return Operating(configuration=lambda: SimpleNamespace(settings=settings))
+    return Operating(configuration=lambda: SimpleNamespace(settings=settings), scores=FakeScores())
 
 
 @aio
@@ -46,7 +47,7 @@ async def test_a_rule_is_added_paused_and_removed_and_the_log_knows_by_whom() ->
     paused = await desk.ask("POST", "/api/rules/own/pause", {"paused": True})
     assert paused.json == {"name": "own", "paused": True, "says": "error_rate in 5m: alert above 10 %"}
     items = (await desk.ask("GET", "/api/rules", key="viewer")).json["items"]
-    states = {each["name"]: (each["from"], each["state"]) for each in items}
+    states = {each["name"]: (each["source"], each["state"]) for each in items}
     assert states["own"] == ("configuration", "paused") and states["slow"] == ("added", "unknown")
     assert states["errors"] == ("standard", "unknown") and "worse" not in states
     refused = await desk.ask("DELETE", "/api/rules/own")

@@ -57,7 +57,8 @@ class MemoryScores:
 
     async def join(self, now_ns: int, limit: int = 500) -> Joined:
         """See `ScoreStore`."""
-        joined, foreign = [], 0
+        joined: list[ScoreRow] = []
+        foreign = 0
         waiting = [row for row in self._rows.values() if not row.joined and row.at_ns >= now_ns - WAIT_NS]
         for row in waiting:
             target = await self._target(row)
@@ -117,9 +118,15 @@ class MemoryScores:
                 place = int(at) - int(at) % step if step else scope.since
                 found[place, tuple(parts[name] for name in by)].append(sums)
         added = [
-            ScoreSum(at=at, group=group, scores=total[0], total=total[1], squares=total[2])
+            ScoreSum(
+                at=at,
+                group=group,
+                scores=sum(each[0] for each in sums),
+                total=sum(each[1] for each in sums),
+                squares=sum(each[2] for each in sums),
+            )
             for (at, group), sums in found.items()
-            if (total := [sum(each) for each in zip(*sums, strict=True)])[0]  # type: ignore[arg-type]
+            if sum(each[0] for each in sums)
         ]
         return sorted(added, key=lambda each: (each.at, each.group))
 
@@ -154,9 +161,9 @@ class MemoryScores:
         before = self._latest(row, older=True)
         if self._latest(row) is not None:
             return
-        for key, *sums in increments(row, before):
+        for key, scores, total, squares in increments(row, before):
             now = self._sums.get(key, (0, 0.0, 0.0))
-            self._sums[key] = (now[0] + sums[0], now[1] + sums[1], now[2] + sums[2])
+            self._sums[key] = (now[0] + scores, now[1] + total, now[2] + squares)
 
     def _latest(self, row: ScoreRow, *, older: bool = False) -> ScoreRow | None:
         """The latest of the same author about the same that is newer, or older."""

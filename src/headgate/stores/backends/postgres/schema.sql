@@ -90,6 +90,8 @@ CREATE TABLE failure (
   PRIMARY KEY (at, feature, model, error_class, "user")
 );
 
+CREATE INDEX failure_users ON failure (feature, model, error_class, "user", at, requests);
+
 CREATE TABLE gauge (
   at BIGINT NOT NULL,
   name TEXT NOT NULL,
@@ -418,6 +420,8 @@ CREATE TABLE session (
 );
 
 CREATE INDEX session_last ON session (last_ns);
+
+CREATE INDEX "session_user" ON session ("user", last_ns);
 
 CREATE TABLE spend (
   seconds BIGINT NOT NULL,

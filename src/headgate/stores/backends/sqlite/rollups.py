@@ -115,7 +115,9 @@ class SqliteRollups:
         only: Mapping[str, str] = {},
     ) -> Sequence[Failed]:
         """See `RollupStore`."""
-        text, values = failures_question(since, until, step=step, by=by, only=only)
+        text, values = failures_question(
+            since, until, step=step, by=by, only=only, by_users="INDEXED BY failure_users"
+        )
         return await self._database.look_back(
             lambda connection: [failed_of(row) for row in connection.execute(text, values)]
         )

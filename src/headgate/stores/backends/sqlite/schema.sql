@@ -93,6 +93,8 @@ CREATE TABLE failure (
 )
  WITHOUT ROWID;
 
+CREATE INDEX failure_users ON failure (feature, model, error_class, user, at, requests);
+
 CREATE TABLE gauge (
   at BIGINT NOT NULL,
   name TEXT NOT NULL,
@@ -433,6 +435,8 @@ CREATE TABLE session (
  WITHOUT ROWID;
 
 CREATE INDEX session_last ON session (last_ns);
+
+CREATE INDEX session_user ON session (user, last_ns);
 
 CREATE TABLE spend (
   seconds BIGINT NOT NULL,

@@ -75,6 +75,7 @@ def _rollups() -> None:
     )
     whom = ("feature", "model", "error_class", "user")
     _table("failure", _key("at"), *map(_word, whom), _number("requests"), key=("at", *whom))
+    op.create_index("failure_users", "failure", [*whom, "at", "requests"])
     _table(
         "session",
         _word("session"),
@@ -84,6 +85,7 @@ def _rollups() -> None:
         key=("session",),
     )
     op.create_index("session_last", "session", ["last_ns"])
+    op.create_index("session_user", "session", ["user", "last_ns"])
     op.create_table(
         "mark",
         sa.Column("id", _ID, nullable=False),

@@ -1,0 +1,47 @@
+"""Every page over what `headgate demo` shows: days of history, a minute of traffic, something that got worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import LOOKS, Look, Walk, patterns, words
+from tests.support.demonstration import Demo, demo, until
+from tests.support.gateway import KEY
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demonstration") / "demo"
+    plant = ("--plant", "dearer-route", "--plant-after", "3s")
+    with demo(folder, "--seconds", "15", "--history", "2d", *plant) as started:
+        until(lambda: b"Ctrl-C" in started.said.read_bytes(), 240, started.said)
+        yield started
+        assert "Traceback" not in started.said.read_text()
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+def test_every_page_of_the_demonstration_is_sound(
+    demonstration: Demo, browser: Browser, look: Look, tmp_path: Path
+) -> None:
+    """No error on the console, no sideways scrolling, nothing that axe objects to; and no page without a link that leads to it."""
+    walk = Walk(browser, demonstration.url, look, KEY, tmp_path)
+    walk.all()
+    assert len(walk.seen) >= len([path for path in patterns() if "{" not in path])
+    assert walk.wrong == [], words(walk.wrong)
+
+
+def test_the_first_page_says_what_got_worse(demonstration: Demo, browser: Browser) -> None:
+    """The rule and the contract that is at risk stand on it, and lead on."""
+    walk = Walk(browser, demonstration.url, LOOKS[0], KEY)
+    with walk.page() as page:
+        page.goto(demonstration.url)
+        assert "support-chat-dear" in (page.locator("main").text_content() or "")
+        page.get_by_role("link", name="support-chat-dear").first.click()
+        page.wait_for_load_state()
+        assert "/alerts" in page.url and "support-chat-dear" in (page.locator("main").text_content() or "")

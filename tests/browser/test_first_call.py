@@ -1,0 +1,85 @@
+"""An empty installation in a real Chromium: it shows how to make the first call, and opens it when it arrives. And plots lead on."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import CONFIG, LOOKS, Walk, fill, words
+from tests.support.gateway import RunningGateway, running_gateway
+
+__all__: list[str] = []
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """With nothing in it."""
+    with running_gateway(tmp_path_factory.mktemp("empty"), CONFIG) as started:
+        yield started
+        assert "Traceback" not in started.log, started.log
+
+
+def test_the_first_call_is_shown_to_copy_works_and_is_opened_when_it_arrives(
+    gateway: RunningGateway, browser: Browser
+) -> None:
+    """What stands there is run as it stands; the page that waited lands on the trace by itself, light, dark, wide and narrow."""
+    for look in LOOKS:
+        walk = Walk(browser, gateway.url, look)
+        with walk.page() as page:
+            walk.visit(page, "/")
+            assert "Nothing has been asked yet" in page.content()
+        assert walk.wrong == [], words(walk.wrong)
+    walk = Walk(browser, gateway.url, LOOKS[0])
+    with walk.page() as page:
+        page.goto(gateway.url)
+        program = page.locator(".copy code", has_text="from openai import OpenAI").inner_text()
+        assert gateway.url in program
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={"HEADGATE_KEY": gateway.key, "PATH": ""},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0 and done.stdout.strip(), done.stderr
+        page.wait_for_url(re.compile(r"/traces/req_\w+$"), timeout=20_000)
+        assert "support-chat" in page.content()
+    assert walk.wrong == [], words(walk.wrong)
+
+
+def test_a_point_of_a_plot_opens_the_requests_behind_it_by_mouse_and_by_keyboard(
+    gateway: RunningGateway, browser: Browser
+) -> None:
+    """Arrow keys move and tell, Enter opens; the numbers stand in a table; a line can be switched off."""
+    fill(gateway, 4)
+    walk = Walk(browser, gateway.url, LOOKS[0], gateway.key)
+    with walk.page() as page:
+        page.goto(f"{gateway.url}/?range=1h")
+        figure = page.locator("figure.plot[data-plot*='/requests']")
+        figure.locator(".drawing").wait_for()
+        figure.locator(".drawing").focus()
+        page.keyboard.press("End")
+        assert "answered:" in figure.locator(".tip").inner_text()
+        button = figure.get_by_role("button", name="refused")
+        button.click()
+        assert button.get_attribute("aria-pressed") == "false"
+        figure.locator("summary").click()
+        assert figure.locator("tbody tr").count() >= 60
+        figure.locator(".drawing").focus()
+        page.keyboard.press("End")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r"/traces\?from=\d+&to=\d+"))
+        page.goto(f"{gateway.url}/?range=1h")
+        over = page.locator("figure.plot[data-plot*='/requests'] .u-over")
+        over.wait_for()
+        over.scroll_into_view_if_needed()
+        over.click(position={"x": 20, "y": 40})
+        page.wait_for_url(re.compile(r"/traces\?from=\d+&to=\d+"))
+    assert walk.wrong == [], words(walk.wrong)

@@ -1,0 +1,38 @@
+"""What docs/how-to/find-what-fails.md shows is what is printed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.pages import Reader, blocks
+from tests.support.raw_client import until
+
+__all__: list[str] = []
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "find-what-fails.md"
+
+
+def ask(gateway: RunningGateway, feature: str, user: str) -> None:
+    body = {"model": feature, "user": user, "messages": [{"role": "user", "content": "hello"}]}
+    headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+    url = f"{gateway.url}/v1/chat/completions"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=20) as reply:
+        reply.read()
+
+
+def test_the_page_can_be_followed(tmp_path: Path) -> None:
+    """Two users of one feature meet a provider that is down."""
+    (config,) = blocks(PAGE, "toml")
+    with running_gateway(tmp_path, config.text) as gateway:
+        for user, feature in (("ann", "summaries"), ("bob", "summaries"), ("ann", "support-chat")):
+            ask(gateway, feature, user)
+        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+        assert until(lambda: "  2      2" in reader.run("headgate errors"), seconds=15)
+        for block in blocks(PAGE, "console"):
+            reader.do(block)
