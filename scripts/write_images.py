@@ -52,7 +52,7 @@ def _draw() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         for scheme in ("light", "dark"):
-            page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
             page.goto(f"http://{ADDRESS}/?range=1h")
             page.wait_for_timeout(1500)
             page.screenshot(path=str(IMAGES / f"dashboard-{scheme}.png"))

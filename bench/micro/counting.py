@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from headgate.records.counting import count
+from headgate.records.counting import Counting
 from headgate.stores.spans import AttemptRow, RequestRow
 from headgate.telemetry.metrics import Metrics
 
@@ -48,12 +48,12 @@ def main() -> None:
         caller=object(), feature="support-chat", routed_model="small", purpose="", degraded="", notes=None,
         answering=SimpleNamespace(number=1),
     )  # fmt: skip
-    metrics = Metrics()
+    counting = Counting(Metrics())
     attempts, costs = (attempt,), (135_000,)
 
     def many() -> None:
         for _ in range(MANY):
-            count(metrics, exchange, request, attempts, costs)
+            counting.add(exchange, request, attempts, costs)
 
     measured("one request counted", many, MANY)
     full = Metrics()

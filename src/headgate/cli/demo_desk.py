@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,7 +39,7 @@ class Answer:
         return json.loads(self.body)
 
 
-Ask = Callable[..., Awaitable[Answer]]
+Ask = Callable[..., Coroutine[Any, Any, Answer]]
 """`ask(method, path, headers, body, hang_up_after=0)`; hang_up_after: bytes of the answer, 0: read it all."""
 
 

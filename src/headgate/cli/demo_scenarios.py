@@ -134,7 +134,7 @@ SCENARIOS = (
     ),
     Scenario("embeddings", 12, "/v1/embeddings", _embeddings, key="shop"),
     Scenario("responses", 5, "/v1/responses", _responses, key="shop"),
-    Scenario("where an order is", 10, _CHAT, _chat("order-status", said=_ORDER), key="shop"),
+    Scenario("where an order is", 14, _CHAT, _chat("order-status", said=_ORDER), key="shop"),
     Scenario(
         "a flaky provider", 6, _CHAT, _chat("rehearse-failure"), expected=(200, 429, 500, 502, 503, 504)
     ),

@@ -6,7 +6,7 @@ from headgate.cli.demo_plants import DEARER, SLOWER, WORSE
 
 __all__ = ["ORDERS_FAIL", "demonstration"]
 
-ORDERS_FAIL = "30s..41s"
+ORDERS_FAIL = "12s..26s"
 """When the shop's order desk is down, from the start on: its ladder answers then, and its contract is at risk."""
 
 

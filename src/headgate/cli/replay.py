@@ -282,7 +282,7 @@ async def _until_ready(gateway: Gateway) -> None:
 
 
 async def _one(gateway: Gateway, job: Job, row: RequestRow, caller: Caller) -> int:
-    from headgate.cli.replay_text import comparison_lines
+    from headgate.cli.replay_text import comparison_lines, estimate_line
     from headgate.control.replays import MayNot, estimated, find, may_ask, replay
     from headgate.core.errors import GatewayError
 

@@ -71,5 +71,6 @@ class Forgetting:
         """Wait until what the journal holds is in the database, for a few seconds."""
         self._journal.flush()
         until = time.monotonic() + _WAIT_SECONDS
-        while not self._writer.caught_up and time.monotonic() < until:
+        # The writer is in another thread or process, and tells nobody.
+        while not self._writer.caught_up and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(_STEP_SECONDS)

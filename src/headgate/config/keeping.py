@@ -15,8 +15,10 @@ def keeping(settings: Settings) -> list[str]:
     keep = records.keep
     content = f"prompts and answers for {length(keep.content)}, " if records.content else ""
     told = [
-        f"Kept are {content}requests for {length(keep.spans)}, sums per minute for {length(keep.minutes)}, per hour for "
-        f"{length(keep.hours)}, per day for ever, alerts for {length(keep.alerts)}"
+        (
+            f"Kept are {content}requests for {length(keep.spans)}, sums per minute for {length(keep.minutes)}, per hour for "
+            f"{length(keep.hours)}, per day for ever, alerts for {length(keep.alerts)}"
+        )
     ]
     for name, feature in settings.features.items():
         if (own := feature.keep) is not None:

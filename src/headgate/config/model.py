@@ -30,8 +30,8 @@ from headgate.providers.adapters.openai import OpenAISettings
 from headgate.providers.health.settings import HealthSettings
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.settings import SimulatedSettings
-from headgate.quality.settings import FeedbackSettings
 from headgate.quality.contracts.settings import ContractSettings
+from headgate.quality.settings import FeedbackSettings
 from headgate.records.retention import FeatureKeepSettings
 from headgate.records.settings import RecordSettings
 from headgate.routing.settings import (

@@ -23,7 +23,7 @@ from headgate.exchange.exchange import Exchange
 from headgate.exchange.purse import Purse
 from headgate.exchange.reply import Pumped, Reply, pump_one
 from headgate.exchange.stage import Proceed
-from headgate.records.counting import count
+from headgate.records.counting import Counting
 from headgate.records.entries import Bill, Body, Closed, Opened
 from headgate.records.estimate import tokens_of_answer, tokens_of_bytes
 from headgate.records.journal import Journal
@@ -64,6 +64,7 @@ class Record:
         self.config_hash = config_hash
         self.now = clock.monotonic
         self.metrics = metrics or Metrics()
+        self.counting = Counting(self.metrics)
         self.unkept: frozenset[str] = frozenset()
         """Features whose contents are not kept, whatever `settings` say."""
 
@@ -240,7 +241,7 @@ class _Span:
             words=record.keeps(exchange),
         )
         record.journal.append(Closed(request, rows, bills, body, self._content()))
-        count(record.metrics, exchange, request, rows, costs)
+        record.counting.add(exchange, request, rows, costs)
 
     def _costs(self, rows: Sequence[AttemptRow]) -> list[int | None]:
         """Nano-dollars of each attempt, None without a price: what the writer will make of the same row."""

@@ -79,6 +79,8 @@ class Metrics:
         self.fallbacks = Counter(FALLBACKS)
         self.attempt_errors = Counter(ATTEMPT_ERRORS)
         self.measures = Measures()
+        self.before_reading: Callable[[], None] = _nothing
+        """Called whenever somebody looks: what is counted late is counted then."""
         self._by_feature = (self.requests, self.degraded, self.hedges, self.resumed, self.fallbacks)
         self._by_model = (self.attempts, self.attempt_errors)
         self._reads: dict[str, Callable[[], Series]] = {
@@ -109,6 +111,7 @@ class Metrics:
 
     def series(self) -> Iterable[tuple[Metric, Series]]:
         """All of them but histograms, read now, in the order in which they are shown."""
+        self.before_reading()
         sums = self.measures.sums()
         for metric in METRICS:
             read = self._reads.get(metric.name)
@@ -119,6 +122,7 @@ class Metrics:
 
     def histograms(self) -> Iterable[tuple[Metric, Distributions]]:
         """All of them, read now, in the order in which they are shown."""
+        self.before_reading()
         found = self.measures.distributions()
         for metric in METRICS:
             if metric.name in found:
@@ -136,6 +140,10 @@ class Metrics:
             for values, counts, total in distributions:
                 lines += _buckets(metric, values, ends, counts, total)
         return "\n".join([*lines, ""]).encode("utf-8", "replace")
+
+
+def _nothing() -> None:
+    """Nobody counts late."""
 
 
 def _head(metric: Metric) -> tuple[str, str]:

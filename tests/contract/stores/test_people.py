@@ -32,7 +32,12 @@ ANN = Person(
     created_ns=10,
 )
 BO = Person(
-    id="person_2", email="bo@example.com", issuer="https://login", identity="sub-1", created_ns=20, disabled_ns=30
+    id="person_2",
+    email="bo@example.com",
+    issuer="https://login",
+    identity="sub-1",
+    created_ns=20,
+    disabled_ns=30,
 )
 CHANGE = AuditEntry(at_ns=1, actor="test", action="person.create", subject="person_1")
 HERE = Login(hash="aa", person="person_1", created_ns=100, expires_ns=1_000, seen_ns=100, agent="A browser")

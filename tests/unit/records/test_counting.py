@@ -55,6 +55,7 @@ async def serve(recording: Recording, exchange: Exchange, proceed) -> None:
         await recording.serve(exchange, proceed)
     finally:
         recording.journal.flush()
+        recording.stage.counting.catch_up()
 
 
 def numbers(counter: Counter) -> dict[str, int]:

@@ -153,7 +153,12 @@ class MemorySpans:
         return older_page((1, len(rows)) if rows else (None, None), position, limit, found)
 
     async def search(
-        self, search: Search, *, before: int = 0, limit: int = 100, seconds: float = TEXT_SECONDS
+        self,
+        search: Search,
+        *,
+        before: int = 0,
+        limit: int = 100,
+        seconds: float = TEXT_SECONDS,  # noqa: ARG002 - the port's; this is over at once
     ) -> Found:
         """See `Searching`. Scores are not kept here: nothing has one."""
         with self._lock:

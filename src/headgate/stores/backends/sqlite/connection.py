@@ -88,6 +88,8 @@ class Database:
         self._line = _Line(self, "headgate-database")
         # A sum over months takes seconds, and a key that was revoked must not stay valid for so long.
         self._long_line = _Line(self, "headgate-reports")
+        # Nor a plot wait for a search through every answer.
+        self._short_line = _Line(self, "headgate-plots")
 
     def prepare(self) -> None:
         """Create the file, or bring an older one to the present schema. Any thread, any number of times, any number
@@ -116,12 +118,17 @@ class Database:
         """Ask what may take long and changes nothing: only others of that kind wait for it. Raises StoreUnavailable."""
         return await self._long_line.run(question)
 
+    async def glance(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask what pages show, which takes no longer than they may and changes nothing. Raises StoreUnavailable."""
+        return await self._short_line.run(question)
+
     async def probe(self) -> None:
         """A real write and read, for `/readyz`. Raises StoreUnavailable."""
         await self.run(_write_and_read)
 
     async def close(self) -> None:
         """Finish what is being asked and let go. Idempotent; a later question opens anew."""
+        await self._short_line.close()
         await self._long_line.close()
         await self._line.close()
 

@@ -1,4 +1,4 @@
-"""Rollups out. Asked in the thread for what may take long, so that keys and budgets never wait for a plot."""
+"""Rollups out. Asked in a thread of their own: keys and budgets never wait for a plot, nor a plot for a report."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class SqliteRollups:
                     rolls.take_sketches(connection.execute(*rolls.sketches(piece)).fetchall())
             return rolls.answer()
 
-        return await self._database.look_back(ask)
+        return await self._database.glance(ask)
 
     async def spent(
         self,
@@ -96,12 +96,12 @@ class SqliteRollups:
             question = spent_question(dimension, since, until, step=step, values=only, kept=kept)
             return [spent_of(row) for row in connection.execute(*question)] if question else []
 
-        return await self._database.look_back(ask)
+        return await self._database.glance(ask)
 
     async def dimensions(self, since: int, until: int) -> Sequence[str]:
         """See `RollupStore`."""
         text, values = dimensions_question(since, until)
-        return await self._database.look_back(
+        return await self._database.glance(
             lambda connection: [str(row[0]) for row in connection.execute(text, values)]
         )
 
@@ -118,7 +118,7 @@ class SqliteRollups:
         text, values = failures_question(
             since, until, step=step, by=by, only=only, by_users="INDEXED BY failure_users"
         )
-        return await self._database.look_back(
+        return await self._database.glance(
             lambda connection: [failed_of(row) for row in connection.execute(text, values)]
         )
 
@@ -127,14 +127,14 @@ class SqliteRollups:
     ) -> Sequence[SessionRow]:
         """See `RollupStore`."""
         text, values = sessions_question(before_ns, before, limit, only)
-        return await self._database.look_back(
+        return await self._database.glance(
             lambda connection: [session_of(row) for row in connection.execute(text, values)]
         )
 
     async def marks(self, since_ns: int, until_ns: int, limit: int = 200) -> Sequence[Mark]:
         """See `RollupStore`."""
         text, values = marks_question(since_ns, until_ns, limit)
-        rows = await self._database.look_back(lambda connection: connection.execute(text, values).fetchall())
+        rows = await self._database.glance(lambda connection: connection.execute(text, values).fetchall())
         return [mark_of(row) for row in reversed(rows)]
 
     async def add_marks(self, marks: Sequence[Mark]) -> None:
@@ -149,7 +149,7 @@ class SqliteRollups:
 
     async def gauges(self, name: str, since: int, until: int) -> Sequence[Gauge]:
         """See `RollupStore`."""
-        return await self._database.look_back(
+        return await self._database.glance(
             lambda connection: [gauge_of(row) for row in connection.execute(GAUGES, (name, since, until))]
         )
 
