@@ -34,6 +34,9 @@ endpoints = [{{ provider = "sim", model = "sim-small" }}]
 route = "small"
 contract = {{ availability = 0.99, latency_p95 = "5s", quality = {{ thumbs = 0.8 }} }}
 
+[feedback]
+tokens = true
+
 [[budgets]]
 name = "credits"
 per = "prepaid"

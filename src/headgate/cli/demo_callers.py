@@ -6,13 +6,13 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from headgate.cli.demo_scenarios import QUESTIONS, SCENARIOS, Scenario
 
-__all__ = ["LIKED", "PROMPTS", "Call", "Callers", "choice", "text_of"]
+__all__ = ["LIKED", "PROMPTS", "Call", "Callers", "Judgement", "choice", "text_of"]
 
 USERS = ("ada", "bo", "chen", "dora", "emil", "fatima", "gus", "hana")
 PROMPTS: Mapping[str, str] = {
@@ -58,6 +58,14 @@ class Call:
     user: str
     prompt: str = ""
     conversation: Conversation | None = None
+
+
+class Judgement(NamedTuple):
+    """What was said of an answer, and by whom."""
+
+    by: Literal["user", "code"]
+    item: dict[str, Any]
+    """As `/api/feedback` or `/api/scores` takes it."""
 
 
 @dataclass(slots=True)
@@ -114,8 +122,17 @@ class Callers:
         if (not text or talk.turns >= _MOST_TURNS) and talk in self._open:
             self._open.remove(talk)
 
-    def opinion(self, call: Call) -> dict[str, Any]:
-        """What the user says of a good answer, as `/api/feedback` takes it, without the request's id; mostly: nothing."""
+    def judged(self, call: Call, request: str, answer: bytes) -> Iterator[Judgement]:
+        """What is said of an answer. request: its id."""
+        opinion = self._opinion(call)
+        if opinion:
+            yield Judgement("user", {"request": request, **opinion})
+        if call.scenario.checked:
+            kept = _is_ticket(text_of(answer))
+            yield Judgement("code", {"request": request, "name": "schema_kept", "boolean": kept})
+
+    def _opinion(self, call: Call) -> dict[str, Any]:
+        """What the user says of it, as `/api/feedback` takes it, without the request; often: nothing."""
         dice = self.dice
         if not call.prompt or dice.random() > 0.7:
             return {}
@@ -188,6 +205,14 @@ def _words(line: bytes) -> Iterator[str]:
         return
     for one in choices:
         yield (one.message or one.delta or _Words()).content or ""
+
+
+def _is_ticket(text: str) -> bool:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and set(found) == {"topic", "urgent"}
 
 
 class _Words(msgspec.Struct):

@@ -16,11 +16,11 @@ __all__ = [
     "Ask",
     "Told",
     "alerts_since",
-    "give_feedback",
     "newcomers",
     "over_http",
     "replay",
     "replayable",
+    "tell_judgements",
 ]
 
 
@@ -112,11 +112,15 @@ async def newcomers(ask: Ask, first: str) -> dict[str, str]:
     return keys
 
 
-async def give_feedback(ask: Ask, key: str, items: Sequence[Mapping[str, Any]]) -> Answer:
-    """Tell what users said, up to 100 at once, as the application of this key."""
-    return await _told(
-        ask, "POST", "/api/feedback", {"authorization": f"Bearer {key}"}, {"items": list(items)}
-    )
+async def tell_judgements(
+    ask: Ask, keys: Mapping[str, str], by: str, items: Sequence[Mapping[str, Any]]
+) -> Answer:
+    """Tell up to 100 judgements: the shop those of its users, the office those of its program."""
+    if by == "user":
+        path, key, more = "/api/feedback", keys["shop"], {}
+    else:
+        path, key, more = "/api/scores", keys["office"], {"evaluator": "ticket-schema", "version": "1"}
+    return await _told(ask, "POST", path, {"authorization": f"Bearer {key}"}, {"items": list(items), **more})
 
 
 async def replay(ask: Ask, first: str, request: str, **changes: Any) -> Answer:

@@ -19,6 +19,7 @@ _PER_HOUR = 30
 _HOUR_NS = 3600 * 1_000_000_000
 _CHUNK = 600
 """Requests between two looks at whether they are stored."""
+_TOLD_AT_ONCE = 20
 _APART = 0.05
 """Seconds between two beginnings: near enough that little time goes by, far enough that none waits for another."""
 _BUSY = (2, 1, 1, 1, 1, 2, 4, 7, 10, 12, 13, 13, 12, 12, 13, 13, 12, 11, 10, 9, 8, 6, 4, 3)
@@ -97,7 +98,7 @@ async def _live(order: Order, clock: Any, say: Callable[[Progress], None]) -> No
             said = await _send(some, callers, ask, clock, changed)
             while not gateway.writer.caught_up:  # noqa: ASYNC110 - another thread is waited for
                 await asyncio.sleep(0.01)
-            judged += await _judge(said, keys["shop"], ask, clock)
+            judged += await _judge(said, keys, ask, clock)
             say(Progress(done=start + len(some), of=len(moments)))
         say(Progress(done=len(moments), of=len(moments), keys=keys, judged=judged))
     finally:
@@ -127,14 +128,14 @@ def _busy(at_ns: int) -> float:
 
 async def _send(
     moments: list[int], callers: Any, ask: Any, clock: Any, changed: int
-) -> list[tuple[int, dict[str, Any]]]:
-    """Make a call at each of these moments. What users say of the answers, with when."""
+) -> list[tuple[int, Any]]:
+    """Make a call at each of these moments. What is said of the answers, with when."""
     import asyncio
     from contextvars import copy_context
 
     from headgate.cli.demo_callers import choice
 
-    said: list[tuple[int, dict[str, Any]]] = []
+    said: list[tuple[int, Any]] = []
 
     async def one(call: Any, at: int) -> None:
         scenario = call.scenario
@@ -142,9 +143,10 @@ async def _send(
             "POST", scenario.path, call.headers, call.body, hang_up_after=scenario.hang_up_after
         )
         callers.heard(call, answer.body)
-        opinion = callers.opinion(call) if answer.status == 200 else {}
-        if opinion:
-            said.append((at, {"request": answer.headers["x-request-id"], **opinion}))
+        if answer.status == 200 and not scenario.hang_up_after:
+            said.extend(
+                (at, each) for each in callers.judged(call, answer.headers["x-request-id"], answer.body)
+            )
 
     with clock.hurry():
         calls = []
@@ -160,22 +162,23 @@ async def _send(
     return said
 
 
-async def _judge(said: list[tuple[int, dict[str, Any]]], key: str, ask: Any, clock: Any) -> int:
-    """Tell what users said, a while after they were answered."""
+async def _judge(said: list[tuple[int, Any]], keys: Mapping[str, str], ask: Any, clock: Any) -> int:
+    """Tell what was said, a while after it was answered."""
     import asyncio
     from contextvars import copy_context
 
-    from headgate.cli.demo_desk import give_feedback
+    from headgate.cli.demo_desk import tell_judgements
 
-    said.sort(key=lambda each: each[0])
-    for start in range(0, len(said), 20):
-        some = said[start : start + 20]
-        context = copy_context()
-        context.run(clock.at, some[-1][0] + 60_000_000_000)
-        told = give_feedback(ask, key, [item for _, item in some])
-        answer = await asyncio.create_task(told, context=context)
-        if answer.status != 200:
-            raise RuntimeError(f"feedback was refused: {answer.body[:500]!r}")
+    for by in ("user", "code"):
+        some = sorted((at, number) for number, (at, each) in enumerate(said) if each.by == by)
+        for start in range(0, len(some), _TOLD_AT_ONCE):
+            part = some[start : start + _TOLD_AT_ONCE]
+            context = copy_context()
+            context.run(clock.at, part[-1][0] + 60_000_000_000)
+            told = tell_judgements(ask, keys, by, [said[number][1].item for _, number in part])
+            answer = await asyncio.create_task(told, context=context)
+            if answer.status != 200:
+                raise RuntimeError(f"judgements were refused: {answer.body[:500]!r}")
     return len(said)
 
 

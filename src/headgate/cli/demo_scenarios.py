@@ -45,6 +45,8 @@ class Scenario:
     """Whose it is: `shop` and `office` are applications, `first` is the first key; anything else is sent as it is."""
     fault: str = ""
     """What the simulated provider is asked to do wrong."""
+    checked: bool = False
+    """A program looks whether the answer is what the schema asks for."""
     talk: bool = False
     """A turn of a conversation between a user and the shop's assistant."""
 
@@ -124,7 +126,7 @@ SCENARIOS = (
         _chat("support-chat", tools=_TOOLS, tool_choice="required"),
         key="shop",
     ),
-    Scenario("classify into a schema", 18, _CHAT, _chat("classify", response_format=_KIND)),
+    Scenario("classify into a schema", 18, _CHAT, _chat("classify", response_format=_KIND), checked=True),
     Scenario("summarise (Anthropic)", 8, _MESSAGES, _messages("summarise", "Summarise this.")),
     Scenario(
         "summarise, streamed (Anthropic)", 8, _MESSAGES, _messages("summarise", "Shorten this.", stream=True)

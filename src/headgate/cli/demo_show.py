@@ -95,7 +95,7 @@ class Show:
             say(f"  unexpected: {each.scenario} was answered with {each.status or 'nothing'}")
         if traffic.refused:
             say(f"  unexpected: feedback was refused: {traffic.refused}")
-        say(f"\nUsers judged {traffic.judged} answers.")
+        say(f"\nUsers and a program told {traffic.judged} judgements of answers.")
         await self._tell_of_alerts(ask, began_ns)
         return len(rows) == len(self.sent) and not surprises and not traffic.refused
 
@@ -197,7 +197,11 @@ Ctrl-C ends it."""
         rules = {plant.rule for plant in self.plants}
         others = [each for each in told if each.rule not in rules]
         if others:
-            say(f"\nAlerts of this minute, of {len(others)} the latest:")
+            say(
+                f"\nOther alerts ({len(others)}), the latest first:"
+                if self.plants
+                else f"\nAlerts ({len(others)}), the latest first:"
+            )
             for each in others[:4]:
                 say(f"  {each.severity}: {each.text}")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from headgate.cli.demo_callers import Call, Callers, choice
-from headgate.cli.demo_desk import Ask, give_feedback
+from headgate.cli.demo_callers import Call, Callers, Judgement, choice
+from headgate.cli.demo_desk import Ask, tell_judgements
 from headgate.cli.demo_scenarios import SCENARIOS
 
 __all__ = ["PER_SECOND", "Sent", "Traffic", "total_of"]
@@ -17,7 +17,8 @@ __all__ = ["PER_SECOND", "Sent", "Traffic", "total_of"]
 PER_SECOND = 5
 """Calls begun each second."""
 _TELL_SECONDS = 1.0
-"""How often the application tells what its users have said."""
+"""How often applications tell what was said of answers."""
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +43,23 @@ class Traffic:
     """Judgements that were told."""
     refused: str = ""
     """Why the last judgement was not taken."""
-    _said: list[dict[str, Any]] = field(default_factory=list)
+    _said: list[Judgement] = field(default_factory=list)
 
     async def send_for(self, seconds: float) -> None:
         """Send traffic for so long, each kind at least once, then wait for the answers under way."""
         total = total_of(seconds)
         begun = time.monotonic()
-        telling = asyncio.create_task(self._keep_telling(), name="feedback")
+        over = asyncio.Event()
+        telling = asyncio.create_task(self._keep_telling(over), name="feedback")
         try:
             async with asyncio.TaskGroup() as calls:
                 for number, scenario in enumerate(choice(self.callers.dice, total)):
                     await asyncio.sleep(max(0.0, begun + number * seconds / total - time.monotonic()))
                     calls.create_task(self._one(self.callers.call(scenario)))
         finally:
-            telling.cancel()
-            await asyncio.wait({telling})
-        await self._tell()
+            # Not cancelled: what it is telling would be told, and not counted.
+            over.set()
+            await telling
 
     async def _one(self, call: Call) -> None:
         scenario = call.scenario
@@ -66,21 +68,24 @@ class Traffic:
             "POST", scenario.path, call.headers, call.body, hang_up_after=scenario.hang_up_after
         )
         self.callers.heard(call, answer.body)
-        opinion = self.callers.opinion(call) if answer.status == 200 else {}
-        if opinion and "x-request-id" in answer.headers:
-            self._said.append({"request": answer.headers["x-request-id"], **opinion})
+        if answer.status == 200 and not scenario.hang_up_after:
+            self._said += self.callers.judged(call, answer.headers["x-request-id"], answer.body)
         expected = answer.status in scenario.expected
         self.note(Sent(scenario.name, answer.status, expected, time.monotonic() - began))
 
-    async def _keep_telling(self) -> None:
-        while True:
-            await asyncio.sleep(_TELL_SECONDS)
-            await self._tell()
+    async def _keep_telling(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), _TELL_SECONDS)
+            for by in ("user", "code"):
+                await self._tell(by)
 
-    async def _tell(self) -> None:
-        while self._said:
-            some, self._said = self._said[:100], self._said[100:]
-            answer = await give_feedback(self.ask, self.callers.keys["shop"], some)
+    async def _tell(self, by: str) -> None:
+        items = [each.item for each in self._said if each.by == by]
+        self._said = [each for each in self._said if each.by != by]
+        for start in range(0, len(items), _AT_ONCE):
+            some = items[start : start + _AT_ONCE]
+            answer = await tell_judgements(self.ask, self.callers.keys, by, some)
             if answer.status == 200:
                 self.judged += len(some)
             else:

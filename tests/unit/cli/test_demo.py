@@ -25,6 +25,7 @@ from tests.support.ports import free_port
 __all__: list[str] = []
 
 TEXT = demonstration("127.0.0.1:8080", "sqlite:///headgate.db")
+ANSWER = b'{"choices": [{"message": {"content": "Yes."}}]}'
 BY_NAME = {each.name: each for each in SCENARIOS}
 KEYS = {"first": "hg_1", "shop": "hg_2", "office": "hg_3"}
 
@@ -74,15 +75,15 @@ def test_an_edit_that_has_no_place_is_refused() -> None:
         PLANTS["slower-model"].in_text("[models]\n")
 
 
-def answered(callers: Callers, count: int, prompt: str = "") -> list[bool]:
+def answered(callers: Callers, count: int) -> list[bool]:
     """What users say of so many chats, up or down."""
     said = []
     for _ in range(count):
         call = callers.call(BY_NAME["chat"])
-        callers.heard(call, b'{"choices": [{"message": {"content": "Yes."}}]}')
-        opinion = callers.opinion(call)
-        if opinion and (not prompt or call.prompt == prompt):
-            said.append(opinion["thumbs"] == "up")
+        callers.heard(call, ANSWER)
+        for judged in callers.judged(call, "req_1", ANSWER):
+            assert judged.by == "user" and judged.item["request"] == "req_1"
+            said.append(judged.item["thumbs"] == "up")
     return said
 
 
@@ -121,6 +122,19 @@ def test_conversations_have_turns_and_end() -> None:
     others = {callers.call(BY_NAME["chat"]).headers["x-headgate-session"] for _ in range(5)}
     assert waiting.headers["x-headgate-session"] not in others
     assert len(others) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [('{\\"topic\\": \\"return\\", \\"urgent\\": true}', True), ("a return, I think", False), ("[]", False)],
+)
+def test_a_program_judges_what_has_a_schema(words: str, kept: bool) -> None:
+    """Every answer that should be a ticket is looked at."""
+    callers = Callers(KEYS)
+    call = callers.call(BY_NAME["classify into a schema"])
+    answer = f'{{"choices": [{{"message": {{"content": "{words}"}}}}]}}'.encode()
+    (judged,) = callers.judged(call, "req_1", answer)
+    assert judged == ("code", {"request": "req_1", "name": "schema_kept", "boolean": kept})
 
 
 def test_each_kind_of_call_comes_once() -> None:

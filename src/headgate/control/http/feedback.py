@@ -56,11 +56,11 @@ Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
 class Judgement(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What was said of one request or one conversation. Several values may be given at once."""
 
-    request: RequestName = ""
+    request: Annotated[str, Meta(max_length=40)] = ""
     """Which request: what its answer's header `x-request-id` said."""
-    session: Session = ""
+    session: Annotated[Session, Meta(examples=["chat-17"])] = ""
     """Or which conversation, as the application named it in `x-headgate-session`."""
-    thumbs: Literal["up", "down"] | None = None
+    thumbs: Annotated[Literal["up", "down"] | None, Meta(examples=["up"])] = None
     rating: Rating | None = None
     """From 1, the worst, to 5."""
     task_completed: bool | None = None
@@ -85,7 +85,7 @@ class NewFeedback(Judgement, kw_only=True, forbid_unknown_fields=True):
     """One judgement, or several in `items`."""
 
     items: Annotated[list[Judgement], Meta(max_length=_MOST)] = []
-    """Several at once; then nothing else is given."""
+    """Several at once. What is said beside it is one more, the last."""
 
 
 class KeptOne(msgspec.Struct, kw_only=True):
@@ -110,7 +110,7 @@ class KeptFeedback(msgspec.Struct, kw_only=True):
 class NewToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """For which answer."""
 
-    request: Annotated[str, Meta(min_length=1, max_length=40)]
+    request: Annotated[str, Meta(min_length=1, max_length=40, examples=["req_0g3kz5v8r1c00"])]
     """The request's id."""
 
 
@@ -267,9 +267,8 @@ def _said(body: NewFeedback) -> list[Given]:
     one = {name: getattr(body, name) for name in Judgement.__struct_fields__}
     if not body.items:
         return [Given(**one)]
-    if any(one.values()):
-        raise Problem("invalid_request", "with `items`, nothing else is given beside it", param="items")
-    return [Given(**msgspec.structs.asdict(each)) for each in body.items]
+    items = [Given(**msgspec.structs.asdict(each)) for each in body.items]
+    return [*items, Given(**one)] if any(one.values()) else items
 
 
 async def _own(asked: Asked[Any, Any], request_id: int) -> None:

@@ -25,7 +25,13 @@ __all__ = ["ROUTES", "NewPerson", "People", "PersonChange", "PersonMade", "Perso
 _PASSWORDS_SECONDS = 30.0
 
 Email = Annotated[
-    str, msgspec.Meta(min_length=3, max_length=255, pattern=r"^[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+$")
+    str,
+    msgspec.Meta(
+        min_length=3,
+        max_length=255,
+        pattern=r"^[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+$",
+        examples=["ann@example.com"],
+    ),
 ]
 Password = Annotated[str, msgspec.Meta(max_length=200)]
 

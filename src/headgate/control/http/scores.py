@@ -11,7 +11,6 @@ from headgate.control.http.feedback import (
     Event,
     KeptFeedback,
     Number,
-    RequestName,
     Session,
     giver_of,
     kept_feedback,
@@ -26,14 +25,14 @@ __all__ = ["ROUTES", "NewScores", "ScoreGiven"]
 class ScoreGiven(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One score of one request or one conversation: `boolean`, `number` or `label`."""
 
-    request: RequestName = ""
+    request: Annotated[str, Meta(max_length=40)] = ""
     """Which request: what its answer's header `x-request-id` said."""
-    session: Session = ""
+    session: Annotated[Session, Meta(examples=["chat-17"])] = ""
     """Or which conversation."""
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME, examples=["exact_match"])]
     """Of what, such as `exact_match`."""
     boolean: bool | None = None
-    number: Number | None = None
+    number: Annotated[Number | None, Meta(examples=[0.75])] = None
     label: Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     comment: str = ""
     """Why; at most 5,000 characters."""

@@ -127,7 +127,8 @@ async def _plot(asked: Looking, rule: AlertRuleSettings, now: int, days: int) ->
         "x": x,
         "series": series,
         "marks": [
-            {"at": each.at, "text": f"{each.state}: {each.subject}", "kind": "alert"} for each in found.fired
+            {"at": each.at, "text": f"{each.state}: {each.subject}", "kind": "alert"}
+            for each in found.fired[-_MOST_FIRED:]
         ],
         "drill": f"/traces?{feature}from={{from}}&to={{to}}",
     }

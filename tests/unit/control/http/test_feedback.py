@@ -114,7 +114,7 @@ async def test_a_request_that_is_sent_again_by_its_name_counts_once() -> None:
         ({"request": "req_x", "thumbs": "up"}, "request"),
         ({"request": request_id_text(IDS.next() - (3600_000 << 22)), "thumbs": "up"}, "request"),
         ({"request": request_id_text(IDS.next())}, ""),
-        ({"items": [{"session": "s"}], "thumbs": "up"}, "items"),
+        ({"items": [{"session": "s", "thumbs": "up"}], "thumbs": "up"}, "items[1].request"),
         ({"items": [{"session": "s", "thumbs": "up"}, {"session": "s"}]}, "items[1]"),
         ({"thumb": "up"}, "thumb"),
         ({"session": "s", "thumbs": "sideways"}, "thumbs"),
