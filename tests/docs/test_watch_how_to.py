@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from headgate.compose import open_stores
+from headgate.compose.stores import open_stores
 from headgate.config.loader import choose
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import RequestRow

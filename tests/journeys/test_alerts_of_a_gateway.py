@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.compose import open_stores
+from headgate.compose.stores import open_stores
 from headgate.config.loader import load
 from headgate.stores.alerts import Alert
 from tests.support.alerted import web_server

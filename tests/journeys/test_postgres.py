@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from headgate.cli import main
-from headgate.compose import Gateway
+from headgate.compose.gateway import Gateway
 from headgate.config.loader import parse
 from headgate.control.traces import Shown, show
 from headgate.core.ids import parse_request_id

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from headgate.compose import open_stores
+from headgate.compose.stores import open_stores
 from headgate.config.loader import parse
 from headgate.core.ids import request_id_text
 from headgate.stores.spans import RequestRow

@@ -69,6 +69,6 @@ async def test_calls_are_added_up_and_a_new_configuration_is_marked(tmp_path: Pa
         assert one.output_tokens > 0
         assert [mark.kind for mark in marks] == ["config"] * (number - 1)
         assert in_flight >= 0
-    with sqlite3.connect(gateway.database) as connection:
+    with sqlite3.connect(tmp_path / "headgate.db") as connection:
         said = {row[0] for row in connection.execute("SELECT fingerprint FROM attempt")}
     assert said == {"fp_simulated"}

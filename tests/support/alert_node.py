@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from headgate.compose import open_stores
 from headgate.compose.alerts import AlertService
+from headgate.compose.stores import open_stores
 from headgate.config.loader import load
 from headgate.core.clock import SystemClock
 from headgate.stores.alerts import Alert

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.admission.rights import routes_of
-from headgate.compose import Gateway
+from headgate.compose.gateway import Gateway
 from headgate.config.loader import parse
 from headgate.core.ids import parse_request_id
 from headgate.exchange.caller import Caller

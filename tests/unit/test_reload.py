@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from headgate import compose
-from headgate.compose import Gateway
 from headgate.compose import gateway as gateway_module
+from headgate.compose.gateway import Gateway
+from headgate.compose.places import directory_of
+from headgate.compose.providers import Provider
 from headgate.config.loader import parse
 from headgate.config.model import Configuration
 from headgate.providers.adapters.openai import OpenAISettings
@@ -52,7 +53,7 @@ def written(folder: Path, **change: Any) -> Configuration:
     return parse(TEXT.format(folder=folder, **said), {})
 
 
-def closed(provider: compose.Provider) -> bool:
+def closed(provider: Provider) -> bool:
     assert isinstance(provider.upstream, Transport)
     return provider.upstream._closed
 
@@ -62,7 +63,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Of what is closed later: (its key, seconds)."""
     found: list[Any] = []
 
-    async def later(provider: compose.Provider, seconds: float) -> None:
+    async def later(provider: Provider, seconds: float) -> None:
         assert isinstance(provider.settings, OpenAISettings)
         found.append((provider.settings.api_key, seconds))
 
@@ -136,7 +137,7 @@ async def test_a_configuration_that_does_not_work_leaves_no_trace(
     providers, prices, directory = gateway._providers, gateway._prices, gateway._router.directory
     (endpoint,) = directory.reached("small")
     endpoint.health.rest(time.monotonic() + 500, "the quota is spent")
-    real = compose.directory_of
+    real = directory_of
 
     def broken(*given: Any, **named: Any) -> Any:
         real(*given, **named)

@@ -15,7 +15,7 @@ from headgate.cli.output import config_option, fail, plain_failures, print_json,
 
 if TYPE_CHECKING:
     from headgate.alerts.receivers import Receiver
-    from headgate.compose import Stores
+    from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
     from headgate.stores.alerts import ReceiverRecord
 
@@ -277,7 +277,7 @@ def _when(moment: object) -> str:
 
 
 def _with_stores(configuration: Configuration, work: Callable[[Stores], Awaitable[T]]) -> T:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     async def run() -> T:
         stores = open_stores(configuration.settings)

@@ -72,7 +72,7 @@ def list_(config: Path | None, since: str, limit: int, *, as_json: bool) -> None
 
 
 def _read(configuration: Configuration, from_ns: int, limit: int) -> Sequence[AuditEntry]:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     async def run() -> Sequence[AuditEntry]:
         stores = open_stores(configuration.settings)

@@ -16,7 +16,7 @@ from headgate.cli.actor import actor
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
-    from headgate.compose import Stores
+    from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
     from headgate.control.budgets import BudgetState
 
@@ -264,7 +264,7 @@ async def _key_id(stores: Stores, name: str) -> str:
 
 
 def _with_stores(configuration: Configuration, work: Any) -> Any:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     async def run() -> Any:
         stores = open_stores(configuration.settings)

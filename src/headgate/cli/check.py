@@ -14,7 +14,8 @@ import click
 from headgate.cli.output import config_option, fail, plain_failures, print_json, refuse, say
 
 if TYPE_CHECKING:
-    from headgate.compose import KnownSecrets, ProbeResult, Provider
+    from headgate.compose.providers import ProbeResult, Provider
+    from headgate.compose.secrets import KnownSecrets
     from headgate.config.explain import ListPrice, Story
     from headgate.config.loader import Configuration
     from headgate.config.model import Settings
@@ -72,7 +73,7 @@ def command(config: Path | None, *, try_them: bool, as_json: bool) -> None:
 
 def _list_prices(settings: Settings, providers: Mapping[str, Provider]) -> ListPrice:
     """Prices from the list that comes with the package, in words."""
-    from headgate.compose import own_rates_of
+    from headgate.compose.prices import own_rates_of
     from headgate.config.model import kind_of
     from headgate.core.money import usd
     from headgate.providers.catalog.book import PriceBook
@@ -104,7 +105,8 @@ def _build(settings: Settings) -> dict[str, Provider]:
     """Every provider as the gateway would make it. Ends the command if one cannot be made."""
     from msgspec.structs import replace
 
-    from headgate.compose import SecretsRefused, ladders
+    from headgate.compose.manners import ladders
+    from headgate.compose.secrets import SecretsRefused
 
     secrets = _secrets(settings)
     built: dict[str, Provider] = {}
@@ -126,7 +128,8 @@ def _secrets(settings: Settings) -> KnownSecrets:
     """Those of the database that the configuration names. Ends the command if one cannot be had."""
     import os
 
-    from headgate.compose import KnownSecrets, SecretsRefused, open_stores
+    from headgate.compose.secrets import KnownSecrets, SecretsRefused
+    from headgate.compose.stores import open_stores
 
     async def learn() -> KnownSecrets:
         stores = open_stores(settings)
@@ -146,7 +149,7 @@ def _secrets(settings: Settings) -> KnownSecrets:
 
 async def _try_all(providers: Mapping[str, Provider]) -> Sequence[ProbeResult]:
     """Every provider at the same time; the slowest decides, ten seconds at most."""
-    from headgate.compose import probe
+    from headgate.compose.providers import probe
 
     async def one(name: str, provider: Provider) -> ProbeResult:
         try:

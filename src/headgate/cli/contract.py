@@ -101,7 +101,7 @@ def check(
 
 
 def _reports(config: Path | None, feature: str | None, window: str | None) -> Sequence[Report]:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.config.problems import did_you_mean
     from headgate.control.contracts import NoContract, contract_reports, contracts_in, with_window
     from headgate.core.section import Duration

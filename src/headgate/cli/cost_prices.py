@@ -63,7 +63,8 @@ def _configured(text: str, book: PriceBook, settings: Settings) -> Target | None
 
 def _endpoint(text: str, settings: Settings) -> Endpoint | None:
     """Where a model of the configuration is reached first; None if it is not one."""
-    from headgate.compose import build_provider, endpoints_of
+    from headgate.compose.places import endpoints_of
+    from headgate.compose.providers import build_provider
 
     model = settings.models.get(text)
     written = model.endpoints[0] if model is not None else None

@@ -95,7 +95,7 @@ def reconcile_command(
     rates_of = _rates(configuration.settings, report.provider, ours)
 
     async def run() -> tuple[Reconciliation, tuple[int, int]]:
-        from headgate.compose import open_stores
+        from headgate.compose.stores import open_stores
 
         stores = open_stores(configuration.settings)
         try:
@@ -160,7 +160,7 @@ def _ours(settings: Settings, vendor: str, names: Sequence[str]) -> list[str]:
 
 def _is_of(settings: Any, vendor: str) -> bool:
     """Does the vendor itself serve it, rather than a server of one's own that speaks its wire format?"""
-    from headgate.compose import build_provider
+    from headgate.compose.providers import build_provider
 
     if settings.self_hosted or settings.priced_as not in ("", vendor):
         return False
@@ -172,7 +172,8 @@ def _is_of(settings: Any, vendor: str) -> bool:
 
 def _rates(settings: Settings, vendor: str, providers: Sequence[str]) -> RatesOf:
     """Prices of the configuration first, then the list's."""
-    from headgate.compose import build_provider, own_rates_of
+    from headgate.compose.prices import own_rates_of
+    from headgate.compose.providers import build_provider
     from headgate.control.costs.matching import family
     from headgate.providers.catalog.book import PriceBook
     from headgate.providers.catalog.rates import Rates

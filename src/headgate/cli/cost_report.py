@@ -88,7 +88,7 @@ def report_command(config: Path | None, *, by: str, form: str, **asked: Any) -> 
 
 
 async def _read(configuration: Configuration, by: Sequence[str], which: Which) -> CostReport:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.costs.report import report
 
     stores = open_stores(configuration.settings)

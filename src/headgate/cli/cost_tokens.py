@@ -84,7 +84,7 @@ def tokens_command(config: Path | None, *, sample: int, form: str, **asked: Any)
 
 
 async def _read(configuration: Configuration, which: Which, sample: int) -> Judged:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.costs.accuracy import accuracy
 
     stores = open_stores(configuration.settings)

@@ -104,7 +104,7 @@ def _comparison(settings: Settings, model: str | None, routes: Sequence[str], op
 
 
 async def _read(configuration: Configuration, comparison: Comparison, which: Which) -> None:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.costs.whatif import whatif
 
     stores = open_stores(configuration.settings)

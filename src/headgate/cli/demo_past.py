@@ -79,7 +79,7 @@ async def _live(order: Order, clock: Any, say: Callable[[Progress], None]) -> No
 
     from headgate.cli.demo_callers import Callers
     from headgate.cli.demo_desk import newcomers
-    from headgate.compose import Gateway
+    from headgate.compose.gateway import Gateway
     from headgate.config.loader import load
 
     gateway = Gateway(load(Path(order.configuration), {}), bootstrap_key=order.key)

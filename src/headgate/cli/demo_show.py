@@ -24,7 +24,7 @@ from headgate.cli.demo_traffic import Sent, Traffic, total_of
 from headgate.cli.output import say
 
 if TYPE_CHECKING:
-    from headgate.compose import Gateway
+    from headgate.compose.gateway import Gateway
     from headgate.stores.spans import RequestRow
 
 __all__ = ["Show"]

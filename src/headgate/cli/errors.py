@@ -91,7 +91,7 @@ def command(
 async def _read(
     configuration: Configuration, since: int, until: int, by: list[str], only: dict[str, str]
 ) -> Errors:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.errors import errors_of
 
     stores = open_stores(configuration.settings)

@@ -12,7 +12,7 @@ import click
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
-    from headgate.compose import Stores
+    from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
 
 __all__ = ["command"]
@@ -171,7 +171,7 @@ def _plain(text: str) -> str:
 
 
 def _with_stores(configuration: Configuration, work: Callable[[Stores], Awaitable[T]]) -> T:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     async def run() -> T:
         stores = open_stores(configuration.settings)

@@ -82,9 +82,8 @@ def command(user: str, config: Path | None, *, yes: bool, vacuum: bool, as_json:
 
 
 async def _forget(configuration: Configuration, user: str, *, vacuum: bool) -> tuple[Forgotten, list[str]]:
-    from headgate.compose import open_stores
     from headgate.compose.forgetting import forget_user
-    from headgate.compose.stores import journal_directory
+    from headgate.compose.stores import journal_directory, open_stores
     from headgate.stores.forgetting import UserHasKeys
 
     settings = configuration.settings

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from headgate.cli.announcement import first_call, standing
 from headgate.cli.listening import Listener, url_of
 from headgate.cli.output import fail, say
-from headgate.compose import Gateway, SecretsRefused
+from headgate.compose.gateway import Gateway
+from headgate.compose.secrets import SecretsRefused
 from headgate.config.model import Configuration
 from headgate.config.watch import Watcher
 from headgate.edge.connection import connection_class

@@ -114,7 +114,7 @@ def _check_kinds(kinds: Sequence[str]) -> None:
 
 async def _show(configuration: Configuration, which: Which, kinds: Sequence[str], limit: int) -> None:
     from headgate.cli.table import aligned
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.ledger import last_movements
 
     stores = open_stores(configuration.settings)
@@ -131,7 +131,7 @@ async def _show(configuration: Configuration, which: Which, kinds: Sequence[str]
 
 async def _print_all(configuration: Configuration, which: Which, kinds: Sequence[str], form: str) -> None:
     from headgate.cli.table import as_csv
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.ledger import MovementSums, movements
 
     stores = open_stores(configuration.settings)
@@ -248,7 +248,7 @@ def check(config: Path | None, *, as_json: bool) -> None:
     configuration = read_configuration(config)
 
     async def run() -> Checked:
-        from headgate.compose import open_stores
+        from headgate.compose.stores import open_stores
         from headgate.control.ledger import check_ledger
 
         stores = open_stores(configuration.settings)

@@ -31,7 +31,7 @@ def command(source: str, target: str, *, as_json: bool) -> None:
       headgate move sqlite:///headgate.db postgresql://gate:secret@db.example.com/headgate
       HEADGATE_MOVE_TO="$DATABASE_URL" headgate move sqlite:///headgate.db
     """
-    from headgate.compose import move_installation
+    from headgate.compose.stores import move_installation
     from headgate.stores.address import is_address, is_postgres, shown_database
 
     if is_postgres(source) or not source.startswith("sqlite:///"):

@@ -13,7 +13,7 @@ from headgate.cli.actor import actor
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
-    from headgate.compose import Stores
+    from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
     from headgate.control.people import NoSuchPerson
     from headgate.stores.people import Person
@@ -234,7 +234,7 @@ def _nobody(missing: NoSuchPerson) -> NoReturn:
 
 
 def _with_stores(configuration: Configuration, work: Callable[[Stores], Awaitable[T]]) -> T:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     async def run() -> T:
         stores = open_stores(configuration.settings)

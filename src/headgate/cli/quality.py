@@ -13,7 +13,7 @@ import click
 from headgate.cli.output import config_option, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
-    from headgate.compose import Stores
+    from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
     from headgate.control.quality import Drifted, MeanRow
 
@@ -79,7 +79,7 @@ def command(
 async def _read(
     configuration: Configuration, begin: int, by: Any, only: dict[str, str], *, changes: bool
 ) -> tuple[Sequence[MeanRow], Sequence[Drifted]]:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.quality import drifts, means
 
     stores: Stores = open_stores(configuration.settings)

@@ -15,7 +15,7 @@ from headgate.cli.replay_many import CAPPED, INTERRUPTED, Job, line_of, many, pr
 from headgate.cli.replay_options import change_options, changes_of, filter_options
 
 if TYPE_CHECKING:
-    from headgate.compose import Gateway
+    from headgate.compose.gateway import Gateway
     from headgate.config.model import Configuration
     from headgate.exchange.caller import Caller
     from headgate.quality.replay.changing import Changes
@@ -209,7 +209,7 @@ async def _run(
 ) -> int:
     """The exit code."""
     from headgate.cli.gateway_process import running
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     stores = open_stores(configuration.settings)
     try:

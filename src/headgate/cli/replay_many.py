@@ -16,7 +16,7 @@ import click
 from headgate.cli.output import fail, print_json, say
 
 if TYPE_CHECKING:
-    from headgate.compose import Gateway
+    from headgate.compose.gateway import Gateway
     from headgate.control.campaigns import Campaign, Forecast
     from headgate.control.replays import Replayed
     from headgate.exchange.caller import Caller

@@ -172,7 +172,9 @@ def _models_of(settings: Settings, feature: str) -> list[str]:
 def _directory(settings: Settings, volume: DayVolume) -> tuple[Directory, PriceOf]:
     import os
 
-    from headgate.compose import blended_prices, build_provider, directory_of, endpoints_of, expected_usd
+    from headgate.compose.places import directory_of, endpoints_of
+    from headgate.compose.prices import blended_prices, expected_usd
+    from headgate.compose.providers import build_provider
     from headgate.providers.catalog.book import PriceBook
     from headgate.routing.learning import Learning
 

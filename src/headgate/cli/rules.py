@@ -17,7 +17,7 @@ from headgate.cli.output import config_option, fail, plain_failures, print_json,
 if TYPE_CHECKING:
     from headgate.alerts.rules.preview import Foreseen, Series
     from headgate.alerts.rules.settings import AlertRuleSettings
-    from headgate.compose import Stores
+    from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
 
 __all__ = ["command"]
@@ -338,7 +338,7 @@ def _moment(second: int) -> str:
 
 
 def _with_stores(configuration: Configuration, work: Callable[[Stores], Awaitable[T]]) -> T:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     async def run() -> T:
         stores = open_stores(configuration.settings)

@@ -15,7 +15,7 @@ from headgate.cli.actor import actor
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
-    from headgate.compose import Stores
+    from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
     from headgate.stores.sealing import Sealer
     from headgate.stores.secrets import SecretRecord
@@ -208,7 +208,7 @@ def _value(name: str) -> str:
 
 
 def _with_stores(configuration: Configuration, work: Callable[[Stores], Awaitable[T]]) -> T:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     async def run() -> T:
         stores = open_stores(configuration.settings)

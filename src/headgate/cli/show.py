@@ -61,7 +61,7 @@ def command(request_id: str, config: Path | None, *, full: bool, as_json: bool) 
 
 
 async def _find(configuration: Configuration, number: int) -> Shown | None:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.traces import show
 
     stores = open_stores(configuration.settings)

@@ -41,7 +41,7 @@ def command(
            -d '{"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}]}'
     """
     from headgate.cli.listening import Listener, bind, event_loop, url_of
-    from headgate.compose import simulated_server
+    from headgate.compose.providers import simulated_server
     from headgate.edge.connection import connection_class
     from headgate.edge.settings import ServerSettings
 

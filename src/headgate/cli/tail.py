@@ -66,7 +66,7 @@ async def _tail(
 ) -> None:
     from headgate.cli.lines import HEADER, request_line
     from headgate.cli.lines import as_json as told
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.traces import tail
 
     stores = open_stores(configuration.settings)

@@ -141,7 +141,7 @@ async def _list(configuration: Configuration, search: Search, limit: int, *, as_
 
 
 async def _pages(configuration: Configuration, search: Search, limit: int) -> AsyncIterator[Found]:
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
 
     stores: Stores = open_stores(configuration.settings)
     patient = sys.stderr.isatty()
@@ -201,7 +201,7 @@ async def _export(
     import msgspec
 
     from headgate.cli.export_progress import progress_of
-    from headgate.compose import open_stores
+    from headgate.compose.stores import open_stores
     from headgate.control.exporting import export as exporting
 
     stores = open_stores(configuration.settings)

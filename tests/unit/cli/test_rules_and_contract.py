@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from headgate.cli import main
-from headgate.compose import open_stores
+from headgate.compose.stores import open_stores
 from headgate.config.loader import choose
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import RequestRow

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.compose import blended_prices, build_provider, endpoints_of, expected_usd
+from headgate.compose.places import endpoints_of
+from headgate.compose.prices import blended_prices, expected_usd
+from headgate.compose.providers import build_provider
 from headgate.providers.adapters.anthropic import AnthropicSettings
 from headgate.providers.adapters.azure_openai import AzureOpenAISettings
 from headgate.providers.adapters.gemini import GeminiSettings

@@ -1,0 +1,124 @@
+"""What strangers try at the doors: each was possible once, or nearly."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+
+from headgate.control.people import add_person, change_person
+from headgate.control.signing import NotSignedIn
+from headgate.dashboard.oidc import Oidc
+from headgate.stores.people import Person
+from headgate.testing.clock import FakeClock
+from tests.support.aio import aio
+from tests.support.looking import Browser, Looked
+from tests.unit.dashboard.test_oidc import ISSUER, SETTINGS, Provider
+
+__all__: list[str] = []
+
+PASSWORD = "correct horse battery"
+AWAY = ("10.0.0.9", "gate.example")
+
+
+@pytest.fixture(scope="module")
+def key() -> RSAPrivateKey:
+    return generate_private_key(65537, 2048)
+
+
+async def through(
+    key: RSAPrivateKey, *, looked: Looked | None = None, after: str = "/", **claims: Any
+) -> tuple[Looked, Browser, Any]:
+    """Somebody goes to the provider and comes back with these claims."""
+    provider = Provider(key)
+    looked = looked or Looked(
+        oidc=Oidc(SETTINGS, provider),  # type: ignore[arg-type]
+        address="http://gate.example",
+    )
+    browser = Browser(looked, *AWAY)
+    left = await browser.get(f"/sign-in/oidc?next={quote(after, safe='')}")
+    asked = parse_qs(urlsplit(left.header("location")).query)
+    now = int(time.time())
+    given = {
+        "iss": ISSUER,
+        "aud": "headgate",
+        "sub": "ann-1",
+        "exp": now + 60,
+        "iat": now,
+        "nonce": asked["nonce"][0],
+        "email": "ann@example.com",
+        "email_verified": True,
+        "realm": {"groups": ["boss"]},
+    } | claims
+    PROVIDERS.get(id(looked), provider).claims = {n: v for n, v in given.items() if v is not None}
+    PROVIDERS.setdefault(id(looked), provider)
+    return looked, browser, await browser.get(f"/sign-in/oidc/callback?code=c&state={asked['state'][0]}")
+
+
+PROVIDERS: dict[int, Provider] = {}
+
+
+@pytest.mark.parametrize(
+    "place", ["/\t/evil.example", "/\n/evil.example", "//evil.example", "/x\r\nset-cookie: a=b"]
+)
+@aio
+async def test_the_way_back_from_the_provider_stays_here_too(key, place):
+    """Browsers pass over tabs and line ends in addresses, and a line end would begin a header of its own."""
+    _, _, back = await through(key, after=place)
+    assert back.status == 200
+    assert back.header("refresh") == "0; url=/"
+    assert "evil" not in back.text and not any(b"\n" in value or b"\r" in value for _, value in back.headers)
+
+
+@pytest.mark.parametrize("said", ["false", "", 0, False])
+@aio
+async def test_an_address_that_the_provider_does_not_vouch_for_is_refused_however_it_says_so(key, said):
+    """Some say so in words."""
+    looked, _, back = await through(key, email_verified=said)
+    assert back.status == 401
+    assert list(await looked.people.all()) == []
+
+
+@aio
+async def test_an_account_is_not_handed_over_by_an_address_that_nobody_has_proven(key):
+    """At some providers everybody writes their own address: whoever writes the owner's is not the owner."""
+    looked, _, _ = await through(key, email="eve@example.com", sub="eve", email_verified=True)
+    owner = Person(id="", email="ann@example.com", roles=("owner",), created_ns=0)
+    await add_person(
+        looked.people, owner, password=PASSWORD, passwords=looked.signing.passwords, actor="test"
+    )
+    _, browser, back = await through(key, looked=looked, sub="mallory", email_verified=None)
+    assert back.status == 401 and "headgate" not in browser.cookies
+    ann = await looked.people.find("ann@example.com")
+    assert ann is not None and ann.identity == ""
+    _, _, back = await through(key, looked=looked, email_verified=True)
+    assert back.status == 200
+
+
+@aio
+async def test_who_lost_all_words_at_the_provider_loses_the_roles_they_gave(key):
+    """Those that were given here hold on."""
+    looked, _, back = await through(key)
+    assert back.status == 200
+    _, _, back = await through(key, looked=looked, realm={"groups": []})
+    assert back.status == 401 and "has no role here" in back.text
+    await change_person(looked.people, "ann@example.com", roles=["reviewer"], actor="test")
+    _, _, back = await through(key, looked=looked, realm={"groups": []})
+    assert back.status == 200
+    ann = await looked.people.find("ann@example.com")
+    assert ann is not None and ann.roles == ("reviewer",)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://gate.example.evil"])
+@aio
+async def test_an_origin_that_is_none_is_another_site(origin):
+    """It is refused in words; nothing fails."""
+    looked = Looked()
+    got = await Browser(looked, *AWAY).post("/sign-in", {"key": "operator"}, origin=origin)
+    assert got.status == 403
+    inside = Browser(looked, *AWAY, headers={"x-api-key": "operator"})
+    form = {"csrf": await inside.csrf("/keys"), "name": "k"}
+    assert (await inside.post("/keys", form, origin=origin)).status == 403
