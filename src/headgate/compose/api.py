@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 from headgate.compose.about import Abouts
 from headgate.compose.budgets import budgets_of
-from headgate.compose.forgetting import Forgetting
 from headgate.compose.keys import KnownKeys
-from headgate.compose.quality import QualityService
+from headgate.compose.seeing import Seeing
 from headgate.compose.stores import Stores
 from headgate.config.model import Settings
 from headgate.config.secrets import stored_names
@@ -50,10 +49,7 @@ class Running(Protocol):
     def endpoints(self) -> Mapping[str, Sequence[Endpoint]]: ...
 
     @property
-    def forgetting(self) -> Forgetting: ...
-
-    @property
-    def quality(self) -> QualityService: ...
+    def seeing(self) -> Seeing: ...
 
     @property
     def replaying(self) -> Sending: ...
@@ -71,7 +67,7 @@ def desk_of(gateway: Running, stores: Stores, known: KnownKeys) -> Desk:
         alerts=stores.alerts,
         rollups=stores.rollups,
         rules=stores.rules,
-        scores=gateway.quality.scores,
+        scores=gateway.seeing.quality.scores,
         secrets=stores.secrets,
         sealer=lambda: Sealer.from_environment(os.environ),
         secret_users=lambda name: _users(gateway.configuration.settings, name),
@@ -81,7 +77,7 @@ def desk_of(gateway: Running, stores: Stores, known: KnownKeys) -> Desk:
         overview=gateway.overviews.now,
         about=gateway.abouts.now,
         replaying=gateway.replaying,
-        forget=gateway.forgetting,
+        forget=gateway.seeing.forgetting,
         changed=lambda: _refreshed(known),
     )
 

@@ -16,23 +16,18 @@ from headgate.compose.alerts import AlertService
 from headgate.compose.api import api_of, desk_of
 from headgate.compose.budgets import BookPrices
 from headgate.compose.dashboard import Dashboard
-from headgate.compose.forgetting import Forgetting
-from headgate.compose.gauging import Gauging
 from headgate.compose.keys import KnownKeys
 from headgate.compose.manners import ladders, longest_use, manners_of, shadow_settings_of
 from headgate.compose.metering import Metering
 from headgate.compose.noting import note_configuration
-from headgate.compose.otlp import OtlpService
 from headgate.compose.places import Places, asked_for, directory_of
 from headgate.compose.prices import blended_prices, expected_usd
 from headgate.compose.providers import ProbeResult, Provider, close_later, probe
-from headgate.compose.quality import QualityService
 from headgate.compose.recording import Recording
 from headgate.compose.replaying import Replaying
-from headgate.compose.ruling import RulingService
 from headgate.compose.secrets import KnownSecrets, wanted_secrets
-from headgate.compose.stores import open_stores, why_not_ready
-from headgate.compose.sweeping import Sweeper
+from headgate.compose.seeing import Seeing
+from headgate.compose.stores import Stores, open_stores, why_not_ready
 from headgate.config.model import Configuration, Settings
 from headgate.control.metrics import gauges_of, learn_names, watch
 from headgate.control.overview import Overviews
@@ -124,13 +119,9 @@ class Gateway:
         self._manners = manners_of(settings, self._ladders)
         self._callbacks = Transport()
         self._ring, self._issuers = KeyRing((), b""), Issuers(settings.tokens, self._callbacks)
-        self.overviews = Overviews(self)
-        self.abouts = Abouts(self, self.endpoints, self._clock, self._ids)
         self._known = KnownKeys(self.keys, stores.rehearsals, self._ring, self._rehearsals, self._clock)
         self._audit = stores.audit
         self._alerts = AlertService(settings, stores, self._clock)
-        self._gauging = Gauging(stores.rollups, gauges_of(self), self._clock, lambda: self._ids.node)
-        self._ruling = RulingService(settings, stores, self._alerts.alerting, self._clock)
         self.metering = Metering(
             settings,
             stores,
@@ -158,16 +149,26 @@ class Gateway:
         self._copies = self._journey_of_copies()
         watch(self.metrics, self, lambda: self._router.directory)
         self.metering.report(self.metrics)
-        self._alerts.report(self.metrics)
         self._name_metrics(settings)
-        self._otlp = OtlpService(settings, stores, self.metrics, self._clock)
-        self._sweeper = Sweeper(stores, lambda: self.configuration.settings, self.journal, self._clock)
-        self._sweeper.report(self.metrics)
-        self.forgetting = Forgetting(
-            stores, lambda: self.configuration.settings, self.journal, self.writer, self._stale.clear
+        self.seeing = Seeing(
+            settings,
+            stores,
+            self._alerts,
+            recording,
+            self.metrics,
+            self._clock,
+            settings_now=lambda: self.configuration.settings,
+            gauges=gauges_of(self),
+            node=lambda: self._ids.node,
+            clear=self._stale.clear,
+            send_tokens=self.gate.send_tokens,
         )
-        self.quality = QualityService(settings, stores.scores, self.keys, self._clock, self.gate.send_tokens)
-        self.quality.report(self.metrics)
+        self.app = self._faces(stores)
+
+    def _faces(self, stores: Stores) -> Front:
+        """What is served, under one address."""
+        self.overviews = Overviews(self)
+        self.abouts = Abouts(self, self.endpoints, self._clock, self._ids)
         desk = desk_of(self, stores, self._known)
         self._dashboard = Dashboard(
             self,
@@ -180,12 +181,12 @@ class Gateway:
             upstream=self._callbacks,
             metrics=self.metrics.text,
         )
-        self.app = Front(
+        return Front(
             self.gate,
             ready=lambda: why_not_ready(self.writer, self.database),
             pages=self._dashboard.site,
             api=api_of(self, desk, self._caller_of, self._ids),
-            feedback=self.quality.open,
+            feedback=self.seeing.quality.open,
         )
 
     async def start(self) -> None:
@@ -204,16 +205,11 @@ class Gateway:
         if self._share is not None:
             self._share.start(self._healths.apply)
         await self.metering.start()
-        self._alerts.start()
-        self._gauging.start()
-        await self.quality.start()
-        self._ruling.start()
+        await self.seeing.start()
         await self._issuers.start()
         self._prober.start()
         self._learning.start()
         self._known.start()
-        self._otlp.start()
-        self._sweeper.start()
 
     async def apply(self, configuration: Configuration) -> None:
         """Serve the next request by this configuration; requests under way keep the one they began with.
@@ -240,13 +236,10 @@ class Gateway:
         self._ladders = planned
         metered()
         signing_in()
-        self._alerts.use(settings)
-        self.quality.use(settings)
-        self._ruling.use(settings)
+        self.seeing.use(settings)
         self.gate.proceed = self._journey()
         self._copies = self._journey_of_copies()
         self._name_metrics(configuration.settings)
-        self._otlp.use(settings)
         before, self.configuration = self.configuration, configuration
         self._secrets.serves()
         await note_configuration(self._audit, before, configuration, self._clock)
@@ -267,17 +260,13 @@ class Gateway:
         for provider in self._providers.values():
             await provider.upstream.aclose()
         await self._callbacks.aclose()
-        await self.quality.aclose()
         await self.metering.aclose()
-        await self._ruling.aclose()
-        await self._gauging.aclose()
-        await self._alerts.aclose()
-        await self._sweeper.aclose()
+        await self.seeing.aclose()
         with contextlib.suppress(StoreUnavailable):
             await self._known.note_used()
         if not await self._recording.aclose(float(self.configuration.settings.records.drain)):
             log.warning("some records are still in the journal; they are stored at the next start")
-        await self._otlp.aclose()
+        await self.seeing.export_the_rest()
         await self.database.close()
 
     async def probe(self, name: str) -> ProbeResult:

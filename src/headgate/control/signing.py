@@ -29,6 +29,8 @@ _NS = 1_000_000_000
 _TOUCH_NS = 60 * _NS
 _SWEEP_SECONDS = 600.0
 _AGENT = 200
+_PAGE = 500
+_LAST_ID = (1 << 63) - 1
 
 
 class NotSignedIn(Exception):
@@ -105,13 +107,28 @@ class SignIn:
         return await self._open(f"{caller.key_id} {ring.mark(key)}", caller.roles, agent)
 
     async def by_identity(
-        self, *, issuer: str, identity: str, email: str, name: str, roles: tuple[str, ...], agent: str = ""
+        self,
+        *,
+        issuer: str,
+        identity: str,
+        email: str,
+        name: str,
+        roles: tuple[str, ...],
+        proven: bool,
+        agent: str = "",
     ) -> tuple[str, int]:
         """Somebody whom their identity provider has let in; kept here when they come for the first time.
 
-        email: as proven there. roles: what the provider's words mean here; () where they mean nothing: then those that
-        were given here hold. Raises NotSignedIn, StoreUnavailable."""
-        person = await self._people.identified(issuer, identity) or await self._people.find(email)
+        email: as it stands there. roles: what the provider's words mean here; () where they mean nothing: then those that
+        were given here hold, but not those that words meant before. proven: does the provider vouch for the address? Else it
+        opens no account that is here already. Raises NotSignedIn, StoreUnavailable."""
+        person = await self._people.identified(issuer, identity)
+        if person is None:
+            person = await self._people.find(email)
+            if person is not None and not proven:
+                raise NotSignedIn(
+                    f"the identity provider does not vouch for {email} (`email_verified`), and there is an account of that name"
+                )
         if person is None:
             if not roles:
                 raise NotSignedIn(f"{email} has no role here; ask whoever runs this gateway")
@@ -125,7 +142,11 @@ class SignIn:
             raise NotSignedIn(f"the account {person.email} is disabled; ask whoever runs this gateway")
         if person.identity and (person.issuer, person.identity) != (issuer, identity):
             raise NotSignedIn(f"the address {person.email} belongs to somebody else here")
-        wanted = replace(person, issuer=issuer, identity=identity, roles=roles or person.roles)
+        if not roles and person.roles and not await self._given_roles(person):
+            held: tuple[str, ...] = ()
+        else:
+            held = roles or person.roles
+        wanted = replace(person, issuer=issuer, identity=identity, roles=held)
         if wanted != person:
             entry = AuditEntry(
                 at_ns=time.time_ns(),
@@ -135,8 +156,20 @@ class SignIn:
                 before=_facts(person),
                 after=_facts(wanted),
             )
-            await self._people.change(wanted, entry)
+            await self._people.change(wanted, entry, sign_out=not held)
+        if not held:
+            raise NotSignedIn(f"{person.email} has no role here any more; ask whoever runs this gateway")
         return await self._open(person.id, wanted.roles, agent)
+
+    async def _given_roles(self, person: Person) -> bool:
+        """Has somebody here given them the roles they have, and not their identity provider? The audit log knows."""
+        at = _LAST_ID
+        while entries := await self._audit.before(at, person.created_ns, _PAGE):
+            for entry in entries:
+                if entry.subject == person.id and _roles(entry.before) != _roles(entry.after):
+                    return not entry.actor.startswith("oidc:")
+            at = entries[-1].id
+        return True
 
     def key_caller(self, key: bytes) -> Caller | None:
         """Whose key it is."""
@@ -211,6 +244,10 @@ class SignIn:
 def _hash(cookie: bytes) -> str:
     # 256 random bits need no salt and no slow hash.
     return hashlib.blake2b(cookie, digest_size=32).hexdigest()
+
+
+def _roles(facts: str) -> object:
+    return msgspec.json.decode(facts).get("roles") if facts else None
 
 
 def _facts(person: Person) -> str:

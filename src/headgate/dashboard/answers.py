@@ -6,7 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-__all__ = ["Answer", "cookie", "html", "json", "read_notice", "see", "send_answer", "text", "write_notice"]
+__all__ = [
+    "Answer",
+    "cookie",
+    "html",
+    "is_ours",
+    "json",
+    "read_notice",
+    "see",
+    "send_answer",
+    "text",
+    "write_notice",
+]
 
 Send = Callable[[Any], Awaitable[None]]
 
@@ -54,7 +65,7 @@ def json(body: bytes) -> Answer:
 
 def see(location: str, *, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
     """Elsewhere, by GET. location: of this site; whatever leads away from it leads to `/`."""
-    place = location if _ours(location) else "/"
+    place = location if is_ours(location) else "/"
     return Answer(
         303,
         headers=(_NO_STORE, (b"location", quote(place, safe="/?&=%#:,;+@!$'()*~-._[]").encode()), *headers),
@@ -91,5 +102,6 @@ async def send_answer(send: Send, method: str, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
-def _ours(location: str) -> bool:
+def is_ours(location: str) -> bool:
+    """Does it lead to a page of this site? Browsers pass over tabs and line ends in addresses."""
     return location.startswith("/") and not location.startswith(("//", "/\\")) and location.isprintable()

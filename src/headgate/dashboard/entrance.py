@@ -15,7 +15,7 @@ from headgate.control.http.problems import Problem
 from headgate.control.http.reading import read_body
 from headgate.control.people import add_person
 from headgate.control.signing import NotSignedIn, SignIn
-from headgate.dashboard.answers import Answer, cookie, html, see, text
+from headgate.dashboard.answers import Answer, cookie, html, is_ours, see, text
 from headgate.dashboard.looking import Looking, Shown, Viewer
 from headgate.dashboard.oidc import Oidc, Sent
 from headgate.dashboard.visitors import (
@@ -155,6 +155,7 @@ class Entrances:
                 email=who.email,
                 name=who.name,
                 roles=who.roles,
+                proven=who.proven,
                 agent=_header(scope, b"user-agent"),
             )
         except (NotSignedIn, ValueError) as wrong:
@@ -162,11 +163,7 @@ class Entrances:
             return answer._replace(headers=(*answer.headers, forget))
         signed = cookie(COOKIE, value, seconds=seconds, secure=is_https(scope))
         # A page, not a redirect: this request came from another site, and a browser would not send the new cookie along.
-        after = (
-            sent.next
-            if sent is not None and sent.next.startswith("/") and sent.next[1:2] not in ("/", "\\")
-            else "/"
-        )
+        after = sent.next if sent is not None and is_ours(sent.next) else "/"
         values = {"title": "Signed in", "after": after}
         page = site.renderer.page(Shown("signed-in.html", values), site.looking(scope, _NOBODY))
         return html(

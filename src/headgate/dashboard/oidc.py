@@ -58,6 +58,8 @@ class Identity:
     email: str
     name: str
     roles: tuple[str, ...]
+    proven: bool = False
+    """Does the provider vouch for the address? Some say nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,10 @@ class Oidc:
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         email = str(claims.get("email", "")).strip().lower()
-        if not email or claims.get("email_verified") is False:
+        # In words, as some have it; left out, nothing is said.
+        said = claims.get("email_verified")
+        proven = said is True or said == "true"
+        if not email or not (proven or said is None):
             raise NotSignedIn(
                 "the identity provider tells no proven e-mail address; it must be asked for `email`"
             )
@@ -160,6 +165,7 @@ class Oidc:
             email=email[:250],
             name="".join(each for each in str(claims.get("name", ""))[:100] if each.isprintable()),
             roles=tuple(role for role in ROLES if role in wanted),
+            proven=proven,
         )
 
     async def _provider(self) -> _Provider:

@@ -98,10 +98,14 @@ def same_site(headers: Headers) -> bool:
     if fetched and fetched not in (b"same-origin", b"none"):
         return False
     origin = said.get(b"origin")
-    # A proxy may speak another scheme with us than with the browser.
-    return origin is None or urlsplit(origin.decode("latin-1")).netloc == said.get(b"host", b"").decode(
-        "latin-1"
-    )
+    if origin is None:
+        return True
+    try:
+        # A proxy may speak another scheme with us than with the browser.
+        place = urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:
+        return False
+    return place == said.get(b"host", b"").decode("latin-1")
 
 
 def key_of(headers: Headers) -> bytes:

@@ -50,7 +50,7 @@ class MemorySpans:
                 self._contents.setdefault(content.hash, content)
             self._positions[batch.journal] = batch.position
 
-    def fill(self, limit: int = 0) -> bool:  # noqa: ARG002 - as its port has it
+    def fill(self, limit: int = 0) -> bool:  # noqa: ARG002 - as the port has it  # noqa: ARG002 - as its port has it
         """See `SpanSink`. Nothing is added up here."""
         return False
 
