@@ -45,3 +45,14 @@ def test_the_first_page_says_what_got_worse(demonstration: Demo, browser: Browse
         page.get_by_role("link", name="support-chat-dear").first.click()
         page.wait_for_load_state()
         assert "/alerts" in page.url and "support-chat-dear" in (page.locator("main").text_content() or "")
+
+
+def test_a_conversation_is_read_turn_by_turn(demonstration: Demo, browser: Browser) -> None:
+    """From the list to what was said, in every look; what is asked and answered stands there."""
+    for look in LOOKS:
+        walk = Walk(browser, demonstration.url, look, KEY)
+        with walk.page() as page:
+            page.goto(f"{demonstration.url}/sessions")
+            walk.visit(page, page.locator("main tbody a").first.get_attribute("href") or "")
+            assert len(page.locator("main").text_content() or "") > 200
+        assert walk.wrong == [], words(walk.wrong)

@@ -182,7 +182,10 @@ BODIES: dict[str, Any] = {
     "api.rules.preview": {"rule": {"name": "thought", "metric": "error_rate", "alert": "5 %"}},
     "api.feedback.give": {"request": "{request}", "thumbs": "up"},
     "api.feedback.token": {"request": "{request}"},
-    "api.scores.add": {"evaluator": "exact", "items": [{"request": "{request}", "name": "right", "boolean": True}]},
+    "api.scores.add": {
+        "evaluator": "exact",
+        "items": [{"request": "{request}", "name": "right", "boolean": True}],
+    },
     "api.rehearsals.start": {"endpoint": "pool", "fault": "reset", "duration": "1s"},
 }
 
@@ -208,9 +211,7 @@ def test_every_role_at_every_route(
             thing = operator.ask("POST", "/api/people", sent).json["id"]
         elif "/rules/{name}" in route.path:
             thing = f"{route.name}-{role}"
-            assert (
-                operator.ask("POST", "/api/rules", BODIES["api.rules.add"] | {"name": thing}).status == 201
-            )
+            assert operator.ask("POST", "/api/rules", BODIES["api.rules.add"] | {"name": thing}).status == 201
         elif route.name in ("api.receivers.remove", "api.secrets.remove"):
             thing = f"{route.name}-{role}"
             sent = BODIES["api.receivers.add"] | {"name": thing}

@@ -69,6 +69,7 @@ def follow(
     """Store what is in the journal until told to stop, or until the gateway is gone. lines: what it says. answers: descriptor
     of the pipe to it."""
     journal = FollowedJournal(order)
+
     def say(done: bool | None = None) -> None:
         standing = Standing(
             stored=writer.stored,
@@ -83,9 +84,7 @@ def follow(
             return  # it is gone; the end of `lines` says so too
 
     # Nobody's event loop is disturbed here: short pauses are cheap.
-    writer = Writer(
-        journal, sink, pricer, clock, again=order.again, busy_pause=_PAUSE_SECONDS, stepped=say
-    )
+    writer = Writer(journal, sink, pricer, clock, again=order.again, busy_pause=_PAUSE_SECONDS, stepped=say)
     writer.start()
     for line in lines:
         told = _follow(line)

@@ -14,7 +14,11 @@ from msgspec.structs import replace
 
 from headgate.stores.audit import AuditEntry
 
-__all__ = ["RuleRecord", "RuleStore", "Standing", "StandingStore", "Watching", "seen"]
+__all__ = ["CLOCK_BACK_NS", "RuleRecord", "RuleStore", "Standing", "StandingStore", "Watching", "seen"]
+
+
+CLOCK_BACK_NS = 600_000_000_000
+"""Clocks of nodes lie less apart than that."""
 
 
 class RuleRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +100,8 @@ class StandingStore(Protocol):
         ...
 
     async def claim_round(self, name: str, now_ns: int, every_ns: int) -> bool:
-        """Rounds of that name come once in `every_ns`, counted from 1970 on. True for the first who asks in each."""
+        """Rounds of that name come once in `every_ns`, counted from 1970 on. True for the first who asks in each; also for who asks
+        more than CLOCK_BACK_NS before the last round: then clocks were set back."""
         ...
 
 

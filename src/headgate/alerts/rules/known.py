@@ -26,6 +26,8 @@ class Rule:
     settings: AlertRuleSettings
     source: Source
     paused: bool = False
+    created_ns: int = 0
+    """Of one that was added: when."""
 
     @property
     def name(self) -> str:
@@ -53,7 +55,9 @@ def known_rules(watch: WatchSettings, records: Iterable[RuleRecord]) -> tuple[Se
     for record in kept.values():
         if record.definition and record.name not in found:
             try:
-                found[record.name] = Rule(decode_rule(record.definition), "added", record.paused)
+                found[record.name] = Rule(
+                    decode_rule(record.definition), "added", record.paused, record.created_ns
+                )
             except (msgspec.DecodeError, ValueError):
                 unreadable.append(record.name)
     return list(found.values()), unreadable

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from math import ceil
 
-from headgate.core.sketch import value_of
+from headgate.core.sketch import Sketch, value_of
 from headgate.stores.rollups import Rolled
 
 __all__ = ["Tally"]
 
-_SUMS = ("failovers", "degraded", "cached", "refusals", "cost_nanos")
+_ANSWERABLE = frozenset({"ok", "failed", "cut_off"})
+"""Neither the caller's mistakes nor callers who left: both say nothing of the feature."""
 _OF_ALL = frozenset({"overhead_us", "queued_us"})
 """Sketches that say something of requests without an answer too."""
 
@@ -30,8 +31,14 @@ class Tally:
         """Requests that ended so."""
         found = cls()
         found.outcomes[outcome] = row.requests
-        for name in _SUMS:
-            found.sums[name] = getattr(row, name)
+        found.sums["failovers"], found.sums["refusals"] = row.failovers, row.refusals
+        found.sums["cost_nanos"] = row.cost_nanos
+        if outcome in _ANSWERABLE:
+            found.sums["answerable_nanos"] = row.cost_nanos
+        if outcome == "ok":
+            found.sums["degraded"], found.sums["cached"] = row.degraded, row.cached
+        else:
+            found.sums["declined"] = row.refusals
         for name, sketch in row.sketches.items():
             if outcome == "ok" or name in _OF_ALL:
                 found.sketches[name] = Counter(sketch.counts)
@@ -45,11 +52,11 @@ class Tally:
         return found
 
     @classmethod
-    def of_scores(cls, total: float, scores: int) -> Tally:
-        """Scores: their sum, and how many."""
+    def of_scores(cls, total: float, scores: int, squares: float = 0.0) -> Tally:
+        """Scores: their sum, how many, and the sum of their squares."""
         found = cls()
         # A Counter of whole numbers to the type checker; it adds whatever can be added.
-        found.sums["score"] = total  # type: ignore[assignment]
+        found.sums["score"], found.sums["squares"] = total, squares  # type: ignore[assignment]
         found.sums["scores"] = scores
         return found
 
@@ -67,6 +74,11 @@ class Tally:
     def count(self, *outcomes: str) -> int:
         """Requests that ended so; without outcomes: all."""
         return sum(self.outcomes[each] for each in outcomes or tuple(self.outcomes))
+
+    def above(self, name: str, number: float) -> tuple[float, int]:
+        """Which part of a sketch's numbers is above this one; and of how many."""
+        sketch = Sketch(self.sketches.get(name, {}))
+        return (sketch.above(number) / sketch.count if sketch.count else 0.0), sketch.count
 
     def quantile(self, name: str, share: float) -> tuple[float | None, int]:
         """See `Sketch.quantile`; and of how many."""

@@ -41,8 +41,8 @@ class RuleWatch:
         self._publish = publish
         self._clock = clock
         self._unreadable: set[str] = set()
-        self._rounds: dict[int, int] = {}
-        """Length of the window -> the last round that was asked for: the store is asked once for each."""
+        self._rounds: dict[tuple[int, int], int] = {}
+        """How often, and length of the window -> the last round that was asked for: the store is asked once for each."""
 
     async def round(self, watch: WatchSettings) -> int:
         """Look at the rules that are due and that no other node looks at. How many were. Raises StoreUnavailable."""
@@ -62,10 +62,11 @@ class RuleWatch:
             # Windows of one length share their questions; those of another length have their moments in between.
             offset = crc32(b"%d" % window) % every
             number = (now_ns // _NS - offset) // every
-            if self._rounds.get(window) == number:
+            if self._rounds.get((every, window)) == number:
                 continue
-            self._rounds[window] = number
-            if await self._store.claim_round(f"rules/{window}", now_ns - offset * _NS, every * _NS):
+            self._rounds[every, window] = number
+            # Windows of one length are looked at at different paces: what drifts once an hour.
+            if await self._store.claim_round(f"rules/{every}/{window}", now_ns - offset * _NS, every * _NS):
                 await self.look(group)
                 looked += len(group)
         return looked
@@ -81,7 +82,10 @@ class RuleWatch:
         for rule in rules:
             for reading in _all(rule, readings.get(rule.name, ()), standing):
                 before = standing.get((rule.key, reading.subject)) or Standing(
-                    rule=rule.key, subject=reading.subject
+                    rule=rule.key,
+                    subject=reading.subject,
+                    # One of this name may have been removed: what was told of that one has other numbers.
+                    number=rule.created_ns // _NS,
                 )
                 after = judge(rule.settings, before, reading, now_ns)
                 alert = alert_of(rule.settings, before, after, reading)

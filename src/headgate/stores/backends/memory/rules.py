@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.memory import MemoryAudit
-from headgate.stores.rules import RuleRecord, Standing
+from headgate.stores.rules import CLOCK_BACK_NS, RuleRecord, Standing
 
 __all__ = ["MemoryRules"]
 
@@ -62,7 +62,8 @@ class MemoryRules:
 
     async def claim_round(self, name: str, now_ns: int, every_ns: int) -> bool:
         """See `StandingStore`."""
-        if name in self._rounds and self._rounds[name] // every_ns >= now_ns // every_ns:
+        last = self._rounds.get(name)
+        if last is not None and last // every_ns >= now_ns // every_ns and last <= now_ns + CLOCK_BACK_NS:
             return False
         self._rounds[name] = now_ns
         return True

@@ -49,5 +49,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    place = {"Database": "connection", "PostgresKeeper": "keeping"}.get(name) or name.removeprefix("Postgres").lower()
+    place = {"Database": "connection", "PostgresKeeper": "keeping"}.get(name) or name.removeprefix(
+        "Postgres"
+    ).lower()
     return getattr(importlib.import_module(f"{__name__}.{place}"), name)

@@ -9,7 +9,7 @@ from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.postgres.audit import note
 from headgate.stores.backends.postgres.connection import Database
 from headgate.stores.backends.postgres.text import kept, read
-from headgate.stores.rules import RuleRecord, Standing
+from headgate.stores.rules import CLOCK_BACK_NS, RuleRecord, Standing
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -44,7 +44,8 @@ _GO_ON = (
 _CLAIM = (
     f"INSERT INTO rule_state (rule, subject, state, since_ns, looked_ns) VALUES ('{_ROUND}', $1, '', 0, $2) "  # noqa: S608 - as above
     "ON CONFLICT (rule, subject) DO UPDATE SET looked_ns = excluded.looked_ns "
-    "WHERE rule_state.looked_ns / $3::bigint < excluded.looked_ns / $3::bigint RETURNING rule"
+    "WHERE rule_state.looked_ns / $3::bigint < excluded.looked_ns / $3::bigint "
+    f"OR rule_state.looked_ns > excluded.looked_ns + {CLOCK_BACK_NS} RETURNING rule"
 )
 
 

@@ -11,7 +11,7 @@ import msgspec
 from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.sqlite.audit import note, transaction
 from headgate.stores.backends.sqlite.connection import Database
-from headgate.stores.rules import RuleRecord, Standing
+from headgate.stores.rules import CLOCK_BACK_NS, RuleRecord, Standing
 
 __all__ = ["SqliteRules"]
 
@@ -36,7 +36,8 @@ _GO_ON = (
 _CLAIM = (
     "INSERT INTO rule_state (rule, subject, state, since_ns, looked_ns) VALUES (?, ?, '', 0, ?) "
     "ON CONFLICT (rule, subject) DO UPDATE SET looked_ns = excluded.looked_ns "
-    "WHERE rule_state.looked_ns / ? < excluded.looked_ns / ?"
+    "WHERE rule_state.looked_ns / ? < excluded.looked_ns / ? "
+    f"OR rule_state.looked_ns > excluded.looked_ns + {CLOCK_BACK_NS}"
 )
 
 
