@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from playwright.sync_api import Browser
@@ -56,3 +60,25 @@ def test_a_conversation_is_read_turn_by_turn(demonstration: Demo, browser: Brows
             walk.visit(page, page.locator("main tbody a").first.get_attribute("href") or "")
             assert len(page.locator("main").text_content() or "") > 200
         assert walk.wrong == [], words(walk.wrong)
+
+
+def test_no_link_leads_nowhere(demonstration: Demo) -> None:
+    """Whatever a page offers is there: each kind of link a few times, from the first page on."""
+    todo, seen, kinds, dead = ["/"], {"/"}, Counter[str](), []
+    while todo:
+        target = todo.pop(0)
+        try:
+            page = demonstration.get(target).decode(errors="replace")
+        except HTTPError as refused:
+            dead.append(f"{target}: {refused.code}")
+            continue
+        for link in re.findall(r"<a [^>]*href=\"(/[^\"#]*)", page):
+            link = unescape(link)
+            # Requests and conversations are many of a kind; what is asked for by name matters, not each value.
+            kind = re.sub(r"=[^&]*|req_\w+", "", link)
+            if link not in seen and kinds[kind] < 3:
+                kinds[kind] += 1
+                seen.add(link)
+                todo.append(link)
+    assert dead == []
+    assert len(kinds) > 12

@@ -178,7 +178,12 @@ class FakeScores:
             if since <= at < until and all(parts[name] == value for name, value in scope.only.items()):
                 key = (at // step * step if step else since, tuple(parts[name] for name in by))
                 one = found.get(key, ScoreSum(at=key[0], group=key[1]))
+                # As of thumbs: yes and no.
                 found[key] = ScoreSum(
-                    at=key[0], group=key[1], scores=one.scores + scores, total=one.total + total
+                    at=key[0],
+                    group=key[1],
+                    scores=one.scores + scores,
+                    total=one.total + total,
+                    squares=one.squares + total,
                 )
         return [found[key] for key in sorted(found)]

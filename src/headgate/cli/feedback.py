@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,7 +65,7 @@ def add(request_id: str, config: Path | None, *, as_json: bool, **said: Any) -> 
     wrong.
     """
     from headgate.cli.actor import actor
-    from headgate.control.feedback import Kept, give
+    from headgate.control.feedback import Kept, give, keeps_words, unkept_features
     from headgate.quality.feedback import Given, Giver, Refused
 
     configuration = read_configuration(config)
@@ -72,7 +73,8 @@ def add(request_id: str, config: Path | None, *, as_json: bool, **said: Any) -> 
     giver = Giver(prefix=f"cli/{actor()}", content=configuration.settings.records.content)
 
     async def work(stores: Stores) -> list[Kept]:
-        return await give(stores.scores, [given], giver)
+        unkept = unkept_features(configuration.settings.features)
+        return await give(stores.scores, [given], giver, partial(keeps_words, stores.spans, unkept))
 
     try:
         (kept,) = _with_stores(configuration, work)
@@ -95,7 +97,7 @@ def add(request_id: str, config: Path | None, *, as_json: bool, **said: Any) -> 
     }
     say(f"{', '.join(kept.names)} of {kept.about}: {words[kept.state]}")
     if kept.left_out:
-        say(f"not kept, because this installation keeps no texts: {', '.join(kept.left_out)}")
+        say(f"not kept, because texts about it are not kept here: {', '.join(kept.left_out)}")
 
 
 @command.command(name="list")

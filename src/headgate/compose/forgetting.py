@@ -35,7 +35,7 @@ async def forget_user(
     # Proof that it was done, for whoever knows the name; nobody else can read it out of it.
     mark = blake2b(user.encode(), key=secret, digest_size=12, person=b"forgotten").hexdigest()
     entry = AuditEntry(at_ns=time.time_ns(), actor=actor, action="user.forget", subject=mark)
-    others = [one.name for one in settings.budgets if one.of != "user"]
+    others = [one.name for one in settings.budgets if one.of != "user" or not one.each]
     return await forget(stores.keeper, user, audit=entry, other_budgets=others, whole=whole)
 
 

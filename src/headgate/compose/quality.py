@@ -7,9 +7,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from headgate.config.model import Settings
+from headgate.control.feedback import Requests, keeps_words, unkept_features
 from headgate.control.http.open_feedback import OpenFeedback, State
 from headgate.core.clock import Clock
 from headgate.quality.feedback import STANDARD, Tokens
@@ -100,6 +102,7 @@ class QualityService:
         self,
         settings: Settings,
         store: ScoreStore,
+        requests: Requests,
         installation: Installation,
         clock: Clock,
         send_tokens: Callable[[Callable[[int], str] | None], None],
@@ -108,6 +111,7 @@ class QualityService:
         self._counter = Counter(SCORES)
         self._counter.know(STANDARD)
         self._installation = installation
+        self._requests = requests
         self._clock = clock
         self._send_tokens = send_tokens
         self._settings = settings
@@ -132,7 +136,8 @@ class QualityService:
         if not self._secret:
             return
         tokens = Tokens(self._secret, time.time, float(feedback.valid))
-        self._state = State(feedback, tokens, settings.records.content) if feedback.is_open else None
+        keeps = partial(keeps_words, self._requests, unkept_features(settings.features))
+        self._state = State(feedback, tokens, settings.records.content, keeps) if feedback.is_open else None
         self._send_tokens(tokens.mint if feedback.tokens else None)
 
     def report(self, metrics: Metrics) -> None:

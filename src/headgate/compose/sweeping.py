@@ -21,6 +21,7 @@ from headgate.stores.retention import (
     sweep_contents,
     sweep_sessions,
     sweep_spans,
+    sweep_words,
 )
 from headgate.stores.rollups import Ages
 from headgate.stores.segments import CONTENT_EPOCH
@@ -69,6 +70,8 @@ async def _steps(stores: Stores, settings: Settings, now_ns: int) -> AsyncIterat
     for one in kept_of(settings):
         scope, content_ns, spans_ns = one.scope, before(one.content), before(one.spans)
         async for each in pieces("contents", lambda s=scope, at=content_ns: sweep_contents(keeper, s, at)):  # type: ignore[misc]
+            yield each
+        async for each in pieces("contents", lambda s=scope, at=content_ns: sweep_words(keeper, s, at)):  # type: ignore[misc]
             yield each
         async for each in pieces("requests", lambda s=scope, at=spans_ns: sweep_spans(keeper, s, at)):  # type: ignore[misc]
             yield each

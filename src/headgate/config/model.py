@@ -107,7 +107,8 @@ class FeatureSettings(Section, frozen=True):
     answer_tokens: AnswerTokenSettings | None = None
     """How long its answers may be. Left out: as in `[defaults]`."""
     content: bool = True
-    """Keep its prompts and answers. Off: they are written nowhere, nor are providers' words about them, whatever `[records]` says."""
+    """Keep its prompts and answers. Off: they are written nowhere, nor are providers' words and users' comments about them,
+    whatever `[records]` says."""
     contract: ContractSettings | None = None
     """What it promises: availability, times, cost, quality. Left out: nothing."""
     keep: FeatureKeepSettings | None = None

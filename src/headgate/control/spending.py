@@ -138,6 +138,14 @@ async def over_time(
         dearest = [one.value for one in await rollups.spent(meant, at.start, until, limit=_DRAWN)]
         kept = await rollups.spent(meant, at.start, until, step=step, values=dearest) if dearest else ()
         rows = [(one.at, one.value, one.cost_nanos) for one in kept]
+        # What is of no value, or of none of these, was spent too.
+        end = -(-until // HOUR) * HOUR
+        rest = dict.fromkeys(at, 0)
+        for row in await rollups.rolled(Scope(at.start, end, purpose=None), step=step):
+            rest[row.at] = rest.get(row.at, 0) + row.cost_nanos
+        for moment, _, nanos in rows:
+            rest[moment] = rest.get(moment, 0) - nanos
+        rows += [(moment, OTHERS, max(nanos, 0)) for moment, nanos in rest.items()]
     totals: dict[str, int] = {}
     for _, value, nanos in rows:
         totals[value] = totals.get(value, 0) + nanos

@@ -10,6 +10,7 @@ __all__ = ["RANGES", "USUAL", "Stretch", "stretch_of"]
 
 RANGES = {"1h": 3600, "6h": 6 * 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 """What the control offers, in seconds."""
+_WORDS = {"1h": "hour", "6h": "6 hours", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 USUAL = "24h"
 _STEPS = (60, 120, 300, 600, 1800, 3600, 2 * 3600, 6 * 3600, 86_400)
 _POINTS = 150
@@ -44,7 +45,7 @@ class Stretch:
     def words(self) -> str:
         """For people."""
         if self.name:
-            return f"the last {self.name}"
+            return f"the last {_WORDS[self.name]}"
         return f"{_moment(self.since)} to {_moment(self.until)} UTC"
 
     @property

@@ -117,11 +117,14 @@ def iso(ns: int | None) -> str:
 
 
 def ago(ns: int | None) -> str:
-    """Nanoseconds since 1970 -> 5 m ago."""
+    """Nanoseconds since 1970 -> 5 min ago, 31 h ago; never more than has passed."""
     if not ns:
         return NONE
-    passed = time.time() - ns / _NS
-    return f"{seconds(round(passed) if passed >= 1 else passed)} ago" if passed >= 1 else "now"
+    passed = int(time.time() - ns / _NS)
+    for limit, size, unit in ((60, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if passed < limit:
+            return f"{passed // size} {unit} ago" if passed >= 1 else "now"
+    return f"{passed // 86_400} d ago"
 
 
 def day(value: datetime | None) -> str:

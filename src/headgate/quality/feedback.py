@@ -116,7 +116,7 @@ def rows_of(given: Given, giver: Giver, *, at_ns: int, fallback: str) -> tuple[l
         )
     if not rows and left_out:
         raise Refused(
-            f"{' and '.join(left_out)} are content, and this installation keeps none (`records.content = false`): "
+            f"{' and '.join(left_out)} are content, and none of it is kept here (`content = false`): "
             "send thumbs, a rating or a label",
             param=left_out[0],
         )

@@ -87,6 +87,10 @@ class Added:
     """The sums of Spent, in their order."""
     failures: dict[FailureKey, int] = field(default_factory=dict)
     sessions: dict[str, SessionRow] = field(default_factory=dict)
+    earliest: int = 0
+    """The first minute that something is added to, seconds since 1970 UTC."""
+    latest: int = 0
+    """The last one."""
 
 
 class Names:
@@ -99,9 +103,10 @@ class Names:
         self._seen: dict[str, set[object]] = {}
 
     def begin(self, at: int) -> None:
-        """Rows of this second come now. Those of yesterday, coming late, count for today."""
+        """Rows of this second come now. Those of yesterday, coming late, count for today; earlier ones are of a clock that was set
+        back, or are read again."""
         day = at // DAY
-        if day > self._day:
+        if day > self._day or day < self._day - 1:
             self._day = day
             self._seen = {}
 
@@ -179,6 +184,8 @@ def _roll(requests: Iterable[RequestRow], failed_over: set[int], names: Names, a
         for seconds in LEVELS:
             parts.setdefault((-seconds, at - at % seconds, "", "", "", outcome, purpose), []).append(one)
     added.rollups = {key: _together(some) for key, some in parts.items()}
+    moments = [at for at, _, _ in minutes]
+    added.earliest, added.latest = min(moments), max(moments)
 
 
 def _kept_apart(feature: str, model: str, names: Names) -> tuple[str, str]:

@@ -17,6 +17,7 @@ import msgspec
 
 from headgate.stores.audit import AuditEntry
 from headgate.stores.keeping import Change, Keeper
+from headgate.stores.rollups import OTHER
 
 __all__ = ["Forgotten", "UserHasKeys", "forget"]
 
@@ -64,6 +65,8 @@ class _Known:
 
     sessions: set[str] = field(default_factory=set)
     tags: Counter[tuple[str, str]] = field(default_factory=Counter)
+    own_tags: set[tuple[str, str]] = field(default_factory=set)
+    """Those that nobody else's requests have."""
 
 
 async def forget(
@@ -89,8 +92,9 @@ async def forget(
     await _sessions(keeper, user, known, done)
     await _sums(keeper, user, known, done)
     await _scores(keeper, user, done)
-    await _alerts(keeper, user, done)
+    await _alerts(keeper, user, known, done)
     await _money(keeper, user, other_budgets, done)
+    await _keys_and_log(keeper, user, other_budgets, done)
     await _requests(keeper, user, done)
     done.scoured = await keeper.scour(whole=whole)
     after = {**msgspec.structs.asdict(done)}
@@ -118,6 +122,19 @@ async def _what_is_known(keeper: Keeper, user: str) -> _Known:
 async def _sessions(keeper: Keeper, user: str, known: _Known, done: Forgotten) -> None:
     rows = await keeper.read('SELECT session FROM session WHERE "user" = ?', [user])
     names = sorted(known.sessions | {row[0] for row in rows})
+    shared = []
+    for name in names:
+        others = await keeper.read(
+            "SELECT 1 FROM request WHERE session = ? AND session <> '' AND \"user\" NOT IN ('', ?) LIMIT 1",
+            [name, user],
+        )
+        if others:
+            # What the others said in it stays theirs, and so does its name.
+            shared.append(name)
+    if shared:
+        mine = [(user, name) for name in shared]
+        await keeper.change([('UPDATE session SET "user" = \'\' WHERE "user" = ? AND session = ?', mine)])
+        names = sorted(set(names).difference(shared))
     for some in _pieces(names):
         await keeper.change(
             [
@@ -136,13 +153,15 @@ async def _sessions(keeper: Keeper, user: str, known: _Known, done: Forgotten) -
 
 async def _sums(keeper: Keeper, user: str, known: _Known, done: Forgotten) -> None:
     """Of a tag's value only what was this user's alone: another's sums must not lose their name."""
-    wanted = [("user", user, done.pseudonym)]
+    # What stands for all beyond those that are kept apart is nobody's name here, whoever is called so.
+    wanted = [("user", user, done.pseudonym)] if user != OTHER else []
     for number, ((name, value), count) in enumerate(known.tags.items()):
         rows = await keeper.read(
             "SELECT coalesce(sum(requests), 0) FROM spend WHERE seconds = 86400 AND dimension = ? AND value = ?",
             [f"tag:{name}", value],
         )
-        if int(rows[0][0]) <= count:
+        if value != OTHER and int(rows[0][0]) <= count:
+            known.own_tags.add((name, value))
             wanted.append((f"tag:{name}", value, f"{done.pseudonym}.{number}"))
     for dimension, value, instead in wanted:
         keys = await keeper.read(
@@ -152,6 +171,8 @@ async def _sums(keeper: Keeper, user: str, known: _Known, done: Forgotten) -> No
         for some in _pieces(keys):
             await keeper.change([(text, [(instead, seconds, at, dimension, value) for seconds, at in some])])
         done.sums += len(keys)
+    if user == OTHER:
+        return
     keys = await keeper.read('SELECT "at", feature, model, error_class FROM failure WHERE "user" = ?', [user])
     text = 'UPDATE failure SET "user" = ? WHERE "at" = ? AND feature = ? AND model = ? AND error_class = ? AND "user" = ?'
     for some in _pieces(keys):
@@ -173,16 +194,18 @@ async def _scores(keeper: Keeper, user: str, done: Forgotten) -> None:
     done.scores += len(rows)
 
 
-async def _alerts(keeper: Keeper, user: str, done: Forgotten) -> None:
+async def _alerts(keeper: Keeper, user: str, known: _Known, done: Forgotten) -> None:
     """Alerts about the user, told or not; receivers that hear of nobody else; the state of rules about them."""
-    subjects = (user, f"user:{user}")
+    subjects = {f"user:{user}", *(f"tag:{name}:{value}" for name, value in known.own_tags)}
     last = 0
     while True:
         rows = await keeper.read(
-            "SELECT id, event, subject, text, facts FROM alert WHERE id > ? ORDER BY id LIMIT ?",
-            [last, _PAGE],
+            "SELECT id, subject, facts FROM alert WHERE id > ? ORDER BY id LIMIT ?", [last, _PAGE]
         )
-        about = [(row[0],) for row in rows if _is_about(row, user, subjects)]
+        # By what they say they are about: a feature may be called as a user is.
+        about = [
+            (row[0],) for row in rows if row[1] in subjects or str(_object(row[2]).get("user", "")) == user
+        ]
         for some in _pieces(about):
             await keeper.change(
                 [("DELETE FROM delivery WHERE alert_id = ?", some), ("DELETE FROM alert WHERE id = ?", some)]
@@ -198,16 +221,6 @@ async def _alerts(keeper: Keeper, user: str, done: Forgotten) -> None:
             ("DELETE FROM receiver WHERE subject = ?", [(f"user:{user}",)]),
             ("DELETE FROM rule_state WHERE subject = ?", [(each,) for each in subjects]),
         ]
-    )
-
-
-def _is_about(row: Sequence[Any], user: str, subjects: Sequence[str]) -> bool:
-    _, event, subject, text, facts = row
-    return (
-        subject in subjects
-        or user in event.split(":")
-        or f"`{user}`" in text
-        or user in (str(value) for value in _object(facts).values())
     )
 
 
@@ -236,6 +249,45 @@ async def _money(keeper: Keeper, user: str, other_budgets: Collection[str], done
         await keeper.change(changes, unlocked="ledger_entry")
     done.sums += len(mine)
     done.ledger = len(moved)
+
+
+async def _keys_and_log(keeper: Keeper, user: str, other_budgets: Collection[str], done: Forgotten) -> None:
+    """Whose a revoked key was, and what the audit log says of the user: that a key was given, that alerts were sent, that money came."""
+    await keeper.change([('UPDATE "key" SET "user" = ? WHERE "user" = ?', [(done.pseudonym, user)])])
+    last, changed = 0, []
+    while True:
+        rows = await keeper.read(
+            'SELECT id, "before", "after" FROM audit WHERE id > ? ORDER BY id LIMIT ?', [last, _PAGE]
+        )
+        for number, *told in rows:
+            last = number
+            without = [_without(text, user, other_budgets, done.pseudonym) for text in told]
+            if without != told:
+                changed.append((*without, number))
+        if len(rows) < _PAGE:
+            break
+    text = 'UPDATE audit SET "before" = ?, "after" = ? WHERE id = ?'
+    for some in _pieces(changed):
+        await keeper.change([(text, some)], unlocked="audit")
+
+
+def _without(told: str, user: str, other_budgets: Collection[str], instead: str) -> str:
+    """What an entry of the audit log tells, with another name for the user and without words about them."""
+    facts = _object(told)
+    mine = {
+        "user": user,
+        "subject": f"user:{user}",
+        "for": user if facts.get("budget") not in other_budgets else None,
+    }
+    found = [name for name, value in mine.items() if value is not None and facts.get(name) == value]
+    if not found:
+        return told
+    for name in found:
+        facts[name] = f"user:{instead}" if name == "subject" else instead
+    for name in ("address", "note"):
+        if facts.get(name):
+            facts[name] = ""
+    return msgspec.json.encode(facts).decode()
 
 
 async def _requests(keeper: Keeper, user: str, done: Forgotten) -> None:

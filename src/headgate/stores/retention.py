@@ -19,6 +19,7 @@ __all__ = [
     "sweep_contents",
     "sweep_sessions",
     "sweep_spans",
+    "sweep_words",
 ]
 
 SPANS_SWEPT = "spans_swept"
@@ -40,8 +41,8 @@ class Scope:
 
     @property
     def name(self) -> str:
-        """For what is remembered of it."""
-        return "*" if self.but else ",".join(self.features)
+        """For what is remembered of it. Other requests have another name: what was swept of those says nothing of these."""
+        return f"{'*-' if self.but and self.features else '*' if self.but else ''}{','.join(self.features)}"
 
     def condition(self) -> tuple[str, list[Any]]:
         """As SQL, with its values."""
@@ -75,6 +76,27 @@ async def sweep_contents(keeper: Keeper, scope: Scope, before_ns: int) -> Piece:
         ]
     )
     return Piece(deleted, found.more)
+
+
+async def sweep_words(keeper: Keeper, scope: Scope, before_ns: int) -> Piece:
+    """A piece of the comments that were made before this moment, in the order in which they came: those of conversations, and those
+    that came when their request's contents were gone already. Raises StoreUnavailable."""
+    name = f"swept:words:{scope.name}"
+    kept = await keeper.read("SELECT value FROM installation WHERE name = ?", [name])
+    begin = int(bytes(kept[0][0])) if kept else 0
+    meant, values = scope.condition()
+    rows = await keeper.read(
+        f"SELECT id, at_ns, CASE WHEN text <> '' AND {meant} THEN 1 ELSE 0 END FROM score WHERE id > ? "  # noqa: S608
+        "ORDER BY id LIMIT ?",
+        [*values, begin, _LOOKED_AT],
+    )
+    young = next((place for place, row in enumerate(rows) if row[1] >= before_ns), len(rows))
+    if not young:
+        return Piece()
+    ids = [(row[0],) for row in rows[:young] if row[2]]
+    moved = (name, str(rows[young - 1][0]).encode())
+    await keeper.change([("UPDATE score SET text = '' WHERE id = ?", ids), (_SET, [moved])])
+    return Piece(len(ids), young == _LOOKED_AT)
 
 
 async def sweep_spans(keeper: Keeper, scope: Scope, before_ns: int) -> Piece:

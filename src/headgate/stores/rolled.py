@@ -21,6 +21,7 @@ from headgate.stores.rollups import (
     SKETCHES,
     SUMS,
     TEN_MINUTES,
+    WEEK,
     Ages,
     Failed,
     Gauge,
@@ -278,7 +279,7 @@ def _spend(
     sums: Sequence[str],
 ) -> Question | None:
     """The rows that cover this time."""
-    found = pieces(since, until, step, kept, levels=(HOUR, DAY))
+    found = _by_weeks(pieces(since, until, step, kept, levels=(HOUR, DAY)), step, kept.weeks_until)
     if not found:
         return None
     columns = ", ".join(f"s.{name}" for name in sums)
@@ -302,6 +303,21 @@ def _spend(
     for piece in found:
         given += [piece.since, piece.seconds, piece.seconds, piece.until, *values, piece.seconds, dimension]
     return " UNION ALL ".join([one] * len(found)), given
+
+
+def _by_weeks(found: Sequence[Piece], step: int, weeks_until: int) -> list[Piece]:
+    """The same, with weeks in place of days where they are there."""
+    if step % WEEK:
+        return list(found)
+    wider: list[Piece] = []
+    for piece in found:
+        until = min(piece.until, weeks_until)
+        if piece.seconds == DAY and piece.since < until:
+            wider += cover(piece.since, until, (DAY, WEEK))
+            piece = piece._replace(since=until)
+        if piece.since < piece.until:
+            wider.append(piece)
+    return wider
 
 
 def spent_of(row: Sequence[Any]) -> Spent:

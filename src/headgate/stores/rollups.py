@@ -24,6 +24,7 @@ __all__ = [
     "SKETCHES",
     "SUMS",
     "TEN_MINUTES",
+    "WEEK",
     "Ages",
     "Counts",
     "Failed",
@@ -41,7 +42,7 @@ __all__ = [
     "encoded_sketches",
 ]
 
-MINUTE, TEN_MINUTES, HOUR, DAY = 60, 600, 3600, 86_400
+MINUTE, TEN_MINUTES, HOUR, DAY, WEEK = 60, 600, 3600, 86_400, 604_800
 LEVELS = (MINUTE, TEN_MINUTES, HOUR, DAY)
 """Requests are added up in each of these. Ten minutes, because a day of minutes is too much to read for one plot."""
 OTHER = "other"
@@ -200,6 +201,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     hours_from: int = 0
     ends: int = 0
     """Up to when there is anything; 0: unknown."""
+    weeks_until: int = 0
+    """Spending of all days before is there by weeks, too; see `weeks`."""
 
 
 class Ages(msgspec.Struct, frozen=True, kw_only=True):

@@ -287,3 +287,134 @@ def test_nobody_is_nobody(subject: Subject) -> None:
             await forget(subject.keeper, "", audit=ENTRY)
 
     check()
+
+
+def test_a_key_that_was_the_users_says_so_no_more(subject: Subject) -> None:
+    """It stays revoked, and its requests stay its own; whose it was is forgotten."""
+
+    @aio
+    async def check() -> None:
+        await subject.stores.keys.add(
+            KeyRecord(id="k1", name="laptop", hash="h", created_ns=1, user=ANN), ENTRY
+        )
+        await subject.stores.keys.revoke("k1", 2)
+        done = await forget(subject.keeper, ANN, audit=ENTRY)
+        (kept,) = await subject.stores.keys.all()
+        assert (kept.user, kept.revoked_ns) == (done.pseudonym, 2)
+        assert MARK.encode() not in await subject.everything()
+
+    check()
+
+
+def test_the_audit_log_does_not_name_the_user_either(subject: Subject) -> None:
+    """Who was given a key, whose alerts go where, whose money came: that it was done stays, about whom does not. Who else has a
+    name in it, keeps it."""
+
+    def told(**facts: object) -> str:
+        return msgspec.json.encode(facts).decode()
+
+    hers = [
+        told(user=ANN, roles=["service"], note=MARK),
+        told(name="r", subject=f"user:{ANN}", address=f"{MARK}@x"),
+        told(budget="credits", **{"for": ANN}, usd="5", note=MARK),
+    ]
+    others = [told(user="bob", note="b"), told(budget="teams", **{"for": "red"}), "", "no JSON"]
+
+    @aio
+    async def check() -> None:
+        for text in (*hers, *others):
+            entry = AuditEntry(at_ns=1, actor="cli:eve", action="x", subject="s", before=text, after=text)
+            await subject.stores.audit.add(entry)
+        done = await forget(subject.keeper, ANN, audit=ENTRY, other_budgets=["teams"])
+        entries = await subject.stores.audit.since(0, 10)
+        assert [each.after for each in entries[3:7]] == [each.before for each in entries[3:7]] == others
+        assert msgspec.json.decode(entries[0].after) == {
+            "user": done.pseudonym, "roles": ["service"], "note": "",
+        }  # fmt: skip
+        assert msgspec.json.decode(entries[2].before)["usd"] == "5"
+        assert MARK.encode() not in await subject.everything()
+        with pytest.raises(Exception, match="only ever added to"):
+            await subject.keeper.alter("UPDATE audit SET actor = ''")
+
+    check()
+
+
+@pytest.mark.parametrize("name", ["red", "role"])
+def test_a_word_of_the_log_that_is_called_as_a_user_stays(subject: Subject, name: str) -> None:
+    """A team's money is no user's, and a role is no name."""
+    entry = AuditEntry(
+        at_ns=1, actor="x", action="x", after=f'{{"budget":"teams","for":"red","roles":["{name}"]}}'
+    )
+
+    @aio
+    async def check() -> None:
+        await subject.stores.audit.add(entry)
+        await forget(subject.keeper, name, audit=ENTRY, other_budgets=["teams"])
+        assert (await subject.stores.audit.since(0, 9))[0].after == entry.after
+
+    check()
+
+
+@pytest.mark.parametrize("name", ["other", "*", "%", "_", "a'b\"c", "ü" * 200, " ", "user:eve", "chat"])
+def test_odd_names_are_names_like_others(subject: Subject, name: str) -> None:
+    """No pattern, and nobody else's: also one that is called as what stands for all others, or as a feature."""
+    subject.write(name, mark=MARK)
+    subject.write("bob", mark="bobs")
+
+    @aio
+    async def check() -> None:
+        keeper = subject.keeper
+        add = (
+            "INSERT INTO spend (seconds, at, dimension, value, requests) VALUES (86400, 0, 'user', 'other', 7)"
+            if subject.backend == "sqlite"
+            else "INSERT INTO spend (seconds, \"at\", dimension, value, requests) VALUES (86400, 0, 'user', 'other', 7)"
+        )
+        await keeper.alter(add)
+        await keeper.alter(
+            'INSERT INTO failure ("at", feature, model, error_class, "user", requests) '
+            "VALUES (0, 'chat', 'm', 'timeout', 'other', 7)"
+        )
+        for number, about in enumerate(("chat", "user:eve", "all", "*")):
+            await subject.alerts.add(
+                Alert(
+                    event=f"rule:slow:{about}:{number}", kind="rule", subject=about, severity="info",
+                    at_ns=1, text=f"`slow` of feature `{about}` is in alarm", facts={"feature": about},
+                ),
+                ["ops"], 1,
+            )  # fmt: skip
+        await keeper.alter(
+            "INSERT INTO rule_state (rule, subject, state, since_ns, looked_ns) VALUES ('slow', 'chat', 'alert', 1, 1)"
+        )
+        done = await forget(keeper, name, audit=ENTRY)
+        assert done.requests == 1
+        assert MARK.encode() not in await subject.everything()
+        bobs = await keeper.read('SELECT count(*) FROM request WHERE "user" = ?', ["bob"])
+        assert list(bobs) == [(1,)]
+        for text in (
+            "SELECT requests FROM spend WHERE dimension = 'user' AND value = 'other' AND \"at\" = 0",
+            "SELECT requests FROM failure WHERE \"user\" = 'other' AND \"at\" = 0",
+        ):
+            assert list(await keeper.read(text)) == [(7,)]
+        assert len(await subject.alerts.since(0, 10)) == 4
+        assert list(await keeper.read("SELECT subject FROM rule_state")) == [("chat",)]
+
+    check()
+
+
+def test_an_alert_about_somebody_with_a_similar_name_stays(subject: Subject) -> None:
+    """And what somebody else said in a conversation that both were in."""
+    subject.write(ANN, mark="both")
+    subject.write("bob", mark="both")
+
+    @aio
+    async def check() -> None:
+        add = (
+            'INSERT INTO score (event, at_ns, request_id, session, name, kind, number, label, text, source, author, "user") '
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        row = ("e1", 1, 8, "session-both-0", "comment", "text", None, "", "bob's words", "user", "bob", "bob")
+        await subject.keeper.change([(add, [row])])
+        await forget(subject.keeper, ANN, audit=ENTRY)
+        assert list(await subject.keeper.read("SELECT text FROM score WHERE event = 'e1'")) == [("bob's words",)]
+
+    check()

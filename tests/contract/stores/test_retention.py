@@ -19,6 +19,7 @@ from headgate.stores.retention import (
     sweep_contents,
     sweep_sessions,
     sweep_spans,
+    sweep_words,
 )
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, RequestRow
@@ -77,6 +78,13 @@ class Subject:
         deleted, more = 0, True
         while more:
             piece = await sweep_contents(self.keeper, scope, NOW_NS - int(days * DAY_NS))
+            deleted, more = deleted + piece.deleted, piece.more
+        return deleted
+
+    async def words_swept(self, days: float, scope: Scope = EVERYTHING) -> int:
+        deleted, more = 0, True
+        while more:
+            piece = await sweep_words(self.keeper, scope, NOW_NS - int(days * DAY_NS))
             deleted, more = deleted + piece.deleted, piece.more
         return deleted
 
@@ -285,5 +293,54 @@ def test_one_of_several_nodes_sweeps(subject: Subject) -> None:
         assert not await other.take(250, 300)
         assert await other.take(261, 300)
         assert not await one.take(262, 300)
+
+    check()
+
+
+def test_a_feature_whose_own_length_is_taken_away_is_swept_like_the_others(subject: Subject) -> None:
+    """The others were swept beyond its requests before: they are looked at again."""
+    mine = subject.write(40, 1, body="mine", feature="mail")
+    subject.write(40, 2, body="other")
+
+    @aio
+    async def check() -> None:
+        assert await subject.contents_swept(90, Scope(("mail",), but=False)) == 0
+        assert await subject.contents_swept(30, Scope(("mail",))) == 1
+        assert await subject.contents_swept(30, Scope()) == 1
+        assert await subject.text(mine) == ""
+        assert await subject.spans_swept(35, Scope(("mail",))) == 1
+        assert await subject.spans_swept(35, Scope()) == 1
+
+    check()
+
+
+def test_words_that_are_said_late_or_of_a_conversation_are_kept_no_longer_than_contents(
+    subject: Subject,
+) -> None:
+    """They come when the request's contents are gone already, or are about no single request; figures stay."""
+    old = subject.write(40, body="an old prompt")
+    add = (
+        "INSERT INTO score (event, at_ns, request_id, session, name, kind, number, text, source, feature) "
+        "VALUES (?, ?, ?, ?, 'comment', ?, ?, ?, 'user', ?)"
+    )
+
+    def day(days: float) -> int:
+        return NOW_NS - int(days * DAY_NS)
+
+    @aio
+    async def check() -> None:
+        assert await subject.contents_swept(30) == 1
+        rows = [
+            ("late", day(31), old, "", "text", None, "late words", "chat"),
+            ("session", day(35), 0, "s", "text", None, "words of a conversation", "chat"),
+            ("mail", day(35), 0, "s", "text", None, "others", "mail"),
+            ("young", day(3), 0, "s", "text", None, "young words", "chat"),
+        ]
+        await subject.keeper.change([(add, rows)])
+        await subject.words_swept(30, Scope(("mail",)))
+        await subject.words_swept(90, Scope(("mail",), but=False))
+        left = await subject.keeper.read("SELECT event, text FROM score ORDER BY id")
+        assert list(left) == [("late", ""), ("session", ""), ("mail", "others"), ("young", "young words")]
+        assert await subject.words_swept(1) == 2
 
     check()

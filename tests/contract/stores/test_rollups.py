@@ -22,6 +22,7 @@ from headgate.stores.rollups import (
     PARTS,
     SKETCHES,
     SUMS,
+    WEEK,
     Ages,
     Gauge,
     Mark,
@@ -386,6 +387,42 @@ async def test_spending_over_time_is_of_the_dearest(backend: str, place: Path | 
 
 @every
 @aio
+async def test_weeks_say_the_same_as_their_days_also_of_what_comes_late(
+    backend: str, place: Path | str
+) -> None:
+    """Spending of many weeks is what was spent, whenever each batch came; and it is read from few rows."""
+    rows = sorted(some_requests(400, seconds=40 * DAY), key=ended)
+    late = random.Random(2).sample(rows, 60)
+    early = request(900, at=NOON - 20 * DAY, user="ann", team="red", cost_nanos=3)
+    async with opened(backend, place) as stores:
+        for batch in in_batches([row for row in rows if row not in late], 30):
+            stores.write(*batch)
+        for batch in in_batches([*late, early], 30):
+            stores.write(*batch)
+        everything = [*rows, early]
+        ends = random.Random(3)
+        for _ in range(20):
+            since = NOON - 25 * DAY + ends.randrange(40 * DAY) // HOUR * HOUR
+            until = since + ends.randrange(50 * DAY) // HOUR * HOUR
+            for dimension, values in (("user", ()), ("team", ()), ("user", ("ann", "cy\x00"))):
+                costs: dict[str, list[int]] = {}
+                for row in everything:
+                    value = getattr(row, dimension)
+                    if since <= ended(row) < until and value and (not values or value in values):
+                        costs.setdefault(value, []).append(row.cost_nanos or 0)
+                found = await stores.rollups.spent(dimension, since, until, values=values)
+                assert {one.value: (one.requests, one.cost_nanos) for one in found} == {
+                    value: (len(each), sum(each)) for value, each in costs.items()
+                }
+        weeks, days = (
+            await rows_of_spending(stores.database, WEEK),
+            await rows_of_spending(stores.database, DAY),
+        )
+        assert 5 * 3 <= weeks < days / 3
+
+
+@every
+@aio
 async def test_failures_say_how_many_users_they_hit(backend: str, place: Path | str) -> None:
     """Each user once; where the caller names none, the key stands for them. Who left was not failed; copies have no users."""
     async with opened(backend, place) as stores:
@@ -566,6 +603,19 @@ async def test_what_was_stored_before_anybody_added_up_is_added_up_in_pieces(
 
 def gauge(at: int, node: int, value: float, name: str = "in_flight") -> Gauge:
     return Gauge(at=at, name=name, node=node, value=value)
+
+
+async def rows_of_spending(database: Any, seconds: int) -> int:
+    """By user, of this level."""
+    text = f"SELECT count(*) FROM spend WHERE dimension = 'user' AND seconds = {seconds}"  # noqa: S608
+
+    async def on_a_server(connection: Any) -> int:
+        return int(await connection.fetchval(text))
+
+    def in_a_file(connection: Any) -> int:
+        return int(connection.execute(text).fetchone()[0])
+
+    return int(await database.run(in_a_file if isinstance(database, sqlite.Database) else on_a_server))
 
 
 async def forget_rollups(database: Any) -> None:

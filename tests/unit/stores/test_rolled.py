@@ -7,13 +7,14 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.stores.rolled import Piece, cover, pieces
-from headgate.stores.rollups import DAY, HOUR, LEVELS, MINUTE, TEN_MINUTES, Kept
+from headgate.stores.rolled import Piece, cover, dearest_question, pieces
+from headgate.stores.rollups import DAY, HOUR, LEVELS, MINUTE, TEN_MINUTES, WEEK, Kept
 
 __all__: list[str] = []
 
 START = 20_000 * DAY
 moments = st.integers(START, START + 5 * DAY)
+far = st.integers(START, START + 30 * DAY)
 steps = st.sampled_from([0, MINUTE, 7 * MINUTE, TEN_MINUTES, 30 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY])
 
 
@@ -77,3 +78,23 @@ def test_what_reaches_beyond_the_last_row_is_read_as_a_whole_day() -> None:
 def test_a_short_stretch_is_covered_by_what_fits() -> None:
     """Without going round by days."""
     assert cover(START + 1, START + 61, LEVELS) == [Piece(MINUTE, START, START + 2 * MINUTE)]
+
+
+@given(far, far, st.integers(START // WEEK - 1, START // WEEK + 5))
+def test_weeks_stand_for_days_only_as_far_as_they_are_there(since: int, until: int, week: int) -> None:
+    """All hours once, and no week that nobody has folded."""
+    question = dearest_question("user", since, until, limit=3, kept=Kept(weeks_until=week * WEEK))
+    if question is None:
+        assert until <= since
+        return
+    given_values = question[1][:-1]
+    found = [
+        Piece(*given_values[at : at + 4][:1], *given_values[at + 2 : at + 4])
+        for at in range(0, len(given_values), 4)
+    ]
+    assert (found[0].since, found[-1].until) == (since // HOUR * HOUR, -(-until // HOUR) * HOUR)
+    for one, following in itertools.pairwise(found):
+        assert one.until == following.since
+    for piece in found:
+        assert piece.since % piece.seconds == piece.until % piece.seconds == 0
+        assert piece.seconds < WEEK or piece.until <= week * WEEK

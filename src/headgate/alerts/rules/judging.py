@@ -19,23 +19,25 @@ that sways about its threshold begins once and ends once."""
 _QUIET = frozenset({"unknown", "ok", "no data", "paused"})
 
 
-def found_state(rule: AlertRuleSettings, value: float | None, before: str) -> str:
-    """The state that a look at this value finds for what stood so before; None: no data."""
+def found_state(rule: AlertRuleSettings, value: float | None, before: str, *, sure: bool = True) -> str:
+    """The state that a look at this value finds for what stood so before; None: no data. sure: is it more than chance? What is not
+    begins nothing, and ends nothing."""
     if value is None:
         if rule.no_data == "alert":
             return "no data"
         return "ok" if rule.no_data == "ok" else "no data" if before == "unknown" else before
-    if _beyond(rule, value, rule.alert_at, stays=before == "alert"):
+    stays = before == "alert"
+    if (sure or stays) and _beyond(rule, value, rule.alert_at, stays=stays):
         return "alert"
-    warning = rule.warning_at
-    if warning is not None and _beyond(rule, value, warning, stays=before in ("alert", "warning")):
+    warning, stays = rule.warning_at, before in ("alert", "warning")
+    if warning is not None and (sure or stays) and _beyond(rule, value, warning, stays=stays):
         return "warning"
     return "ok"
 
 
 def judge(rule: AlertRuleSettings, before: Standing, reading: Reading, now_ns: int) -> Standing:
     """How it stands after a look."""
-    state = found_state(rule, reading.value, before.state)
+    state = found_state(rule, reading.value, before.state, sure=reading.sure)
     # What was never known to be otherwise is ok at once: that is told to nobody.
     looks = 1 if before.state == "unknown" and state in ("ok", "no data") else rule.looks
     if before.state == "no data" and state == "ok" and rule.no_data != "alert":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf, sqrt
 from types import MappingProxyType
 from typing import Literal
 
@@ -35,7 +36,9 @@ class Metric:
     gauge: str = ""
     """The gauge's name, where it is one."""
     always: bool = False
-    """Nothing is a value too: 0."""
+    """Nothing is a value too: 0. It grows with the time that is added up."""
+    apart: Callable[[Tally, Tally], float] | None = None
+    """Of a comparison: how many standard errors the first is above the second. None: nobody can tell."""
 
 
 def _quantile(name: str, words: str, sketch: str, share: float, unit: Unit, scale: float) -> Metric:
@@ -43,8 +46,17 @@ def _quantile(name: str, words: str, sketch: str, share: float, unit: Unit, scal
         value, count = tally.quantile(sketch, share)
         return (None if value is None else value * scale), count
 
+    def apart(tally: Tally, usual: Tally) -> float:
+        # Which part of these is beyond what so many were not beyond before: that part is known, whatever the spread.
+        before, _ = usual.quantile(sketch, share)
+        beyond, count = tally.above(sketch, before or 0.0)
+        _, others = usual.above(sketch, 0.0)
+        if not count or not others:
+            return 0.0
+        return (beyond - (1 - share)) / sqrt(share * (1 - share) * (1 / count + 1 / others))
+
     bad: Literal["above", "below"] = "below" if unit == "tokens/s" else "above"
-    return Metric(name, words, unit, sketches=(sketch,), of=of, bad=bad)
+    return Metric(name, words, unit, sketches=(sketch,), of=of, bad=bad, apart=apart)
 
 
 def _share(name: str, words: str, part: Callable[[Tally], int], whole: Callable[[Tally], int]) -> Metric:
@@ -52,12 +64,39 @@ def _share(name: str, words: str, part: Callable[[Tally], int], whole: Callable[
         total = whole(tally)
         return (part(tally) / total if total else None), total
 
-    return Metric(name, words, "share", of=of)
+    return Metric(name, words, "share", of=of, apart=_share_apart(part, whole))
 
 
 def _cost_per_request(tally: Tally) -> Found:
     total = tally.count(*_ANSWERABLE)
-    return (tally.sums["cost_nanos"] / 1e9 / total if total else None), total
+    return (tally.sums["answerable_nanos"] / 1e9 / total if total else None), total
+
+
+def _share_apart(
+    part: Callable[[Tally], int], whole: Callable[[Tally], int]
+) -> Callable[[Tally, Tally], float]:
+    def apart(tally: Tally, usual: Tally) -> float:
+        some, more = whole(tally), whole(usual)
+        if not some or not more:
+            return 0.0
+        both = (part(tally) + part(usual)) / (some + more)
+        spread = both * (1 - both) * (1 / some + 1 / more)
+        return (part(tally) / some - part(usual) / more) / sqrt(spread) if spread > 0 else 0.0
+
+    return apart
+
+
+def _scores_apart(tally: Tally, usual: Tally) -> float:
+    some, more = tally.sums["scores"], usual.sums["scores"]
+    if not some or not more:
+        return 0.0
+    means = tally.sums["score"] / some, usual.sums["score"] / more
+    squares = tally.sums["squares"] + usual.sums["squares"]
+    spread = max(squares - some * means[0] ** 2 - more * means[1] ** 2, 0.0) / (some + more)
+    off = means[0] - means[1]
+    if spread <= 0:
+        return 0.0 if not off else inf if off > 0 else -inf
+    return off / sqrt(spread * (1 / some + 1 / more))
 
 
 _TIMES = (
@@ -106,7 +145,7 @@ _ALL = (
     _quantile("answer_tokens_p50", "half of the answers have at most so many tokens", "output_tokens", 0.5, "requests", 1),
     _share("degraded_rate", "the part of answers from the degrade ladder", lambda t: t.sums["degraded"], lambda t: t.count("ok")),
     _share("failover_rate", "the part of requests that another endpoint had to answer", lambda t: t.sums["failovers"], lambda t: t.count(*_ANSWERABLE)),
-    _share("refusal_rate", "the part of answers that a model declined to give", lambda t: t.sums["refusals"], lambda t: t.count("ok")),
+    _share("refusal_rate", "the part of answers that a model declined to give", lambda t: t.sums["refusals"], lambda t: t.count("ok") + t.sums["declined"]),
     _share("cache_rate", "the part of answers that were there already", lambda t: t.sums["cached"], lambda t: t.count("ok")),
     Metric(
         "quality",
@@ -115,6 +154,7 @@ _ALL = (
         family="scores",
         bad="below",
         of=lambda t: (t.sums["score"] / t.sums["scores"] if t.sums["scores"] else None, t.sums["scores"]),
+        apart=_scores_apart,
     ),
     Metric("drift", "lasting changes of this series of a feature", "changes", family="drift"),
     Metric("in_flight", "requests in flight on one node", "requests", family="gauge", gauge="in_flight"),
@@ -135,13 +175,21 @@ def shown(value: float | None, unit: Unit, *, ratio: bool = False) -> str:
     if value is None:
         return "nothing"
     if ratio:
-        return f"{value:.3g} times"
+        return f"{_figures(value)} times"
     if unit == "share":
-        return f"{100 * value:.3g} %"
+        return f"{_figures(100 * value)} %"
     if unit == "s":
-        return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
+        return f"{_figures(1000 * value)} ms" if value < 1 else f"{_figures(value)} s"
     if unit == "USD":
-        return f"{value:,.2f} USD" if value >= 1 else f"{value:.3g} USD"
+        return f"{value:,.2f} USD" if value >= 1 else f"{_figures(value)} USD"
     if unit in ("requests", "bytes", "changes"):
         return f"{value:,.0f}"
-    return f"{value:.3g}{f' {unit}' if unit == 'tokens/s' else ''}"
+    return f"{_figures(value)}{f' {unit}' if unit == 'tokens/s' else ''}"
+
+
+def _figures(value: float) -> str:
+    """Three figures that count, never as a power of ten."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    text = f"{value:.3g}"
+    return f"{value:.12f}".rstrip("0").rstrip(".") if "e" in text else text

@@ -106,22 +106,30 @@ async def _slid(
     # Not the step under way: half of it has not happened yet.
     count = (until - since) // step
     return {
-        subject: list(_windows(rule, subject, tallies, window, against, count))
+        subject: list(_windows(rule, subject, tallies, window, against, count, rule.window / (window * step)))
         for subject, tallies in steps.items()
     }
 
 
 def _windows(
-    rule: AlertRuleSettings, subject: str, steps: Mapping[int, Tally], window: int, against: int, count: int
+    rule: AlertRuleSettings,
+    subject: str,
+    steps: Mapping[int, Tally],
+    window: int,
+    against: int,
+    count: int,
+    scale: float,
 ) -> Iterator[Reading]:
     now, usual, nothing = Tally(), Tally(), Tally()
+    first = min(steps, default=0)
     for place in range(window + against + count):
         now.add(steps.get(place, nothing))
         now.add(steps.get(place - window, nothing), -1)
         usual.add(steps.get(place - window, nothing))
         usual.add(steps.get(place - window - against, nothing), -1)
         if place >= window + against:
-            yield reading_of(rule, subject, now, usual if rule.against else None)
+            there = min(place - window - first + 1, against) / window
+            yield reading_of(rule, subject, now, usual if rule.against else None, windows=there, scale=scale)
 
 
 def _gauges(

@@ -27,6 +27,8 @@ __all__ = [
 ALL = "all"
 Drift = Callable[[str, str, int], Awaitable[Sequence[int]]]
 """(feature, series, now) -> when it changed, seconds since 1970 UTC."""
+_SURE = 3.5
+"""Standard errors. Chance alone lies so far off once in some thousands of looks; and there are thousands of looks a day."""
 _MOST_DRIFTING = 20
 """Features that one rule looks for changes of: each takes up to a tenth of a second."""
 _LABELS = ("feature", "model", "provider")
@@ -56,6 +58,8 @@ class Reading:
     """Of a comparison: the window's own value."""
     usual: float | None = None
     """And the one it is compared with."""
+    sure: bool = True
+    """Of a comparison: chance alone would hardly ever do that."""
 
 
 class Reader:
@@ -69,7 +73,7 @@ class Reader:
     async def read(self, rules: Iterable[AlertRuleSettings], now: int) -> Mapping[str, Sequence[Reading]]:
         """By the rule's name, what its window holds at this moment (seconds since 1970). Raises StoreUnavailable."""
         found: dict[str, Sequence[Reading]] = {}
-        together: dict[tuple[str, Family, str, int, int], list[AlertRuleSettings]] = defaultdict(list)
+        together: dict[tuple[str, Family, str, int, int, int], list[AlertRuleSettings]] = defaultdict(list)
         for rule in rules:
             if rule.watched.family == "gauge":
                 found[rule.name] = [await self.gauge(rule, now)]
@@ -82,18 +86,24 @@ class Reader:
                 ]
                 continue
             since, until = within(rule, now)
-            together["now", *_kind(rule), since, until].append(rule)
+            together["now", *_kind(rule), since, until, 0].append(rule)
             if rule.against:
-                together["usual", *_kind(rule), since - int(rule.against), since].append(rule)
+                # Of what grows with time it has to be known since when there is any.
+                step = HOUR if rule.watched.always else 0
+                together["usual", *_kind(rule), since - int(rule.against), since, step].append(rule)
         sums: dict[tuple[str, str], Mapping[str, Tally]] = {}
-        for (which, _, _, since, until), group in together.items():
-            parts = await self.parts(group, since, until, 0)
+        lengths: dict[str, Mapping[str, float]] = {}
+        for (which, _, _, since, until, step), group in together.items():
+            parts = await self.parts(group, since, until, step)
             for rule in group:
                 sums[rule.name, which] = _summed(rule, parts)
+                if step:
+                    lengths[rule.name] = _windows_in(rule, parts, since, until)
         names = dict.fromkeys(rule.name for group in together.values() for rule in group)
         by_name = {rule.name: rule for group in together.values() for rule in group}
         for name in names:
-            found[name] = list(_readings(by_name[name], sums[name, "now"], sums.get((name, "usual"))))
+            usual = sums.get((name, "usual"))
+            found[name] = list(_readings(by_name[name], sums[name, "now"], usual, lengths.get(name, {})))
         return found
 
     async def changes(self, rule: AlertRuleSettings, now: int) -> Mapping[str, Sequence[int]]:
@@ -159,13 +169,21 @@ class Reader:
             ScoreScope(since, until, {"name": name}), step=step, by=("feature", "model")
         )
         return [
-            Part(row.at, _labels(("feature", "model"), row.group), Tally.of_scores(row.total, row.scores))
+            Part(
+                row.at,
+                _labels(("feature", "model"), row.group),
+                Tally.of_scores(row.total, row.scores, row.squares),
+            )
             for row in rows
         ]
 
 
 def within(rule: AlertRuleSettings, now: int) -> tuple[int, int]:
-    """The ends of a rule's window: whole minutes, of a long window whole hours, the one under way included."""
+    """The ends of a rule's window: whole minutes, of a long window whole hours, the one under way included; but of what grows with
+    time just as many minutes as it is long, those that are over."""
+    if rule.watched.always and rule.window < DAY:
+        until = now // MINUTE * MINUTE
+        return until - int(rule.window), until
     kept_by = HOUR if rule.window >= DAY or rule.watched.family in ("errors", "scores", "drift") else MINUTE
     until = -(-(now + 1) // kept_by) * kept_by
     since = (now - int(rule.window)) // kept_by * kept_by
@@ -191,9 +209,12 @@ def value_of_gauge(rule: AlertRuleSettings, rows: Sequence[Gauge], since: int, u
         return max(row.value for row in inside)
     grown = 0.0
     for node in {row.node for row in inside}:
-        before = [row.value for row in rows if row.node == node and row.at < since]
-        # A node that was not there before has counted from 0 on.
-        grown += max(max(row.value for row in inside if row.node == node) - max(before, default=0.0), 0.0)
+        # A node that was not there before has counted from 0 on, and so has one that was started again.
+        last = 0.0
+        for row in sorted((row for row in rows if row.node == node), key=lambda row: row.at):
+            if row.at >= since:
+                grown += row.value - last if row.value >= last else row.value
+            last = row.value
     return grown
 
 
@@ -213,22 +234,53 @@ def _summed(rule: AlertRuleSettings, parts: Iterable[Part]) -> Mapping[str, Tall
     return found
 
 
+def _windows_in(
+    rule: AlertRuleSettings, parts: Iterable[Part], since: int, until: int
+) -> Mapping[str, float]:
+    """How many windows long the time is that each thing has been there for, of what it is compared with."""
+    first: dict[str, int] = {}
+    for subject, part in subjects_of(rule, parts):
+        first[subject] = min(max(part.at, since), first.get(subject, until))
+    return {subject: (until - at) / rule.window for subject, at in first.items()}
+
+
 def _readings(
-    rule: AlertRuleSettings, now: Mapping[str, Tally], usual: Mapping[str, Tally] | None
+    rule: AlertRuleSettings,
+    now: Mapping[str, Tally],
+    usual: Mapping[str, Tally] | None,
+    windows: Mapping[str, float],
 ) -> Iterator[Reading]:
     for subject, tally in now.items():
-        yield reading_of(rule, subject, tally, None if usual is None else usual.get(subject, Tally()))
+        before = None if usual is None else usual.get(subject, Tally())
+        yield reading_of(rule, subject, tally, before, windows=windows.get(subject, 1.0))
 
 
-def reading_of(rule: AlertRuleSettings, subject: str, tally: Tally, usual: Tally | None) -> Reading:
-    """The value that the rule compares with its thresholds; None where there is too little to go by."""
+def reading_of(
+    rule: AlertRuleSettings,
+    subject: str,
+    tally: Tally,
+    usual: Tally | None,
+    *,
+    windows: float = 1.0,
+    scale: float = 1.0,
+) -> Reading:
+    """The value that the rule compares with its thresholds; None where there is too little to go by. Of what grows with time:
+    windows: how many of them `usual` is long; scale: what makes a sum that of one window."""
     metric = rule.watched
     value, count = metric.of(tally)
     if count < rule.least and not metric.always:
         value = None
+    if value is not None and metric.always:
+        value *= scale
     if usual is None:
         return Reading(subject, value, count)
     before, of = metric.of(usual)
+    if before is not None and metric.always:
+        before = before * scale / windows if windows >= 1 else None
     if value is None or not before or of < rule.least:
         return Reading(subject, None, count, value, before)
-    return Reading(subject, value / before, count, value, before)
+    sure = True
+    if metric.apart is not None:
+        off = metric.apart(tally, usual)
+        sure = (-off if rule.below else off) >= _SURE
+    return Reading(subject, value / before, count, value, before, sure)

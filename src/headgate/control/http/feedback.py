@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta
 
 from headgate.admission.rights import CONTENT, allowed_roles
-from headgate.control.feedback import Kept, give, score_facts
+from headgate.control.feedback import Kept, give, keeps_words, score_facts, unkept_features
 from headgate.control.http.fields import Ago, Cursor, Limit, Maybe
 from headgate.control.http.moments import ago_ns, moment
 from headgate.control.http.problems import Problem
@@ -237,8 +238,9 @@ async def kept_feedback(asked: Asked[Any, Any], said: list[Given], giver: Giver)
         said = [
             each if each.event else replace(each, event=f"{key}#{place}") for place, each in enumerate(said)
         ]
+    unkept = unkept_features(getattr(asked.desk.configuration().settings, "features", {}))
     try:
-        kept = await give(asked.desk.scores, said, giver)
+        kept = await give(asked.desk.scores, said, giver, partial(keeps_words, asked.desk.records, unkept))
     except Refused as wrong:
         raise refused(wrong) from None
     return KeptFeedback(items=[_kept(each) for each in kept])

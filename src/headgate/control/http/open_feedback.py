@@ -56,6 +56,8 @@ class State:
     tokens: Tokens
     content: bool
     """Are texts kept?"""
+    keeps: Callable[[Given], Awaitable[bool]] | None = None
+    """And about this one? None: of all."""
 
 
 class _Refusal(Exception):
@@ -116,9 +118,9 @@ class OpenFeedback:
         except Refused as wrong:
             raise _Refusal(401, "invalid_api_key", str(wrong)) from None
         self._count(token.request_id)
-        return await self._keep(said, token.request_id, content=state.content)
+        return await self._keep(said, token.request_id, state)
 
-    async def _keep(self, said: BrowserFeedback, request_id: int, *, content: bool) -> dict[str, object]:
+    async def _keep(self, said: BrowserFeedback, request_id: int, state: State) -> dict[str, object]:
         given = Given(
             request=request_id_text(request_id),
             thumbs=said.thumbs,
@@ -129,7 +131,8 @@ class OpenFeedback:
             event=said.event,
         )
         try:
-            (kept,) = await give(self._store, [given], Giver(prefix=f"browser/{request_id}", content=content))
+            giver = Giver(prefix=f"browser/{request_id}", content=state.content)
+            (kept,) = await give(self._store, [given], giver, state.keeps)
         except Refused as wrong:
             raise _Refusal(400, "invalid_request", str(wrong)) from None
         except StoreError as failure:

@@ -42,9 +42,23 @@
   };
   const words = (unit, value) => (value === null || value === undefined ? "–" : (UNITS[unit] || ((v) => `${short(v)} ${unit}`))(value));
   const pad = (number) => String(number).padStart(2, "0");
+  const day = (at) => `${at.getUTCFullYear()}-${pad(at.getUTCMonth() + 1)}-${pad(at.getUTCDate())}`;
+  const clock = (at) => `${pad(at.getUTCHours())}:${pad(at.getUTCMinutes())}`;
   const stamp = (seconds) => {
     const at = new Date(seconds * 1000);
-    return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${pad(at.getHours())}:${pad(at.getMinutes())}`;
+    return `${day(at)} ${clock(at)}`;
+  };
+  // Under a tick the time of day, or the day; below it what is new: the date, or the year. All in UTC, as everywhere on these pages.
+  const ticks = (_, splits, axis, space, step) => {
+    let before = "";
+    return splits.map((seconds) => {
+      if (seconds === null || seconds === undefined) return "";
+      const at = new Date(seconds * 1000);
+      const [small, large] = step >= 86400 ? [day(at).slice(5), day(at).slice(0, 4)] : [clock(at), day(at)];
+      const told = large === before ? small : `${small}\n${large}`;
+      before = large;
+      return told;
+    });
   };
   const node = (name, attributes = {}, text = "") => {
     const made = document.createElement(name);
@@ -92,7 +106,7 @@
   };
   const at = (data, index) => {
     const lines = data.series.map((each) => `${each.name}: ${words(each.unit || data.unit || "", each.y[index])}`);
-    return [stamp(data.x[index]), ...lines, ...near(data, data.x[index]).map((mark) => `↑ ${mark.text}`)].join("\n");
+    return [`${stamp(data.x[index])} UTC`, ...lines, ...near(data, data.x[index]).map((mark) => `↑ ${mark.text}`)].join("\n");
   };
   const follow = (data, index) => {
     if (!data.drill || index === null || index === undefined) return;
@@ -110,7 +124,7 @@
       const made = node("table");
       made.append(node("caption", {}, data.title || "The plot"));
       const head = node("tr");
-      for (const name of ["Time", ...data.series.map((each) => each.name)]) head.append(node("th", { scope: "col" }, name));
+      for (const name of ["Time (UTC)", ...data.series.map((each) => each.name)]) head.append(node("th", { scope: "col" }, name));
       const thead = node("thead");
       thead.append(head);
       const body = node("tbody");
@@ -145,13 +159,22 @@
       return;
     }
     const colours = dark() ? DARK : LIGHT;
+    // All of them if they are few; of many those that stand alone, which no line would show.
+    const dots = (place) => {
+      const own = values[place - 1], all = [];
+      const few = own.filter((value) => value !== null).length < 40;
+      own.forEach((value, index) => {
+        if (value !== null && (few || ((own[index - 1] ?? null) === null && (own[index + 1] ?? null) === null))) all.push(index);
+      });
+      return all;
+    };
     const series = data.series.map((each, index) => {
       const stroke = each.kind === "bad" ? css("--bad") : each.kind === "good" ? css("--good") : each.kind === "soft" ? css("--soft") : colours[index % colours.length];
       return {
         label: each.name, stroke, width: spark ? 1.5 : 1.75, show: !hidden[index], spanGaps: false,
         fill: data.stacked || spark ? `${stroke}${data.stacked ? "66" : "22"}` : undefined,
         dash: each.dashed ? [5, 4] : undefined,
-        points: { show: !spark && each.y.filter((value) => value !== null).length < 40, size: 5 },
+        points: { show: !spark, size: each.y.filter((value) => value !== null).length < 40 ? 5 : 3.5, filter: (_, place) => dots(place) },
       };
     });
     const values = data.stacked ? stack(data.series) : data.series.map((each) => each.y);
@@ -170,7 +193,7 @@
     figure.append(place);
     const axis = { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1, size: 4 }, font: "12px system-ui, sans-serif" };
     const unit = data.unit || "";
-    const height = () => (spark ? 34 : figure.classList.contains("tall") ? 260 : 170);
+    const height = () => (spark ? 34 : figure.classList.contains("tall") ? 260 : 180);
     const width = () => Math.max(place.clientWidth, 60);
     let index = null;
     const say = (next) => {
@@ -186,6 +209,10 @@
     const plot = new window.uPlot({
       width: width(), height: height(), plugins: [marks(data)],
       legend: { show: false },
+      tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      padding: spark ? [2, 2, 2, 2] : [8, 14, 0, 0],
+      // Each colour between its own sum and the next.
+      bands: data.stacked ? series.slice(1).map((_, index) => ({ series: [index + 1, index + 2] })) : [],
       cursor: { show: !spark, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: { time: true, range: data.x.length > 1 ? undefined : (_, low, high) => [low - step, high + step] },
@@ -195,7 +222,7 @@
           return [bottom, top > bottom ? top + (top - bottom) * 0.08 : bottom + 1];
         } },
       },
-      axes: spark ? [{ show: false }, { show: false }] : [axis, { ...axis, size: 62, values: (_, ticks) => ticks.map((each) => words(unit, each)) }],
+      axes: spark ? [{ show: false }, { show: false }] : [{ ...axis, space: 76, size: 42, values: ticks }, { ...axis, size: 58, values: (_, ticks) => ticks.map((each) => words(unit, each)) }],
       series: [{}, ...series],
       hooks: { setCursor: [(self) => { if (!spark) say(self.cursor.idx); }] },
     }, [data.x, ...values], place);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from typing import Literal
 
 from headgate.core.section import Duration
@@ -128,12 +129,27 @@ def shown(promise: Promise, value: float | None) -> str:
     if value is None:
         return "-"
     if promise.kind == "availability":
-        return f"{100 * value:.4g} %"
+        return f"{_percent(value)} %"
     if promise.kind == "quality":
-        return f"{value:.3g}"
+        return _figures(value)
     if promise.kind == "cost":
-        return f"{value:.3g} USD"
-    return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
+        return f"{_figures(value)} USD"
+    return f"{_figures(1000 * value)} ms" if value < 1 else f"{_figures(value)} s"
+
+
+def _percent(value: float) -> str:
+    """Rounded down, with as many nines as it has and two more figures: one that failed of many is not nothing."""
+    missing = 1 - value
+    places = 2 if missing <= 0 else min(max(2 - floor(log10(missing) + 2), 2), 9)
+    return f"{floor(round(100 * value * 10**places, 6)) / 10**places:.{places}f}".rstrip("0").rstrip(".")
+
+
+def _figures(value: float) -> str:
+    """Three figures that count, never as a power of ten."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    text = f"{value:.3g}"
+    return f"{value:.12f}".rstrip("0").rstrip(".") if "e" in text else text
 
 
 def in_words(contract: ContractSettings) -> str:
@@ -151,7 +167,8 @@ def _kept(
     all_of_it, allowed = counted(promise, contract, whole), promise.allowed
     value = value_of(promise, contract, whole)
     parts = {seconds: counted(promise, contract, each) for seconds, each in spans.items()}
-    left = 1 - all_of_it.bad / all_of_it.total / allowed if all_of_it.total and allowed else None
+    # Rounded: what is just kept is not broken for the sake of 1 - 0.8 being a little less than 0.2.
+    left = round(1 - all_of_it.bad / all_of_it.total / allowed, 9) if all_of_it.total and allowed else None
     relief = RELIEF if stood == "at risk" else 1.0
     pace = burning(parts, allowed, contract.window, relief=relief) if allowed else None
     return Kept(

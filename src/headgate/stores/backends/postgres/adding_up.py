@@ -13,10 +13,20 @@ from headgate.stores.backends.postgres.statements import column_list, numbered, 
 from headgate.stores.backends.postgres.text import kept_column
 from headgate.stores.filling import FILL, Filling, filling_of, started_filling
 from headgate.stores.noticing import NOTICED, Noticing
-from headgate.stores.rolled import ADD_MARK, SPENT_SUMS
-from headgate.stores.rollups import SUMS, SessionRow, decoded_sketches, encoded_sketches
+from headgate.stores.rolled import ADD_MARK, SPENT_SUMS, dimensions_question
+from headgate.stores.rollups import SUMS, WEEK, SessionRow, decoded_sketches, encoded_sketches
 from headgate.stores.sink import Batch
 from headgate.stores.spans import AttemptRow, RequestRow
+from headgate.stores.weeks import (
+    EARLIEST,
+    WEEKS,
+    encoded_weeks,
+    fold_question,
+    folded_until,
+    is_over,
+    week_of,
+    with_weeks,
+)
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -186,10 +196,30 @@ async def _put(connection: Connection, added: Added) -> None:
     there = await _sketches(connection, list(added.rollups))
     rows = [(*key, *one.sums, _merged(there.get(key), one)) for key, one in added.rollups.items()]
     await _ADD_ROLLUPS.run(connection, rows)
-    await _ADD_SPEND.run(connection, [(*key, *sums) for key, sums in added.spend.items()])
+    weeks = folded_until(await connection.fetchval(_GET, WEEKS))
+    late = weeks is not None and added.earliest < weeks
+    spend = with_weeks(added.spend, weeks or 0) if late else added.spend
+    await _ADD_SPEND.run(connection, [(*key, *sums) for key, sums in spend.items()])
+    if weeks is None or is_over(weeks, added.latest):
+        await _fold(connection, weeks)
     await _ADD_FAILURES.run(connection, [(*key, count) for key, count in added.failures.items()])
     sessions = [msgspec.structs.astuple(row) for row in added.sessions.values()]
     await _ADD_SESSIONS.run(connection, sessions)
+
+
+async def _fold(connection: Connection, since: int | None) -> None:
+    """The week that begins there is over: its days become one. None: find out where the first week begins."""
+    if since is None:
+        earliest = await connection.fetchval(EARLIEST)
+        if earliest is not None:
+            await connection.execute(_SET, WEEKS, encoded_weeks(week_of(earliest)))
+        return
+    asked, given = numbered(*dimensions_question(since, since + WEEK))
+    for row in await connection.fetch(asked, *given):
+        # As it stands in the table, which is not always as callers wrote it.
+        text, values = numbered(*fold_question(row[0], since))
+        await connection.execute(text, *values)
+    await connection.execute(_SET, WEEKS, encoded_weeks(since + WEEK))
 
 
 def _merged(known: bytes | None, added: Rolling) -> bytes:

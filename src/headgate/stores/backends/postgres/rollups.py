@@ -48,6 +48,7 @@ from headgate.stores.rollups import (
     SessionRow,
     Spent,
 )
+from headgate.stores.weeks import WEEKS, with_weeks_until
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -96,7 +97,8 @@ class PostgresRollups:
         whole_hours(step)
 
         async def ask(connection: Connection) -> list[Spent]:
-            kept, only = await _kept(connection), list(values)[:limit]
+            weeks = await connection.fetchval("SELECT value FROM installation WHERE name = $1", WEEKS)
+            kept, only = with_weeks_until(await _kept(connection), weeks), list(values)[:limit]
             if not only:
                 question = dearest_question(dimension, since, until, limit=limit, kept=kept)
                 only = [row[0] for row in await _rows(connection, question)] if question else []

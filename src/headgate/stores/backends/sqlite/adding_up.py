@@ -20,10 +20,20 @@ from headgate.stores.adding_up import (
 from headgate.stores.backends.sqlite.statements import column_list
 from headgate.stores.filling import FILL, Filling, filling_of, started_filling
 from headgate.stores.noticing import NOTICED, Noticing
-from headgate.stores.rolled import ADD_MARK, SPENT_SUMS
-from headgate.stores.rollups import SUMS, SessionRow, decoded_sketches, encoded_sketches
+from headgate.stores.rolled import ADD_MARK, SPENT_SUMS, dimensions_question
+from headgate.stores.rollups import SUMS, WEEK, SessionRow, decoded_sketches, encoded_sketches
 from headgate.stores.sink import Batch
 from headgate.stores.spans import AttemptRow, RequestRow
+from headgate.stores.weeks import (
+    EARLIEST,
+    WEEKS,
+    encoded_weeks,
+    fold_question,
+    folded_until,
+    is_over,
+    week_of,
+    with_weeks,
+)
 
 __all__ = ["AddingUp"]
 
@@ -160,9 +170,31 @@ def _put(connection: Connection, added: Added) -> None:
         connection,
         [(*key, *added.rollups[key].sums, data) for key, data in zip(keys, merged, strict=True)],
     )
-    _ADD_SPEND.run(connection, [(*key, *sums) for key, sums in added.spend.items()])
+    weeks = _folded(connection)
+    late = weeks is not None and added.earliest < weeks
+    spend = with_weeks(added.spend, weeks or 0) if late else added.spend
+    _ADD_SPEND.run(connection, [(*key, *sums) for key, sums in spend.items()])
+    if weeks is None or is_over(weeks, added.latest):
+        _fold(connection, weeks)
     _ADD_FAILURES.run(connection, [(*key, count) for key, count in added.failures.items()])
     _ADD_SESSIONS.run(connection, [msgspec.structs.astuple(row) for row in added.sessions.values()])
+
+
+def _folded(connection: Connection) -> int | None:
+    row: Any = connection.execute(_GET, (WEEKS,)).fetchone()
+    return folded_until(row[0] if row else None)
+
+
+def _fold(connection: Connection, since: int | None) -> None:
+    """The week that begins there is over: its days become one. None: find out where the first week begins."""
+    if since is None:
+        earliest: int | None = connection.execute(EARLIEST).fetchone()[0]
+        if earliest is not None:
+            connection.execute(_SET, (WEEKS, encoded_weeks(week_of(earliest))))
+        return
+    for (dimension,) in connection.execute(*dimensions_question(since, since + WEEK)).fetchall():
+        connection.execute(*fold_question(dimension, since))
+    connection.execute(_SET, (WEEKS, encoded_weeks(since + WEEK)))
 
 
 def _merged(

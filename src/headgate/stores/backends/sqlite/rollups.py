@@ -46,6 +46,7 @@ from headgate.stores.rollups import (
     SessionRow,
     Spent,
 )
+from headgate.stores.weeks import WEEKS, with_weeks_until
 
 __all__ = ["SqliteRollups"]
 
@@ -87,7 +88,7 @@ class SqliteRollups:
         whole_hours(step)
 
         def ask(connection: Connection) -> list[Spent]:
-            kept, only = _kept(connection), list(values)[:limit]
+            kept, only = with_weeks_until(_kept(connection), _weeks(connection)), list(values)[:limit]
             if not only:
                 question = dearest_question(dimension, since, until, limit=limit, kept=kept)
                 only = [row[0] for row in connection.execute(*question)] if question else []
@@ -180,6 +181,11 @@ class SqliteRollups:
             return deleted
 
         return await self._database.run(change)
+
+
+def _weeks(connection: Connection) -> bytes | None:
+    row: Any = connection.execute("SELECT value FROM installation WHERE name = ?", (WEEKS,)).fetchone()
+    return row[0] if row else None
 
 
 def _kept(connection: Connection) -> Kept:

@@ -34,7 +34,7 @@ _GO_ON = (
     "WHERE rule = ? AND subject = ? AND number = ? AND looked_ns = ?"
 )
 _CLAIM = (
-    "INSERT INTO rule_state (rule, subject, state, since_ns, looked_ns) VALUES (?, ?, '', 0, ?) "
+    "INSERT INTO rule_state (rule, subject, state, since_ns, looked_ns) VALUES (?, ?, '', 0, ?) "  # noqa: S608 - a number
     "ON CONFLICT (rule, subject) DO UPDATE SET looked_ns = excluded.looked_ns "
     "WHERE rule_state.looked_ns / ? < excluded.looked_ns / ? "
     f"OR rule_state.looked_ns > excluded.looked_ns + {CLOCK_BACK_NS}"
