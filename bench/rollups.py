@@ -4,6 +4,8 @@
     python bench/rollups.py --spans 10_000_000 --write   and put the table into the page
     python bench/rollups.py --spans 10_000_000 --postgres
     python bench/rollups.py --keep /tmp/big.db ...       leave the file there; use it again if it is there
+    python bench/rollups.py --ahead 20 ...               requests reach 20 minutes into the future when filling begins, so that
+                                                         pages that show the present have something once it has ended
 
 Requests of 30 days, by day and night as people sleep, of 20 features on 3 models, 5,000 users, some conversations, 3 % without an
 answer, are stored by the gateway's own writer of spans, which adds them up as it does for every batch; only that the batches are
@@ -17,6 +19,7 @@ import argparse
 import asyncio
 import contextlib
 import http.client
+import json
 import math
 import random
 import statistics
@@ -47,8 +50,6 @@ __all__ = ["main"]
 PAGE = ROOT / "docs" / "reference" / "dashboard-benchmark.md"
 BUDGET_MS = 300.0
 DAYS = 30
-UNTIL = 1_790_000_000 // DAY * DAY + 15 * HOUR + 17 * MINUTE
-SINCE = UNTIL - DAYS * DAY
 FEATURES = [f"feature-{number}" for number in range(20)]
 MODELS = ["small", "medium", "large"]
 USERS = [f"user-{number}" for number in range(5_000)]
@@ -77,35 +78,58 @@ models.small = {{}}
 models.medium = {{}}
 models.large = {{}}
 """
-_MONTH = f"from={SINCE}&to={UNTIL}"
-_WEEK = f"from={UNTIL - 7 * DAY}&to={UNTIL}"
-_DAY = f"from={UNTIL - DAY}&to={UNTIL}"
-_HOURS = f"from={UNTIL - 6 * HOUR}&to={UNTIL}"
-PAGES = [
-    *(f"/?{stretch}" for stretch in (_HOURS, _DAY, _WEEK, _MONTH)),
-    *(
-        f"/plots/overview/{name}?{_HOURS}"
-        for name in ("requests", "errors", "latency", "first", "cost", "tokens")
-    ),
-    *(f"/plots/overview/latency?{stretch}" for stretch in (_DAY, _WEEK, _MONTH)),
-    "/traces",
-    f"/traces?{_DAY}",
-    "/traces?feature=feature-3",
-    "/traces?outcome=failed",
-    "/traces?user=user-4000",
-    "/sessions",
-    *(f"/cost?{stretch}" for stretch in (_DAY, _MONTH)),
-    *(f"/cost?by={by}&{_MONTH}" for by in ("feature", "key", "user")),
-    *(f"/plots/cost/spending?by={by}&{_MONTH}" for by in ("feature", "user")),
-    f"/features?{_DAY}",
-    f"/features/feature-3?{_MONTH}",
-    f"/quality?{_MONTH}",
-    "/alerts",
-    "/keys",
-    "/audit",
-    "/settings",
-]
-"""What people look at, over the time that there is something of."""
+
+
+def pages(until: int) -> list[str]:
+    """What people look at. until: where the requests end; what says no time is of the present."""
+
+    def before(seconds: int) -> str:
+        return f"from={until - seconds}&to={until}"
+
+    hours, day, week, month = before(6 * HOUR), before(DAY), before(7 * DAY), before(30 * DAY)
+    return [
+        "/",
+        *(f"/?{stretch}" for stretch in (hours, day, week, month)),
+        *(
+            f"/plots/overview/{name}?{hours}"
+            for name in ("requests", "errors", "latency", "first", "cost", "tokens")
+        ),
+        *(f"/plots/overview/latency?{stretch}" for stretch in (day, week, month)),
+        "/traces",
+        f"/traces?{day}",
+        "/traces?feature=feature-3",
+        "/traces?outcome=failed",
+        "/traces?user=user-4000",
+        *(f"/traces?range=30d&{what}" for what in NOTHING),
+        "/sessions",
+        *(f"/cost?{stretch}" for stretch in (day, month)),
+        *(f"/cost?by={by}&{month}" for by in ("feature", "key", "user")),
+        *(f"/plots/cost/spending?by={by}&{month}" for by in ("feature", "user")),
+        f"/plots/cost/spending?by=feature&{week}",
+        "/plots/cost/month",
+        "/features",
+        f"/features/feature-3?{month}",
+        "/plots/features/feature-3/burn",
+        f"/quality?{month}",
+        "/quality/changes",
+        "/quality/changes?feature=feature-3",
+        "/alerts",
+        "/keys",
+        "/audit",
+        "/settings",
+    ]
+
+
+NOTHING = (
+    "feature=nobody",
+    "user=nobody",
+    "model=nobody",
+    "error=nobody",
+    "tag=plan%3Dnobody",
+    "costlier=1000",
+    "text=nobody+ever+said+this",
+)
+"""Filters of Traces that no request matches."""
 
 
 class _Clock:
@@ -135,13 +159,14 @@ class Timed:
     """Rows, or bytes of a page."""
 
 
-def hours(spans: int) -> Iterator[tuple[list[RequestRow], list[AttemptRow]]]:
+def hours(spans: int, until: int) -> Iterator[tuple[list[RequestRow], list[AttemptRow]]]:
     """Rows of one hour after the other, so many in all."""
     chance = random.Random(20260822)
+    since = until - DAYS * DAY
     clock = _Clock()
     ids = IdSource(clock, node=1)
     weights = [
-        1 + 0.8 * math.sin((SINCE // HOUR + number) % 24 / 24 * 2 * math.pi) for number in range(DAYS * 24)
+        1 + 0.8 * math.sin((since // HOUR + number) % 24 / 24 * 2 * math.pi) for number in range(DAYS * 24)
     ]
     requests_in_all = spans / 2.03
     per_weight = requests_in_all / sum(weights)
@@ -152,7 +177,7 @@ def hours(spans: int) -> Iterator[tuple[list[RequestRow], list[AttemptRow]]]:
         requests: list[RequestRow] = []
         attempts: list[AttemptRow] = []
         for moment in moments:
-            clock.now_ns = round((SINCE + (number + moment) * HOUR) * SECOND)
+            clock.now_ns = round((since + (number + moment) * HOUR) * SECOND)
             if chance.random() < 0.05:
                 session += 1
             one, its = _request(chance, ids, clock.now_ns, session)
@@ -244,11 +269,11 @@ def _request(
     return row, its
 
 
-def fill(sink: SpanSink, spans: int) -> tuple[int, int, float]:
+def fill(sink: SpanSink, spans: int, until: int) -> tuple[int, int, float]:
     """Store them; requests, attempts, and seconds of this process's CPU for storing."""
     requests_in_all = attempts_in_all = 0
     cpu, shown = 0.0, time.monotonic()
-    for place, (requests, attempts) in enumerate(hours(spans), 1):
+    for place, (requests, attempts) in enumerate(hours(spans, until), 1):
         before = time.process_time()
         batch = Batch(journal="bench", position=Position(1, place), requests=requests, attempts=attempts)
         sink.write(batch)
@@ -266,9 +291,9 @@ def fill(sink: SpanSink, spans: int) -> tuple[int, int, float]:
 Question = Callable[[], Awaitable[Sequence[Any]]]
 
 
-def questions(store: RollupStore) -> dict[str, Question]:
+def questions(store: RollupStore, until: int) -> dict[str, Question]:
     """What pages ask."""
-    read, now = store, UNTIL
+    read, now = store, until
     times = ("total_us", "first_content_us", "overhead_us")
     month, week, day = now - 30 * DAY, now - 7 * DAY, now - DAY
     six, three = now - 6 * HOUR, now - 3 * HOUR
@@ -344,16 +369,16 @@ def _timed(what: str, taken: Sequence[float], worked: Sequence[float], size: int
     return Timed(what, taken[0], statistics.median(again), max(again), statistics.median(worked[1:]), size)
 
 
-async def measure(store: RollupStore) -> list[Timed]:
+async def measure(store: RollupStore, until: int) -> list[Timed]:
     """All of them."""
     found = []
-    for what, question in questions(store).items():
+    for what, question in questions(store, until).items():
         found.append(await ask(what, question))
         print(line(found[-1]), flush=True)
     return found
 
 
-def ask_for_pages(database: str, work: Path) -> list[Timed]:
+def ask_for_pages(database: str, work: Path, until: int) -> list[Timed]:
     """Each page by HTTP, from a gateway that is started on the database."""
     ports = Ports()
     port = ports.take()
@@ -367,7 +392,7 @@ def ask_for_pages(database: str, work: Path) -> list[Timed]:
         gateway.wait_listening(port, seconds=30)
         time.sleep(2)
         found = []
-        for address in PAGES:
+        for address in pages(until):
             found.append(_page(gateway, port, address))
             print(line(found[-1]), flush=True)
         return found
@@ -410,7 +435,9 @@ def main() -> None:
     )
     parser.add_argument("--spans", type=int, default=200_000)
     parser.add_argument("--postgres", action="store_true")
-    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--url", default="", help="ask this PostgreSQL database, which was filled before")
+    parser.add_argument("--keep", type=Path, help="the file; its facts stand beside it")
+    parser.add_argument("--ahead", type=int, default=0, help="minutes")
     parser.add_argument("--pages", action="store_true", help="ask a gateway for its pages too")
     parser.add_argument("--write", action="store_true", help="write the page")
     given = parser.parse_args()
@@ -419,8 +446,7 @@ def main() -> None:
         database: Any
         path = given.keep or folder / "headgate.db"
         if given.postgres:
-            server = stack.enter_context(postgres_server())
-            url = server.new_database()
+            url = given.url or stack.enter_context(postgres_server()).new_database()
             database = postgres.Database(url)
             sink: SpanSink = postgres.PostgresSink(database)
             store: RollupStore = postgres.PostgresRollups(database)
@@ -429,23 +455,24 @@ def main() -> None:
             database = sqlite.Database(path)
             sink, store = sqlite.SqliteSink(database), sqlite.SqliteRollups(database)
         noted = path.with_suffix(".facts")
-        if not given.postgres and path.exists():
-            facts = noted.read_text(encoding="utf-8")
+        if noted.exists():
+            said = json.loads(noted.read_text(encoding="utf-8"))
+            until, facts = int(said["until"]), str(said["facts"])
         else:
-            begun = time.monotonic()
-            requests, attempts, cpu = fill(sink, given.spans)
+            begun, until = time.monotonic(), (int(time.time()) // MINUTE + given.ahead) * MINUTE
+            requests, attempts, cpu = fill(sink, given.spans, until)
             facts = (
                 f"{requests:,} requests and {attempts:,} attempts, stored in {time.monotonic() - begun:.0f} s, "
                 f"{cpu / requests * 1e6:.0f} µs of this process's CPU a request"
             )
-            noted.write_text(facts, encoding="utf-8")
+            noted.write_text(json.dumps({"until": until, "facts": facts}), encoding="utf-8")
         sink.close()
         if not given.postgres:
             facts += f"; the file has {path.stat().st_size / 1e9:.1f} GB"
         print(f"{describe_machine()}\n{facts}\n")
-        found = asyncio.run(_all(store, database))
+        found = asyncio.run(_all(store, database, until))
         if given.pages:
-            found += ask_for_pages(url, folder)
+            found += ask_for_pages(url, folder, until)
         late = [one.what for one in found if one.worst > BUDGET_MS]
         print(f"\nover {BUDGET_MS:.0f} ms: {', '.join(late) or 'nothing'}")
         if given.write:
@@ -453,8 +480,11 @@ def main() -> None:
             write(engine, f"{facts}. {datetime.now(tz=UTC).date().isoformat()}, {_machine()}.", found)
 
 
-async def _all(store: RollupStore, database: Any) -> list[Timed]:
-    found = await measure(store)
+async def _all(store: RollupStore, database: Any, until: int) -> list[Timed]:
+    if isinstance(database, postgres.Database):
+        # As its server does by itself some minutes after so much was stored.
+        await database.run(lambda connection: connection.execute("ANALYZE"))
+    found = await measure(store, until)
     await database.close()
     return found
 

@@ -46,9 +46,7 @@ class Seeing:
         self._otlp = OtlpService(settings, stores, metrics, clock)
         self._sweeper = Sweeper(stores, settings_now, recording.journal, clock)
         self.forgetting = Forgetting(stores, settings_now, recording.journal, recording.writer, clear)
-        self.quality = QualityService(
-            settings, stores.scores, stores.spans, stores.keys, clock, send_tokens
-        )
+        self.quality = QualityService(settings, stores.scores, stores.spans, stores.keys, clock, send_tokens)
         for service in (alerts, self._sweeper, self.quality):
             service.report(metrics)
 

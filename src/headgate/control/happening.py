@@ -24,6 +24,7 @@ class Pulse:
     requests: int = 0
     failed: int = 0
     refused: int = 0
+    hung_up: int = 0
     total_p95_us: float | None = None
     """Of those that were answered."""
     first_p95_us: float | None = None
@@ -40,8 +41,8 @@ class Pulse:
 
     @property
     def failed_share(self) -> float | None:
-        """Of those that were no caller's mistake; None if there were none."""
-        asked = self.requests - self.refused
+        """Of those that were neither a caller's mistake nor left by their caller; None if there were none."""
+        asked = self.requests - self.refused - self.hung_up
         return self.failed / asked if asked > 0 else None
 
 
@@ -65,6 +66,7 @@ async def pulse(rollups: RollupStore, since: int, until: int, *, times: bool = T
         requests=_sum(rows, lambda row: row.requests),
         failed=_sum((row for row in rows if row.group[0] in FAILED), lambda row: row.requests),
         refused=_sum((row for row in rows if row.group[0] == "refused"), lambda row: row.requests),
+        hung_up=_sum((row for row in rows if row.group[0] == "hung_up"), lambda row: row.requests),
         total_p95_us=_quantile(answered, "total_us", 0.95),
         first_p95_us=_quantile(answered, "first_content_us", 0.95),
         cost_nanos=_sum(rows, lambda row: row.cost_nanos),
@@ -84,15 +86,22 @@ async def troubles(rollups: RollupStore, since: int, until: int) -> Sequence[Tro
     ]
 
 
-async def plot(rollups: RollupStore, name: str, since: int, until: int, step: int) -> Mapping[str, object]:
-    """The data of a plot of PLOTS, a point each `step` seconds. Raises KeyError, StoreUnavailable."""
+async def plot(
+    rollups: RollupStore, name: str, since: int, until: int, step: int, now: int | None = None
+) -> Mapping[str, object]:
+    """The data of a plot of PLOTS, a point each `step` seconds. now: seconds since 1970; what is not over yet is shorter.
+    Raises KeyError, StoreUnavailable."""
     drawing = PLOTS[name]
     at = range(since // step * step, until, step)
     rows = await rollups.rolled(Scope(at.start, until), step=step, by=("outcome",), sketches=drawing.sketches)
     by_time: dict[int, list[Rolled]] = {}
     for row in rows:
         by_time.setdefault(row.at // step * step, []).append(row)
-    series = drawing.draw([by_time.get(moment, []) for moment in at], step)
+    # Rows are of whole minutes.
+    end = -(-until // MINUTE) * MINUTE
+    end = end if now is None else min(end, now + 1)
+    lengths = [max(min(moment + step, end) - moment, 1) for moment in at]
+    series = drawing.draw([by_time.get(moment, []) for moment in at], lengths)
     marks = await rollups.marks(since * 1_000_000_000, until * 1_000_000_000)
     return {
         "title": drawing.title,
@@ -120,15 +129,16 @@ class Drawing:
 
     title: str
     unit: str
-    draw: Callable[[Sequence[Sequence[Rolled]], int], Drawn]
+    draw: Callable[[Sequence[Sequence[Rolled]], Sequence[int]], Drawn]
+    """Of the rows of each point, and its length in seconds."""
     sketches: tuple[str, ...] = ()
     stacked: bool = False
     drill: str = "/traces?from={from}&to={to}"
 
 
-def _requests(points: Sequence[Sequence[Rolled]], step: int) -> Drawn:
-    def rate(rows: Iterable[Rolled], outcomes: Sequence[str]) -> float:
-        return round(sum(row.requests for row in rows if row.group[0] in outcomes) / step, 6)
+def _requests(points: Sequence[Sequence[Rolled]], lengths: Sequence[int]) -> Drawn:
+    def rate(rows: Iterable[Rolled], seconds: int, outcomes: Sequence[str]) -> float:
+        return round(sum(row.requests for row in rows if row.group[0] in outcomes) / seconds, 6)
 
     kinds = (
         ("answered", ("ok",), "good"),
@@ -137,21 +147,25 @@ def _requests(points: Sequence[Sequence[Rolled]], step: int) -> Drawn:
         ("failed", FAILED, "bad"),
     )
     return [
-        {"name": name, "kind": kind, "y": [rate(rows, outcomes) for rows in points]}
+        {
+            "name": name,
+            "kind": kind,
+            "y": [rate(*each, outcomes) for each in zip(points, lengths, strict=True)],
+        }
         for name, outcomes, kind in kinds
     ]
 
 
-def _errors(points: Sequence[Sequence[Rolled]], _: int) -> Drawn:
+def _errors(points: Sequence[Sequence[Rolled]], _: Sequence[int]) -> Drawn:
     def share(rows: Sequence[Rolled]) -> float | None:
-        asked = sum(row.requests for row in rows if row.group[0] != "refused")
+        asked = sum(row.requests for row in rows if row.group[0] not in ("refused", "hung_up"))
         return sum(row.requests for row in rows if row.group[0] in FAILED) / asked if asked else None
 
     return [{"name": "failed", "kind": "bad", "y": [share(rows) for rows in points]}]
 
 
-def _times(sketch: str) -> Callable[[Sequence[Sequence[Rolled]], int], Drawn]:
-    def draw(points: Sequence[Sequence[Rolled]], _: int) -> Drawn:
+def _times(sketch: str) -> Callable[[Sequence[Sequence[Rolled]], Sequence[int]], Drawn]:
+    def draw(points: Sequence[Sequence[Rolled]], _: Sequence[int]) -> Drawn:
         ok = [[row for row in rows if row.group[0] == "ok"] for rows in points]
         return [
             {"name": f"p{round(part * 100)}", "y": [_quantile(rows, sketch, part) for rows in ok]}
@@ -161,11 +175,11 @@ def _times(sketch: str) -> Callable[[Sequence[Sequence[Rolled]], int], Drawn]:
     return draw
 
 
-def _cost(points: Sequence[Sequence[Rolled]], _: int) -> Drawn:
+def _cost(points: Sequence[Sequence[Rolled]], _: Sequence[int]) -> Drawn:
     return [{"name": "cost", "y": [_sum(rows, lambda row: row.cost_nanos) for rows in points]}]
 
 
-def _tokens(points: Sequence[Sequence[Rolled]], _: int) -> Drawn:
+def _tokens(points: Sequence[Sequence[Rolled]], _: Sequence[int]) -> Drawn:
     return [
         {"name": "in", "y": [_sum(rows, _tokens_in) for rows in points]},
         {"name": "out", "y": [_sum(rows, _tokens_out) for rows in points]},

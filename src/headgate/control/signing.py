@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.admission.rights import DASHBOARD, routes_of
-from headgate.control.passwords import Passwords
-from headgate.control.people import add_person, person_facts
+from headgate.control.passwords import BadPassword, Passwords
+from headgate.control.people import add_person, person_facts, set_password
 from headgate.control.tries import Tries
 from headgate.core.clock import Clock
 from headgate.exchange.caller import Caller
@@ -89,8 +89,31 @@ class SignIn:
         if person is None or not fits or person.disabled_ns is not None:
             log.info("a sign-in as %r from %s was refused", account, source)
             raise NotSignedIn("the address or the password is wrong, or the account is disabled")
-        self._tries.worked(*names)
+        self._tries.worked(names[1])
+        self._tries.took_back(names[0])
         return await self._open(person.id, person.roles, agent)
+
+    async def change_password(
+        self, person_id: str, password: str, wanted: str, *, source: str, agent: str = ""
+    ) -> tuple[str, int]:
+        """Somebody's own, `wanted` in place of `password`; all their browsers are signed out, and the one that asks anew in.
+
+        Raises NotSignedIn (also if `wanted` is no good), StoreUnavailable."""
+        person = await self._people.find(person_id)
+        names = (f"from:{source}", f"at:{person.email if person is not None else ''}")
+        self._check_tries(*names)
+        self._tries.failed(*names)
+        fits = await self.passwords.fits(person.password if person is not None else "", password)
+        if person is None or not fits:
+            raise NotSignedIn("The password of now is another one")
+        self._tries.worked(names[1])
+        self._tries.took_back(names[0])
+        try:
+            actor = f"dashboard:{person.id}"
+            after = await set_password(self._people, person.id, wanted, passwords=self.passwords, actor=actor)
+        except BadPassword as bad:
+            raise NotSignedIn(str(bad)) from None
+        return await self._open(after.id, after.roles, agent)
 
     async def by_key(self, key: bytes, *, source: str, agent: str = "") -> tuple[str, int]:
         """As `by_password`, with a Headgate key; ends when the key does."""
@@ -103,7 +126,7 @@ class SignIn:
             raise NotSignedIn(
                 "this is no valid key whose role may see the dashboard (`headgate keys create NAME --role viewer` makes one)"
             )
-        self._tries.worked(name)
+        self._tries.took_back(name)
         return await self._open(f"{caller.key_id} {ring.mark(key)}", caller.roles, agent)
 
     async def by_identity(

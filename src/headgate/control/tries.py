@@ -42,6 +42,14 @@ class Tries:
         for name in names:
             self._known.pop(name, None)
 
+    def took_back(self, name: str) -> None:
+        """This one try does not count; what was wrong before does. For addresses: who has one account could else try others' for ever."""
+        count, last = self._known.get(name, (0, 0.0))
+        if count > 1:
+            self._known[name] = (count - 1, last)
+        else:
+            self._known.pop(name, None)
+
     def _until(self, name: str) -> float:
         count, last = self._known.get(name, (0, 0.0))
         if count < FREE:

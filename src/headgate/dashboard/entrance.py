@@ -1,4 +1,4 @@
-"""`/sign-in` and `/sign-out`: what anybody may reach."""
+"""`/sign-in`, `/sign-out` and `/account`: what anybody may reach."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from headgate.control.http.problems import Problem
 from headgate.control.http.reading import read_body
 from headgate.control.people import add_person
 from headgate.control.signing import NotSignedIn, SignIn
+from headgate.dashboard.account import account, change
 from headgate.dashboard.answers import Answer, cookie, html, is_ours, see, text
 from headgate.dashboard.looking import Looking, Shown, Viewer
 from headgate.dashboard.oidc import Oidc, Sent
@@ -27,6 +28,7 @@ from headgate.dashboard.visitors import (
     is_https,
     own_browser,
     same_site,
+    source_of,
 )
 from headgate.exchange.caller import Caller
 from headgate.stores.errors import StoreError
@@ -71,6 +73,7 @@ class Entrances:
             "/sign-in/oidc": self._leave,
             _CALLBACK: self._come_back,
             "/sign-out": self._sign_out,
+            "/account": self._account,
         }
         return {path: _bound(work) for path, work in rows.items()}
 
@@ -78,7 +81,7 @@ class Entrances:
         if scope["method"] in ("GET", "HEAD"):
             return await self._shown(site, scope)
         fields = await _form(scope, receive)
-        agent, source = _header(scope, b"user-agent"), (scope.get("client") or ("",))[0]
+        agent, source = _header(scope, b"user-agent"), source_of(scope)
         key = fields.get("key", "").strip()
         after = fields.get("next", "/")
         try:
@@ -98,7 +101,7 @@ class Entrances:
         if scope["method"] != "POST":
             return see("/sign-in")
         fields = await _form(scope, receive)
-        agent, source = _header(scope, b"user-agent"), (scope.get("client") or ("",))[0]
+        agent, source = _header(scope, b"user-agent"), source_of(scope)
         people = site.desk.people
         try:
             if not own_browser(scope) or await people.all():
@@ -182,6 +185,11 @@ class Entrances:
             else:
                 await self._signing.sign_out(value)
         return see("/sign-in", headers=[cookie(COOKIE, "", seconds=0, secure=is_https(scope))])
+
+    async def _account(self, site: Site, scope: Scope, receive: Receive) -> Answer:
+        if scope["method"] != "POST":
+            return await account(site, scope)
+        return await change(site, scope, await _form(scope, receive), self._signing)
 
     async def _shown(
         self,

@@ -107,13 +107,24 @@ class Site:
 
     def refused(self, problem: Problem, looking: Looking) -> Answer:
         """A page in words about what is not possible."""
-        values = {"title": problem.kind.title, "detail": problem.detail, "advice": problem.kind.advice}
+        # What is advised to programs about keys says nothing to people who look at a page.
+        forbidden = problem.code == "not_allowed"
+        title = "This is not yours to see or to do" if forbidden else problem.kind.title
+        values = {
+            "title": title,
+            "detail": problem.detail,
+            "advice": "" if forbidden else problem.kind.advice,
+        }
         shown = Shown("problem.html", values, problem.kind.status)
         return html(shown.status, self.renderer.page(shown, looking), headers=problem.headers)
 
     def shown(self, shown: Shown, looking: Looking) -> Answer:
         """A page."""
         return html(shown.status, self.renderer.page(shown, looking))
+
+    def notice(self, scope: Scope) -> str:
+        """What the page before wanted to be told here."""
+        return read_notice(cookies_of(scope["headers"]).get(NOTICE, ""))
 
     def looking(self, scope: Scope, viewer: Viewer) -> Looking:
         """A request, without its form."""
@@ -225,8 +236,7 @@ class Site:
             )
             cookies = [(b"set-cookie", each) for each in result.cookies]
             return see(result.location, headers=[*notice, *cookies])
-        notice_text = read_notice(cookies_of(scope["headers"]).get(NOTICE, ""))
-        return html(result.status, self.renderer.page(result, looking, notice=notice_text))
+        return html(result.status, self.renderer.page(result, looking, notice=self.notice(scope)))
 
     def _stranger(self, scope: Scope) -> Answer:
         """Browsers of people are led to the sign-in, programs are asked for a key."""

@@ -34,6 +34,7 @@ __all__ = [
     "new_secret",
     "own_browser",
     "same_site",
+    "source_of",
 ]
 
 Scope = MutableMapping[str, Any]
@@ -148,6 +149,35 @@ def own_browser(scope: Scope) -> bool:
     if any(name in _FORWARDED for name, _ in scope["headers"]):
         return False
     return _loopback(_host_name(_host(scope)))
+
+
+def source_of(scope: Scope) -> str:
+    """Whose tries are counted together: the address; of IPv6 the network, because one machine has as many addresses as it likes.
+
+    A proxy on this machine or in this network says for whom it asks: else one guesser would have everybody wait. Who asks us directly
+    from elsewhere is not believed."""
+    client = (scope.get("client") or ("",))[0]
+    if _is_near(client):
+        said = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        # The last one is what the proxy itself has seen; those before it are what it was told.
+        last = said[-1].decode("latin-1").rpartition(",")[2].strip() if said else ""
+        client = last if _address(last) is not None else client
+    address = _address(client)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return client
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_near(client: str) -> bool:
+    address = _address(client)
+    return address is not None and (address.is_private or address.is_loopback)
 
 
 def is_https(scope: Scope) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from html import escape
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +18,7 @@ __all__ = ["FILTERS", "ago", "bytes_", "clock", "duration", "moment", "number", 
 NONE = "–"
 """Where there is no number."""
 _NS = 1_000_000_000
+_NAME = re.compile(r"`([^`]{1,200})`")
 
 
 def number(value: float | None, digits: int | None = None) -> str:
@@ -137,6 +140,18 @@ def words(text: str) -> str:
     return text.replace("_", " ")
 
 
+def capital(text: str) -> str:
+    """As the beginning of a sentence; the rest stays."""
+    return text[:1].upper() + text[1:]
+
+
+def marked(text: str) -> Any:
+    """What stands between backticks is a name: `<code>`; all else is escaped."""
+    from minijinja import safe  # noqa: PLC0415 - nobody pays for it who looks at no page
+
+    return safe(_NAME.sub(r"<code>\1</code>", escape(text)))
+
+
 def request_id(number_: int) -> str:
     """As callers are told it."""
     return request_id_text(number_)
@@ -156,6 +171,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "ago": ago,
         "day": day,
         "words": words,
+        "marked": marked,
+        "capital": capital,
         "request_id": request_id,
     }
 )

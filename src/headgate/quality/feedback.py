@@ -116,7 +116,7 @@ def rows_of(given: Given, giver: Giver, *, at_ns: int, fallback: str) -> tuple[l
         )
     if not rows and left_out:
         raise Refused(
-            f"{' and '.join(left_out)} are content, and none of it is kept here (`content = false`): "
+            f"{' and '.join(left_out)} are content, and none of it is kept here (`records.content`, or `content` of the feature, is false): "
             "send thumbs, a rating or a label",
             param=left_out[0],
         )
@@ -193,14 +193,19 @@ class Token:
     request_id: int
     expires: int
     """Seconds since 1970 UTC."""
+    key_id: str = ""
+    """It is good only if the request is this key's, or a key's of `team`; "": whosever it is."""
+    team: str = ""
 
 
 class Tokens:
-    """Makes and reads tokens: a request's id and a moment, with a keyed hash over both. Nothing is stored."""
+    """Makes and reads tokens: a request's id, a moment, and perhaps whose request it has to be, with a keyed hash over all of it.
+    Nothing is stored."""
 
     _HEAD = Struct(">QI")
     _MAC = 16
     _PREFIX = "hgf_"
+    _LONGEST_HOLDER = 100
 
     def __init__(self, secret: bytes, now: Callable[[], float], valid: float) -> None:
         """secret: the installation's. now: seconds since 1970. valid: seconds."""
@@ -208,9 +213,13 @@ class Tokens:
         self._now = now
         self.valid = valid
 
-    def mint(self, request_id: int) -> str:
-        """A token for one request."""
+    def mint(self, request_id: int, key_id: str = "", team: str = "") -> str:
+        """A token for one request. key_id, team: whose it has to be, where nobody knows yet."""
         head = self._HEAD.pack(request_id, int(self._now() + self.valid) & 0xFFFFFFFF)
+        if key_id:
+            holder = f"{key_id}\n{team}".encode()
+            # A team with a very long name has to wait until the request is stored.
+            head += holder if len(holder) <= self._LONGEST_HOLDER else key_id.encode()
         mac = self._keyed.copy()
         mac.update(head)
         return self._PREFIX + urlsafe_b64encode(head + mac.digest()).decode().rstrip("=")
@@ -223,11 +232,13 @@ class Tokens:
         except (NotBase64, UnicodeEncodeError, ValueError):
             data = b""
         size = self._HEAD.size
+        said, seal = data[: -self._MAC], data[-self._MAC :]
         mac = self._keyed.copy()
-        mac.update(data[:size])
-        if len(data) != size + self._MAC or not compare_digest(mac.digest(), data[size:]):
+        mac.update(said)
+        if len(said) < size or not compare_digest(mac.digest(), seal):
             raise Refused("the token is not valid here", param="token")
-        request_id, expires = self._HEAD.unpack(data[:size])
+        request_id, expires = self._HEAD.unpack(said[:size])
         if expires < self._now():
             raise Refused("the token is not good any more", param="token")
-        return Token(request_id, expires)
+        key_id, _, team = said[size:].decode().partition("\n")
+        return Token(request_id, expires, key_id, team)

@@ -351,7 +351,7 @@ spend = Table(
     ),
     sqlite_with_rowid=False,
 )
-"""The same per hour and day for one value of what a request says of itself: `key_id`, `user`, `team`, `tenant`, `prompt`,
+"""The same per hour, day and week (see `weeks`) for one value of what a request says of itself: `key_id`, `user`, `team`, `tenant`, `prompt`,
 `tag:NAME`."""
 
 failure = Table(

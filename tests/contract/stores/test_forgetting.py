@@ -392,7 +392,7 @@ def test_odd_names_are_names_like_others(subject: Subject, name: str) -> None:
         assert list(bobs) == [(1,)]
         for text in (
             "SELECT requests FROM spend WHERE dimension = 'user' AND value = 'other' AND \"at\" = 0",
-            "SELECT requests FROM failure WHERE \"user\" = 'other' AND \"at\" = 0",
+            'SELECT requests FROM failure WHERE "user" = \'other\' AND "at" = 0',
         ):
             assert list(await keeper.read(text)) == [(7,)]
         assert len(await subject.alerts.since(0, 10)) == 4
@@ -415,6 +415,8 @@ def test_an_alert_about_somebody_with_a_similar_name_stays(subject: Subject) -> 
         row = ("e1", 1, 8, "session-both-0", "comment", "text", None, "", "bob's words", "user", "bob", "bob")
         await subject.keeper.change([(add, [row])])
         await forget(subject.keeper, ANN, audit=ENTRY)
-        assert list(await subject.keeper.read("SELECT text FROM score WHERE event = 'e1'")) == [("bob's words",)]
+        assert list(await subject.keeper.read("SELECT text FROM score WHERE event = 'e1'")) == [
+            ("bob's words",)
+        ]
 
     check()

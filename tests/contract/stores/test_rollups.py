@@ -607,7 +607,7 @@ def gauge(at: int, node: int, value: float, name: str = "in_flight") -> Gauge:
 
 async def rows_of_spending(database: Any, seconds: int) -> int:
     """By user, of this level."""
-    text = f"SELECT count(*) FROM spend WHERE dimension = 'user' AND seconds = {seconds}"  # noqa: S608
+    text = f"SELECT count(*) FROM spend WHERE dimension = 'user' AND seconds = {seconds}"
 
     async def on_a_server(connection: Any) -> int:
         return int(await connection.fetchval(text))

@@ -15,7 +15,7 @@ from headgate.stores.backends.memory import MemoryAudit
 from headgate.stores.backends.memory.rules import MemoryRules
 from headgate.stores.backends.postgres.rules import PostgresRules
 from headgate.stores.backends.sqlite.rules import SqliteRules
-from headgate.stores.rules import RuleRecord, Standing, Watching, seen
+from headgate.stores.rules import CLOCK_BACK_NS, RuleRecord, Standing, Watching, seen
 from tests.support.aio import aio
 from tests.support.stores import BACKENDS
 
@@ -114,6 +114,12 @@ def test_a_round_is_claimed_once(backend: str, place: Path | str) -> None:
             assert not await store.claim_round("fast", 119, 30)
             assert await store.claim_round("slow", 119, 30)
             assert await store.claim_round("fast", 120, 30)
+            assert not await store.claim_round("fast", 121, 30)
+            # Who is a little behind waits; after a clock was set back nobody waits for the time that it showed.
+            later = 120 + 2 * CLOCK_BACK_NS
+            assert await store.claim_round("fast", later, 30)
+            assert not await store.claim_round("fast", later - CLOCK_BACK_NS, 30)
+            assert await store.claim_round("fast", 121, 30)
             assert not await store.claim_round("fast", 121, 30)
             assert await store.standings() == []
 

@@ -31,11 +31,12 @@ async def test_failures_are_counted_among_what_was_no_callers_mistake() -> None:
             rolled("failed", 1, ms=9000),
             rolled("cut_off", 1),
             rolled("refused", 10),
+            rolled("hung_up", 2),
         ]
     )
     now = await pulse(store, 0, 60)
-    assert (now.requests, now.failed, now.refused) == (18, 2, 10)
-    assert now.failed_share == 0.25 and now.per_second == 0.3
+    assert (now.requests, now.failed, now.refused, now.hung_up) == (20, 2, 10, 2)
+    assert now.failed_share == 0.25 and now.per_second == pytest.approx(1 / 3)
     assert now.total_p95_us == pytest.approx(100_000, rel=0.05)
     assert (now.cost_nanos, now.tokens_in, now.tokens_out) == (7, 3, 3)
     assert (await pulse(QuietRollups(), 0, 60)).failed_share is None
@@ -69,3 +70,13 @@ async def test_what_affects_most_users_comes_first() -> None:
         ]
     )
     assert [each.error_class for each in await troubles(store, 0, 60)] == ["rate_limit", "timeout"]
+
+
+@aio
+async def test_the_point_under_way_is_of_the_time_that_is_over() -> None:
+    """Ten a second are ten a second also in the minute that has just begun: the line does not fall at its end."""
+    store = QuietRollups(rolled=[rolled("ok", 600, at=600), rolled("ok", 200, at=660)])
+    drawn = await plot(store, "requests", 600, 679, 60, now=679)
+    assert drawn["series"][0]["y"] == [10, 10]  # type: ignore[index]
+    longer = await plot(store, "requests", 0, 720, 600, now=10_000)
+    assert longer["series"][0]["y"][1] == pytest.approx(800 / 120)  # type: ignore[index]

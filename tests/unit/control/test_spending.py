@@ -105,14 +105,15 @@ async def test_plots_show_the_dearest_and_the_rest_together() -> None:
 
 @aio
 async def test_users_are_drawn_by_the_hour() -> None:
-    """Their numbers are kept so."""
+    """Their numbers are kept so. What nobody in particular spent, and users beyond those that are drawn, is drawn too."""
     rollups = happened()
     rollups.users = [
         Spent(at=NOON, value="ann", cost_nanos=3),
         Spent(at=NOON + HOUR, value="bob", cost_nanos=4),
     ]
     at, series = await over_time(rollups, "user", NOON, NOON + 2 * HOUR, 600)
-    assert at == [NOON, NOON + HOUR] and series == {"bob": [0, 4], "ann": [3, 0]}
+    assert at == [NOON, NOON + HOUR] and list(series) == [OTHERS, "bob", "ann"]
+    assert series == {OTHERS: [1000 - 3, 0], "bob": [0, 4], "ann": [3, 0]}
 
 
 @aio

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from headgate.control.people import add_person, change_person
 from headgate.dashboard.oidc import Oidc
 from headgate.stores.people import Person
+from headgate.testing.clock import FakeClock
 from tests.support.aio import aio
 from tests.support.looking import Browser, Looked
 from tests.unit.dashboard.test_oidc import ISSUER, SETTINGS, Provider
@@ -120,3 +121,63 @@ async def test_an_origin_that_is_none_is_another_site(origin):
     inside = Browser(looked, *AWAY, headers={"x-api-key": "operator"})
     form = {"csrf": await inside.csrf("/keys"), "name": "k"}
     assert (await inside.post("/keys", form, origin=origin)).status == 403
+
+
+async def tried(browser: Browser, email: str, password: str = "x" * 12, **headers: str) -> int:
+    got = await browser.post("/sign-in", {"email": email, "password": password}, **headers)
+    return got.status
+
+
+@aio
+async def test_one_guesser_behind_a_proxy_does_not_have_everybody_wait():
+    """The proxy says for whom it asks; what the guesser says before it counts for nothing."""
+    looked = await with_people("ann@example.com")
+    proxy = Browser(looked, "127.0.0.1", "gate.example")
+    for number in range(5):
+        forged = f"10.9.9.{number}, 198.51.100.7"
+        assert await tried(proxy, f"guess{number}@example.com", x_forwarded_for=forged) == 401
+    assert await tried(proxy, "guess@example.com", x_forwarded_for="198.51.100.7") == 429
+    assert await tried(proxy, "ann@example.com", PASSWORD, x_forwarded_for="203.0.113.5") == 303
+
+
+@aio
+async def test_who_asks_from_elsewhere_cannot_choose_an_address():
+    """Nor by having a whole network of IPv6."""
+    for clients, forged in (
+        (["8.8.8.8"] * 6, True),
+        ([f"2001:db8:1:2::{number}" for number in range(6)], False),
+    ):
+        looked = await with_people("ann@example.com")
+        said = []
+        for number, client in enumerate(clients):
+            more = {"x_forwarded_for": f"192.0.2.{number}"} if forged else {}
+            said.append(
+                await tried(Browser(looked, client, "gate.example"), f"g{number}@example.com", **more)
+            )
+        assert said == [401] * 5 + [429]
+
+
+@aio
+async def test_an_account_of_ones_own_does_not_buy_more_tries_at_others():
+    """A right password makes the wrong ones of the same address no better; one's own are forgiven."""
+    looked = await with_people("eve@example.com", *(f"p{number}@example.com" for number in range(4)))
+    browser = Browser(looked, *AWAY)
+    for number in range(4):
+        assert await tried(browser, f"p{number}@example.com") == 401
+        assert await tried(browser, "eve@example.com", PASSWORD) == 303
+    assert await tried(browser, "p0@example.com") == 401
+    assert await tried(browser, "p1@example.com") == 429
+    other = Browser(looked, "10.0.0.10", "gate.example")
+    for _ in range(3):
+        assert await tried(other, "eve@example.com") == 401
+    assert await tried(other, "eve@example.com", PASSWORD) == 303
+
+
+async def with_people(*emails: str) -> Looked:
+    looked = Looked(clock=FakeClock())
+    for email in emails:
+        draft = Person(id="", email=email, roles=("viewer",), created_ns=0)
+        await add_person(
+            looked.people, draft, password=PASSWORD, passwords=looked.signing.passwords, actor="test"
+        )
+    return looked

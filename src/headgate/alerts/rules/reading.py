@@ -27,8 +27,8 @@ __all__ = [
 ALL = "all"
 Drift = Callable[[str, str, int], Awaitable[Sequence[int]]]
 """(feature, series, now) -> when it changed, seconds since 1970 UTC."""
-_SURE = 3.5
-"""Standard errors. Chance alone lies so far off once in some thousands of looks; and there are thousands of looks a day."""
+_SURE = 4.0
+"""Standard errors. Chance alone lies so far off once in some ten thousand looks; and there are thousands of looks a day."""
 _MOST_DRIFTING = 20
 """Features that one rule looks for changes of: each takes up to a tenth of a second."""
 _LABELS = ("feature", "model", "provider")

@@ -205,9 +205,9 @@ async def make_token(asked: Asked[None, NewToken]) -> TokenMade:
         request_id = parse_request_id(asked.body.request)
     except ValueError as wrong:
         raise Problem("invalid_request", str(wrong), param="request") from None
-    await _own(asked, request_id)
+    known, giver = await _own(asked, request_id), giver_of(asked, "user")
     tokens = Tokens(await asked.desk.keys.secret(), time.time, float(settings.valid))
-    token = tokens.mint(request_id)
+    token = tokens.mint(request_id) if known else tokens.mint(request_id, giver.key_id, giver.team)
     return TokenMade(token=token, expires=moment(tokens.read(token).expires * 1_000_000_000))
 
 
@@ -273,8 +273,8 @@ def _said(body: NewFeedback) -> list[Given]:
     return [*items, Given(**one)] if any(one.values()) else items
 
 
-async def _own(asked: Asked[Any, Any], request_id: int) -> None:
-    """A request that is stored must be the key's or its team's; one that is not may be under way."""
+async def _own(asked: Asked[Any, Any], request_id: int) -> bool:
+    """Is it stored? Then it must be the key's or its team's; else it may be under way."""
     row = await asked.desk.records.request(request_id)
     giver = giver_of(asked, "user")
     if (
@@ -283,7 +283,7 @@ async def _own(asked: Asked[Any, Any], request_id: int) -> None:
         or row.key_id == giver.key_id
         or (giver.team and row.team == giver.team)
     ):
-        return
+        return row is not None
     raise Problem("not_found", "there is no such request of yours", param="request")
 
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 from headgate.control.feedback import give
 from headgate.control.http.problems import PROBLEMS
 from headgate.core.ids import request_id_text
-from headgate.quality.feedback import LONGEST_COMMENT, Given, Giver, Refused, Tokens
+from headgate.quality.feedback import LONGEST_COMMENT, Given, Giver, Refused, Token, Tokens
 from headgate.quality.settings import FeedbackSettings
 from headgate.stores.errors import StoreError
 from headgate.stores.scores import ScoreStore
@@ -111,16 +111,18 @@ class OpenFeedback:
             return None
         if method != "POST":
             raise _Refusal(405, "method_not_allowed", "send it with POST")
-        self._take(state.settings.per_second)
         said = await _read(headers, receive)
         try:
             token = state.tokens.read(said.token)
         except Refused as wrong:
             raise _Refusal(401, "invalid_api_key", str(wrong)) from None
+        # Only what has a token takes from what all together may send: else whoever has none could shut the others out.
+        self._take(state.settings.per_second)
         self._count(token.request_id)
-        return await self._keep(said, token.request_id, state)
+        return await self._keep(said, token, state)
 
-    async def _keep(self, said: BrowserFeedback, request_id: int, state: State) -> dict[str, object]:
+    async def _keep(self, said: BrowserFeedback, token: Token, state: State) -> dict[str, object]:
+        request_id = token.request_id
         given = Given(
             request=request_id_text(request_id),
             thumbs=said.thumbs,
@@ -131,7 +133,9 @@ class OpenFeedback:
             event=said.event,
         )
         try:
-            giver = Giver(prefix=f"browser/{request_id}", content=state.content)
+            giver = Giver(
+                prefix=f"browser/{request_id}", content=state.content, key_id=token.key_id, team=token.team
+            )
             (kept,) = await give(self._store, [given], giver, state.keeps)
         except Refused as wrong:
             raise _Refusal(400, "invalid_request", str(wrong)) from None

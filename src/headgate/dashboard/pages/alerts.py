@@ -115,17 +115,20 @@ async def _plot(asked: Looking, rule: AlertRuleSettings, now: int, days: int) ->
         else {"s": "s", "share": "share", "USD": "usd", "bytes": "bytes"}.get(rule.watched.unit, "")
     )
     series: list[dict[str, Any]] = [
-        {"name": each.subject, "y": [value for _, value in each.values]} for each in found.series
+        {"name": each.subject, "y": [value for _, value in each.values]}
+        for each in found.series
+        if any(value is not None for _, value in each.values)
     ]
-    for name, limit in (("alert", rule.alert_at), ("warning", rule.warning_at)):
-        if limit is not None and x:
-            series.append({"name": name, "y": [limit] * len(x)})
+    for name, limit, kind in (("alert", rule.alert_at, "bad"), ("warning", rule.warning_at, "so")):
+        if limit is not None and series:
+            series.append({"name": name, "y": [limit] * len(x), "kind": kind, "dashed": True})
     feature = f"feature={rule.of.feature}&" if rule.of.feature else ""
     return {
         "title": rule_words(rule),
         "unit": unit,
-        "x": x,
+        "x": x if series else [],
         "series": series,
+        "empty": f"It had no value in this time: no window of {rule.window:g} s had as many as {rule.least} requests.",
         "marks": [
             {"at": each.at, "text": f"{each.state}: {each.subject}", "kind": "alert"}
             for each in found.fired[-_MOST_FIRED:]

@@ -60,7 +60,7 @@ async def burn(asked: Looking) -> Data:
             "title": "Burn",
             "unit": "",
             "x": list(at),
-            "series": [{"name": each.promise, "y": list(each.values)} for each in series],
+            "series": [{"name": each.promise.replace("_", " "), "y": list(each.values)} for each in series],
             "marks": await _marks(asked),
             "drill": f"/traces?feature={feature}&from={{from}}&to={{to}}",
         }
@@ -78,10 +78,12 @@ async def reached(asked: Looking) -> Data:
     found = dict(await points(asked.desk.rollups, feature, contract, stretch.since, stretch.until, step))
     at = list(range(stretch.since // step * step, stretch.until, step))
     series: list[dict[str, Any]] = []
-    for promise in wanted:
+    for colour, promise in enumerate(wanted):
         reach = [value_of(promise, contract, found[each]) if each in found else None for each in at]
-        series.append({"name": promise.name, "y": reach})
-        series.append({"name": f"{promise.name} promised", "y": [promise.limit] * len(at)})
+        name = promise.name.replace("_", " ")
+        series.append({"name": name, "y": reach, "colour": colour})
+        promised = {"y": [promise.limit] * len(at), "colour": colour, "dashed": True}
+        series.append({"name": f"{name} promised", **promised})
     return Data(
         {
             "title": "Times",

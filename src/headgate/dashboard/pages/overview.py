@@ -95,7 +95,8 @@ async def drawn(asked: Looking) -> Data:
     name, stretch = asked.path["name"], asked.stretch
     if name not in PLOTS:
         raise Problem("not_found", f"there is no such plot; there are {', '.join(PLOTS)}")
-    return Data(await plot(asked.desk.rollups, name, stretch.since, stretch.until, stretch.step))
+    now = asked.now_ns // 1_000_000_000
+    return Data(await plot(asked.desk.rollups, name, stretch.since, stretch.until, stretch.step, now))
 
 
 def first_calls(now: Overview, address: str) -> list[dict[str, str]]:

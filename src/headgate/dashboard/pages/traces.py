@@ -236,7 +236,7 @@ def _facts(row: RequestRow) -> list[tuple[str, str]]:
         ("Difficulty", row.tier),
         ("Purpose", row.purpose),
         ("Routed to", row.routed_model),
-        ("Answered by", f"{row.provider} as {row.reported_model}" if row.provider else ""),
+        ("Answered by", f"{row.provider} as {row.reported_model}" if row.reported_model else ""),
         ("Region", row.region),
         ("Degraded to", row.degraded),
         ("Finished", row.finish_reason),

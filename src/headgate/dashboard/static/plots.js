@@ -66,13 +66,19 @@
     if (text) made.textContent = text;
     return made;
   };
-  const swatch = (colour) => {
+  const swatch = (colour, dashed) => {
     const space = "http://www.w3.org/2000/svg";
     const svg = document.createElementNS(space, "svg");
     svg.setAttribute("viewBox", "0 0 12 12");
     svg.setAttribute("aria-hidden", "true");
     const rect = document.createElementNS(space, "rect");
-    for (const [key, value] of Object.entries({ width: 12, height: 12, rx: 2, fill: colour })) rect.setAttribute(key, value);
+    const shape = dashed ? { y: 4, width: 4.5, height: 4, fill: colour } : { width: 12, height: 12, rx: 2, fill: colour };
+    for (const [key, value] of Object.entries(shape)) rect.setAttribute(key, value);
+    if (dashed) {
+      const second = rect.cloneNode();
+      second.setAttribute("x", "7.5");
+      svg.append(second);
+    }
     svg.append(rect);
     return svg;
   };
@@ -147,7 +153,16 @@
     return series.map((each) => each.y.map((value, index) => (sums[index] = (sums[index] || 0) + (value || 0))));
   };
 
-  const draw = (figure, data) => {
+  // Beside a number there is room for one line: the sum of those that add up, of times the slow ones.
+  const only = (data) => {
+    if (data.series.length < 2) return data;
+    const sums = data.stacked ? stack(data.series).at(-1) : null;
+    const one = data.series.find((each) => each.name === "p95") || data.series[0];
+    return { ...data, stacked: false, marks: [], series: [sums ? { name: "all", y: sums } : one] };
+  };
+
+  const draw = (figure, whole) => {
+    const data = figure.classList.contains("spark") ? only(whole) : whole;
     const old = drawn.get(figure);
     const hidden = old ? old.plot.series.slice(1).map((each) => !each.show) : [];
     if (old) { old.watch.disconnect(); old.plot.destroy(); }
@@ -169,7 +184,7 @@
       return all;
     };
     const series = data.series.map((each, index) => {
-      const stroke = each.kind === "bad" ? css("--bad") : each.kind === "good" ? css("--good") : each.kind === "soft" ? css("--soft") : colours[index % colours.length];
+      const stroke = each.kind === "bad" ? css("--bad") : each.kind === "good" ? css("--good") : each.kind === "so" ? css("--so") : each.kind === "soft" ? css("--soft") : colours[(each.colour ?? index) % colours.length];
       return {
         label: each.name, stroke, width: spark ? 1.5 : 1.75, show: !hidden[index], spanGaps: false,
         fill: data.stacked || spark ? `${stroke}${data.stacked ? "66" : "22"}` : undefined,
@@ -243,7 +258,7 @@
       data.series.forEach((each, number) => {
         const own = data.stacked ? data.series.length - number : number + 1;
         const button = node("button", { type: "button", "aria-pressed": String(plot.series[own].show) });
-        button.append(swatch(series[own - 1].stroke), each.name);
+        button.append(swatch(series[own - 1].stroke, each.dashed), each.name);
         button.addEventListener("click", () => {
           const show = !plot.series[own].show;
           plot.setSeries(own, { show });
@@ -259,13 +274,26 @@
     drawn.set(figure, { plot, watch, data });
   };
 
+  // Figures of the same data ask once; what a part that renews itself draws anew is a minute old at most.
+  const read = new Map();
+  const ask = async (address) => {
+    const reply = await fetch(address, { headers: { accept: "application/json" }, credentials: "same-origin" });
+    if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
+    return reply.json();
+  };
+  const known = (address) => {
+    const last = read.get(address);
+    if (last && performance.now() - last.at < 55000) return last;
+    const asked = { at: performance.now(), data: null, reply: ask(address) };
+    asked.reply.then((data) => { asked.data = data; }, () => { if (read.get(address) === asked) read.delete(address); });
+    read.set(address, asked);
+    return asked;
+  };
   const load = async (figure) => {
     try {
-      const reply = await fetch(figure.dataset.plot, { headers: { accept: "application/json" }, credentials: "same-origin" });
-      if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
-      const data = await reply.json();
+      const found = known(figure.dataset.plot);
       figure.dataset.drawn = "yes";
-      draw(figure, data);
+      draw(figure, found.data || await found.reply);
     } catch (failure) {
       if (!figure.querySelector(".drawing")) {
         figure.querySelector(".empty")?.remove();

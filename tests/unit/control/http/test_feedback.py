@@ -358,3 +358,64 @@ def test_roles_that_ask_models_may_judge() -> None:
     """And who only looks may not."""
     assert "api.feedback.give" in routes_of(["service"]) and "api.scores.add" in routes_of(["developer"])
     assert "api.feedback.give" not in routes_of(["viewer"])
+
+
+@aio
+async def test_a_token_for_a_request_under_way_is_good_only_if_it_turns_out_to_be_ones_own() -> None:
+    """Ids can be guessed: whoever asks before a request of somebody else is stored gets nothing by it."""
+    browser = Browser()
+    shop = browser.shop
+    shop.desk.configuration().settings.feedback = FeedbackSettings(tokens=True)
+    browser.tokens._keyed = Tokens(await shop.keys.secret(), lambda: 1000.0, 60)._keyed
+    coming = request_id_text(IDS.next())
+    made = await shop.ask("POST", "/api/feedback/tokens", {"request": coming}, key="developer")
+    assert made.status == 200
+    said = browser.tokens.read(made.json["token"])
+    assert (said.key_id, said.request_id) == ("key_developer", parse_request_id(coming))
+    shop.stored.write(
+        Batch(
+            journal="j",
+            position=Position(),
+            requests=[RequestRow(said.request_id, 5, "t", key_id="key_service", feature="chat")],
+            attempts=(),
+            contents=(),
+        )
+    )
+    status, _, _ = await browser.send({"token": made.json["token"], "thumbs": "down"})
+    assert status == 400
+    assert (await shop.ask("GET", f"/api/feedback?request={coming}")).json["items"] == []
+
+
+@aio
+async def test_who_has_no_token_cannot_shut_out_those_who_have_one() -> None:
+    """What is refused takes nothing from what all together may send."""
+    browser = Browser(per_second=1.0)
+    for _ in range(50):
+        assert (await browser.send({"token": "hgf_nonsense", "thumbs": "up"}))[0] == 401
+    assert (await browser.send({"token": browser.token(), "thumbs": "up"}))[0] == 200
+
+
+@pytest.mark.parametrize("about", ["request", "session", "model"])
+@aio
+async def test_words_about_a_feature_that_keeps_no_contents_are_kept_nowhere(about: str) -> None:
+    """Thumbs are; it is said what is left out. Of others words are kept as before."""
+    shop = Shop()
+    shop.desk.configuration().settings.features = {
+        "quiet": SimpleNamespace(content=False),
+        "chat": SimpleNamespace(content=True),
+    }
+    given = {"requested_model": "quiet"} if about == "model" else {"feature": "quiet"}
+    quiet = shop.ask_model(**given, session="hush")
+    target = {"session": "hush"} if about == "session" else {"request": quiet}
+    said = {**target, "thumbs": "down", "comment": "too much", "correction": "less"}
+    told = await shop.ask("POST", "/api/feedback", said, key="service")
+    assert told.status == 200
+    assert told.json["items"][0]["left_out"] == ["comment", "correction"]
+    kept = (await shop.ask("GET", "/api/feedback?limit=10")).json["items"]
+    assert [each["name"] for each in kept] == ["thumbs"] and "too much" not in str(kept)
+    open_one = {"request": shop.request, "comment": "fine"}
+    told = await shop.ask("POST", "/api/feedback", open_one, key="service")
+    assert told.json["items"][0]["names"] == ["comment"]
+    unknown = {"request": request_id_text(IDS.next()), "thumbs": "up", "comment": "whose?"}
+    told = await shop.ask("POST", "/api/feedback", unknown, key="service")
+    assert told.json["items"][0]["left_out"] == ["comment"]

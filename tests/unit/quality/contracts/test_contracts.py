@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from headgate.core.section import Duration
 from headgate.quality.contracts.assessing import Assessor
 from headgate.quality.contracts.burn import PACES, Counted, burn_rate, burning, rate_of
-from headgate.quality.contracts.judging import Report, report, worst
+from headgate.quality.contracts.judging import Report, report, shown, worst
 from headgate.quality.contracts.measuring import Measured, counted
 from headgate.quality.contracts.settings import ContractSettings, promises
 from headgate.quality.contracts.watching import ContractWatch
@@ -216,3 +216,36 @@ async def test_nothing_is_asked_where_nothing_is_promised() -> None:
     watched = Watched()
     assert not await watched.watch.round({})
     assert watched.rollups.asked == []
+
+
+@pytest.mark.parametrize("objective", [0.5, 0.8, 0.9, 0.95, 0.99, 0.999])
+def test_what_is_just_kept_is_not_broken(objective: float) -> None:
+    """Whatever 1 - 0.9 is to a computer: one of ten may fail, two of ten may not."""
+    contract, bad = ContractSettings(availability=objective), round(10_000 * (1 - objective))
+    for failed, state in ((bad, "at risk"), (bad + 1, "broken")):
+        measured = Measured()
+        measured.add("ok", Rolled(requests=10_000 - failed))
+        measured.add("failed", Rolled(requests=failed))
+        found = report("shop", contract, measured, {})
+        assert found.state == state
+    mean = ContractSettings(quality={"thumbs": objective})
+    measured = Measured(scores={"thumbs": (10_000 * objective, 10_000)})
+    assert report("shop", mean, measured, {}).state == "at risk"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (1.0, "100 %"),
+        (0.99996, "99.996 %"),
+        (0.999, "99.9 %"),
+        (0.95, "95 %"),
+        (0.0, "0 %"),
+        (0.999949, "99.9949 %"),
+    ],
+)
+def test_what_failed_is_not_rounded_away(value: float, words: str) -> None:
+    """Only what always was is 100 %."""
+    assert shown(promises(CONTRACT)[0], value) == words
+    assert shown(promises(CONTRACT)[3], 0.00000012) == "0.00000012 USD"
+    assert shown(promises(CONTRACT)[2], 1234.0) == "1,234 s"
