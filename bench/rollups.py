@@ -109,7 +109,6 @@ def pages(until: int) -> list[str]:
         "/plots/cost/month",
         "/features",
         f"/features/feature-3?{month}",
-        "/plots/features/feature-3/burn",
         f"/quality?{month}",
         "/quality/changes",
         "/quality/changes?feature=feature-3",

@@ -80,6 +80,33 @@ def test_the_first_owner_is_made_signs_in_and_out(gateway: RunningGateway, brows
         assert page.url == f"{gateway.url}/"
 
 
+def test_somebody_changes_their_password_and_signs_out_everywhere(
+    gateway: RunningGateway, browser: Browser
+) -> None:
+    """On a page of their own, in every look; the way there is their name."""
+    for look in LOOKS:
+        walk = Walk(browser, gateway.url, look)
+        with walk.page() as page:
+            sign_in(page, gateway, "ann@example.com", PASSWORD)
+            walk.visit(page, "/account")
+            assert "Signed in as" in page.content()
+        assert walk.wrong == [], words(walk.wrong)
+    walk = Walk(browser, gateway.url, LOOKS[0])
+    with walk.page() as page:
+        sign_in(page, gateway, "ann@example.com", PASSWORD)
+        page.locator(".who a", has_text="ann@example.com").click()
+        page.wait_for_url(f"{gateway.url}/account")
+        page.get_by_label("The password now").fill(PASSWORD)
+        for label in ("The new one, 12 characters", "The new one again"):
+            page.get_by_label(label).fill(PASSWORD)
+        page.get_by_role("button", name="Change it").click()
+        page.get_by_text("The password is changed.").wait_for()
+        page.get_by_role("button", name="Sign out everywhere").click()
+        page.get_by_role("button", name="Yes").click()
+        page.wait_for_url("**/sign-in")
+    assert walk.wrong == [], words(walk.wrong)
+
+
 def test_an_owner_makes_a_key_and_revokes_it_after_being_asked(
     gateway: RunningGateway, browser: Browser
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -315,3 +316,30 @@ def move(directory: Path, url: str, monkeypatch: pytest.MonkeyPatch, *more: str)
     monkeypatch.setenv("HEADGATE_TEST_URL", url)
     result = CliRunner().invoke(main, ["move", "sqlite:///headgate.db", url, *more])
     return result.exit_code, result.output
+
+
+def test_a_name_without_end_does_not_keep_others_records_out(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """No index takes it: one request with a long `user` in its body stopped the record writer for good."""
+    url = postgres.new_database()
+    with gateway_on(url, tmp_path) as gateway:
+        noise = os.urandom(20_000).hex()
+        found = []
+        for model, more in (
+            ("support-chat", {"user": noise}),
+            ("support-chat", {"safety_identifier": noise}),
+            (f"sim/{noise}", {"user": noise}),
+            ("support-chat", {}),
+        ):
+            body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], **more}
+            request = urllib.request.Request(
+                f"{gateway.url}/v1/chat/completions",
+                json.dumps(body).encode(),
+                {"authorization": f"Bearer {KEY}", "content-type": "application/json"},
+            )
+            with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request) as reply:
+                found.append(str(reply.headers["x-request-id"]))
+        assert len(found) == 3
+        kept = stored(url, found)
+        assert sorted(each.request.user for each in kept) == ["", noise[:256], noise[:256]]

@@ -4,13 +4,14 @@ write: what was asked, answered and commented is told to nobody whose role may n
 from __future__ import annotations
 
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -246,3 +247,30 @@ def test_the_api_tells_nothing_of_what_was_said_to_roles_that_may_not_read_it(
                 assert status in (401, 403) or "text=" not in target, target
             told = told or SECRET in text
     assert told == (CONTENT in routes_of([role]))
+
+
+def test_a_proxy_that_was_told_nothing_is_not_taken_for_this_machines_own_browser(
+    planted: tuple[Asking, str],
+) -> None:
+    """Such as nginx with `proxy_pass` alone: it asks by HTTP/1.0, for the address it was given, and says nothing of the reader."""
+    place = urlsplit(planted[0].gateway.url)
+    for version, first in ((b"1.0", b"303"), (b"1.1", b"200")):
+        with socket.create_connection((place.hostname, place.port), timeout=10) as line:
+            line.sendall(
+                b"GET / HTTP/%b\r\nHost: %b\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+                % (version, place.netloc.encode())
+            )
+            assert line.recv(200).split()[1] == first
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "/", "..", "a//b?c#d%2F", "ä%", "*", " ", "' OR 1=1", "%", "ü" * 256]
+)
+def test_a_user_is_forgotten_by_whatever_name(planted: tuple[Asking, str], name: str) -> None:
+    """Names are the applications': a slash in one is no place in a path."""
+    asking, _ = planted
+    body = {"model": "chat", "user": name, "messages": [{"role": "user", "content": "Hello"}]}
+    assert asking.ask("/v1/chat/completions", body)[0] == 200
+    status, _, text = asking.ask(f"/api/users/{quote(name, safe='')}", method="DELETE")
+    assert status == 200, text
+    assert json.loads(text)["requests"] == 1

@@ -17,6 +17,8 @@ from headgate.exchange.stage import Proceed
 __all__ = ["Identify"]
 
 _BEARER = b"bearer "
+_LONGEST_LABEL = 256
+"""Characters of what callers say of users, sessions and features. Indexes of databases take no names without end."""
 # W3C trace context, version 00: ids of zeros alone are invalid.
 _TRACE_PARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _NOBODY = Caller(key_id="", key_name="anonymous", roles=(SERVICE,), routes=routes_of((SERVICE,)))
@@ -97,12 +99,12 @@ def _named(roles: Sequence[str]) -> str:
 
 def _read_labels(exchange: Exchange, caller: Caller) -> None:
     # Nobody named: whoever the key belongs to uses it.
-    exchange.user = exchange.peek.user or caller.user
+    exchange.user = exchange.peek.user[:_LONGEST_LABEL] or caller.user
     tagged = False
     for name, value in exchange.headers:
         # Nearly every header is none of these: one comparison rules it out.
         if name[:11] == b"x-headgate-":
-            text = value.decode("utf-8", "replace")[:256]
+            text = value.decode("utf-8", "replace")[:_LONGEST_LABEL]
             if name == b"x-headgate-user":
                 exchange.user = text
             elif name == b"x-headgate-session":

@@ -168,7 +168,7 @@ def _tell(
     limits: Sequence[str],
     credentials: Mapping[str, str],
 ) -> None:
-    from headgate.config.explain import alerts, budgets, telemetry
+    from headgate.config.explain import alerts, budgets, dashboard, telemetry
     from headgate.config.keeping import keeping
     from headgate.stores.address import shown_database
 
@@ -185,7 +185,7 @@ def _tell(
     click.echo(f"Records go to {shown_database(settings.server.database)}, {_content(settings)}.")
     for sentence in keeping(settings):
         click.echo(f"{sentence}.")
-    for sentence in telemetry(configuration):
+    for sentence in (*dashboard(configuration), *telemetry(configuration)):
         click.echo(f"{sentence}.")
     for kind, title in (("feature", "Features"), ("model", "Models")):
         told = [story for story in stories if story.kind == kind]

@@ -24,6 +24,7 @@ __all__ = [
     "Story",
     "alerts",
     "budgets",
+    "dashboard",
     "explain",
     "limits",
     "policies",
@@ -230,6 +231,16 @@ def alerts(configuration: Configuration) -> list[str]:
         about = f"{kinds}{f' of {only}' if only else ''}{least}{unsigned}"
         found.append(f"{each.name} ({each.kind}) is told of {about}")
     return found
+
+
+def dashboard(configuration: Configuration) -> list[str]:
+    """Who sees the pages, as a sentence; none if nothing is said of it."""
+    settings = configuration.settings.dashboard
+    if settings == type(settings)():
+        return []
+    ways = ["by password or key", *([f"at {settings.oidc.name}"] if settings.oidc else [])]
+    local = "; this machine's own browser sees it without, as a viewer" if settings.local else ""
+    return [f"People sign in to the dashboard {' or '.join(ways)}{local}"]
 
 
 def telemetry(configuration: Configuration) -> list[str]:

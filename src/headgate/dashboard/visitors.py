@@ -148,6 +148,9 @@ def own_browser(scope: Scope) -> bool:
         return False
     if any(name in _FORWARDED for name, _ in scope["headers"]):
         return False
+    if scope.get("http_version") == "1.0":
+        # No browser speaks it, but a proxy that was told nothing does: it names neither itself nor the host that was asked for.
+        return False
     return _loopback(_host_name(_host(scope)))
 
 

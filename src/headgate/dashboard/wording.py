@@ -53,7 +53,7 @@ def usd(nanos: float | None, *, exact: bool = False) -> str:
     if size >= 0.01:
         return f"${value:.3f}"
     digits = 2 - math.floor(math.log10(size))
-    return f"${value:.{digits}f}" if digits <= 9 else f"${value:.9f}"
+    return f"${value:.{min(digits, 9)}f}".rstrip("0")
 
 
 def seconds(value: float | None) -> str:
@@ -65,7 +65,7 @@ def seconds(value: float | None) -> str:
         (1e-3, 1e6, "µs"),
         (1, 1e3, "ms"),
         (120, 1, "s"),
-        (7200, 1 / 60, "m"),
+        (3600, 1 / 60, "m"),
         (172_800, 1 / 3600, "h"),
     ):
         if size < limit:
@@ -124,7 +124,7 @@ def ago(ns: int | None) -> str:
     if not ns:
         return NONE
     passed = int(time.time() - ns / _NS)
-    for limit, size, unit in ((60, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if passed < limit:
             return f"{passed // size} {unit} ago" if passed >= 1 else "now"
     return f"{passed // 86_400} d ago"
@@ -138,11 +138,6 @@ def day(value: datetime | None) -> str:
 def words(text: str) -> str:
     """hung_up -> hung up."""
     return text.replace("_", " ")
-
-
-def capital(text: str) -> str:
-    """As the beginning of a sentence; the rest stays."""
-    return text[:1].upper() + text[1:]
 
 
 def marked(text: str) -> Any:
@@ -172,7 +167,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "day": day,
         "words": words,
         "marked": marked,
-        "capital": capital,
         "request_id": request_id,
     }
 )

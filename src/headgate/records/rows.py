@@ -30,6 +30,8 @@ __all__ = ["closed_request", "ended_attempt", "leaving_attempt", "open_request",
 
 _REHEARSAL = "rehearsal "
 """What the mark of `headgate chaos` begins with."""
+_LONGEST_USER = 256
+"""Characters, as admission has it of those whom it lets in."""
 _DETAIL = 2_000
 """Characters kept of an error's words."""
 _QUOTING = (ProviderRefusal, UpstreamCut, UpstreamMalformed, InvalidRequest, InternalFault)
@@ -62,7 +64,7 @@ def open_request(exchange: Exchange, config_hash: str) -> RequestRow:
         caller.key_id,
         caller.team,
         caller.tenant,
-        exchange.user or peek.user,
+        exchange.user or peek.user[:_LONGEST_USER],
         exchange.session,
         exchange.feature,
         _text(exchange.tags) if exchange.tags else "",
@@ -120,7 +122,7 @@ def closed_request(
         caller.key_id,
         caller.team,
         caller.tenant,
-        exchange.user or peek.user,
+        exchange.user or peek.user[:_LONGEST_USER],
         exchange.session,
         exchange.feature,
         _text(exchange.tags) if exchange.tags else "",

@@ -30,7 +30,7 @@ from headgate.records.journal import Journal
 from headgate.records.pricing import Pricer, bill_of, usage_of
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
 from headgate.records.settings import RecordSettings
-from headgate.stores.spans import AttemptRow
+from headgate.stores.spans import AttemptRow, Outcome
 from headgate.telemetry.metrics import Metrics
 
 __all__ = ["Record"]
@@ -135,6 +135,7 @@ class _Span:
         "_answer",
         "_ended_at",
         "_exchange",
+        "_known",
         "_nanos",
         "_record",
         "_reply",
@@ -149,6 +150,7 @@ class _Span:
         self._reply: Reply | None = None
         self._answer: AnswerBuilder | None = None
         self._ended_at = 0.0
+        self._known: tuple[tuple[AttemptRow, ...], Sequence[int | None]] | None = None
         self._nanos: int | None = None
         """What was told that it costs."""
         self.finished = True
@@ -203,29 +205,40 @@ class _Span:
 
     def close(self) -> None:
         """The request is over."""
-        record = self._record
+        record, exchange = self._record, self._exchange
         self._ended_at = record.now()
+        if exchange.purse is not None and exchange.attempts:
+            # Not later: what limits give back at the end of a request goes to Redis in the same round trip.
+            self._settle(exchange.purse, self._attempts(self._end()[1])[1])
         record.journal.tell_later(self._tell)
 
-    def _tell(self) -> None:
-        record, exchange, now = self._record, self._exchange, self._ended_at
-        reply = self._reply
+    def _end(self) -> tuple[GatewayError | None, Outcome]:
+        """What was the matter, if anything, and how it ended."""
+        exchange = self._exchange
         error = exchange.error or self.refused
         hung_up = exchange.hung_up or (not self.finished and error is None)
-        if error is None and reply is None and not hung_up:
+        if error is None and self._reply is None and not hung_up:
             error = InternalFault("the request ended without an answer and without an error")
-        outcome = outcome_of(error, hung_up=hung_up)
+        return error, outcome_of(error, hung_up=hung_up)
+
+    def _attempts(self, outcome: Outcome) -> tuple[tuple[AttemptRow, ...], Sequence[int | None]]:
+        """The rows of the attempts, and what each cost; made once."""
+        if self._known is None:
+            now, attempts = self._ended_at, self._exchange.attempts
+            rows = tuple([self._ended(one, now, hung_up=outcome == "hung_up") for one in attempts])
+            self._known = rows, self._costs(rows)
+        return self._known
+
+    def _tell(self) -> None:
+        record, exchange = self._record, self._exchange
+        error, outcome = self._end()
         rows: tuple[AttemptRow, ...] = ()
         bills: tuple[Bill, ...] = ()
-        costs: list[int | None] = []
+        costs: Sequence[int | None] = ()
         body: Body | None = None
-        attempts = exchange.attempts
-        if attempts:
-            rows = tuple([self._ended(one, now, hung_up=outcome == "hung_up") for one in attempts])
-            bills = tuple([bill_of(one) for one in attempts])
-            costs = self._costs(rows)
-            if exchange.purse is not None:
-                self._settle(exchange.purse, costs)
+        if exchange.attempts:
+            rows, costs = self._attempts(outcome)
+            bills = tuple([bill_of(one) for one in exchange.attempts])
         elif exchange.caller is not None:
             # A stranger's body is not kept: it would let anybody fill the disk.
             body = record.body(exchange, exchange.dialect.name, exchange.body)
@@ -236,7 +249,7 @@ class _Span:
             status=self._status(error, outcome),
             outcome=outcome,
             error=error,
-            ended_at=now,
+            ended_at=self._ended_at,
             bytes_out=exchange.bytes_out or self.bytes_out,
             words=record.keeps(exchange),
         )

@@ -18,12 +18,14 @@ import msgspec
 from headgate.stores.audit import AuditEntry
 from headgate.stores.keeping import Change, Keeper
 from headgate.stores.rollups import OTHER
+from headgate.stores.segments import CONTENT_EPOCH
 
 __all__ = ["Forgotten", "UserHasKeys", "forget"]
 
 _AT_ONCE = 200
 _PAGE = 2_000
 _NEVER = (1 << 63) - 1
+_NOTE = "INSERT INTO installation (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 class UserHasKeys(Exception):
@@ -96,6 +98,9 @@ async def forget(
     await _money(keeper, user, other_budgets, done)
     await _keys_and_log(keeper, user, other_budgets, done)
     await _requests(keeper, user, done)
+    if done.requests:
+        # Also where no contents were kept: each node's journal may name the user, and is begun anew when this changes.
+        await keeper.change([(_NOTE, [(CONTENT_EPOCH, os.urandom(8))])])
     done.scoured = await keeper.scour(whole=whole)
     after = {**msgspec.structs.asdict(done)}
     await keeper.change([], msgspec.structs.replace(audit, after=msgspec.json.encode(after).decode()))

@@ -9,12 +9,15 @@ from typing import Any
 from headgate.core.ids import oldest_id
 from headgate.stores.keeping import Keeper
 from headgate.stores.segments import MARK_AGAIN
+from headgate.stores.spans import RequestRow
 
 __all__ = [
+    "LOOK_AGAIN",
     "SPANS_SWEPT",
     "Lease",
     "Piece",
     "Scope",
+    "came_late",
     "sweep_alerts",
     "sweep_contents",
     "sweep_sessions",
@@ -24,6 +27,9 @@ __all__ = [
 
 SPANS_SWEPT = "spans_swept"
 """In `installation`: requests that came before this moment (ns, as text) may have been deleted."""
+LOOK_AGAIN = "DELETE FROM installation WHERE name LIKE 'swept:%'"
+"""The sweeper begins from the oldest request again: some came to the database late, and it may have passed their place."""
+_LATE_NS = 3_600_000_000_000
 _LOOKED_AT = 2_000
 _CONTENTS_AT_ONCE = 500
 _SPANS_AT_ONCE = 200
@@ -58,6 +64,11 @@ class Piece:
 
     deleted: int = 0
     more: bool = False
+
+
+def came_late(requests: Sequence[RequestRow], now_ns: int) -> bool:
+    """Is one of them so old that its place may have been swept? Nothing is kept for less than an hour."""
+    return any(row.started_ns < now_ns - _LATE_NS for row in requests)
 
 
 async def sweep_contents(keeper: Keeper, scope: Scope, before_ns: int) -> Piece:

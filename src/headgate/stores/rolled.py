@@ -59,6 +59,7 @@ __all__ = [
     "pieces",
     "session_of",
     "sessions_question",
+    "spend_pieces",
     "spent_of",
     "spent_question",
     "whole_hours",
@@ -94,6 +95,8 @@ class Piece(NamedTuple):
     seconds: int
     since: int
     until: int
+    less: bool = False
+    """To be taken away from the others."""
 
 
 def cover(since: int, until: int, levels: Sequence[int]) -> list[Piece]:
@@ -173,32 +176,46 @@ class Rolls:
 
     def sums(self, piece: Piece) -> Question:
         """Asks for time, group, and SUMS."""
-        condition, values = self._condition(piece)
+        before, source, values = self._source(piece)
         columns = [_slot(self.scope.since, self._step), *(f'"{part}"' for part in self._by)]
         sums = [f"CAST(sum({name}) AS BIGINT)" for name in SUMS]
         groups = ", ".join(str(place) for place in range(1, len(columns) + 1))
         return (
-            f"SELECT {', '.join([*columns, *sums])} FROM rollup WHERE {condition} GROUP BY {groups}",  # noqa: S608
+            f"{before}SELECT {', '.join([*columns, *sums])} FROM {source} GROUP BY {groups}",  # noqa: S608
             values,
         )
 
     def sketches(self, piece: Piece) -> Question:
         """Asks for time, group, and the sketches of every row."""
-        condition, values = self._condition(piece)
+        before, source, values = self._source(piece)
         columns = [_slot(self.scope.since, self._step), *(f'"{part}"' for part in self._by), "sketches"]
-        return f"SELECT {', '.join(columns)} FROM rollup WHERE {condition}", values  # noqa: S608
+        return f"{before}SELECT {', '.join(columns)} FROM {source}", values  # noqa: S608 - our own names
 
-    def _condition(self, piece: Piece) -> Question:
-        parts = ["seconds = ?", '"at" >= ?', '"at" < ?']
+    def _source(self, piece: Piece) -> tuple[str, str, list[Any]]:
+        """What stands before SELECT, what after FROM, and its values."""
         together = _OF_TOGETHER.issuperset((*self._by, *self.scope.only))
-        values: list[Any] = [-piece.seconds if together else piece.seconds, piece.since, piece.until]
+        seconds = -piece.seconds if together else piece.seconds
+        values: list[Any]
+        if "feature" in self.scope.only:
+            # One feature at each moment is looked up, instead of passing over all others.
+            before = (
+                "WITH RECURSIVE moment(starts) AS (SELECT CAST(? AS BIGINT) UNION ALL "
+                "SELECT starts + ? FROM moment WHERE starts + ? < ?) "
+            )
+            parts = ["seconds = ?", '"at" = moment.starts']
+            values = [piece.since, piece.seconds, piece.seconds, piece.until, seconds]
+            source = "moment CROSS JOIN rollup"
+        else:
+            before, source = "", "rollup"
+            parts = ["seconds = ?", '"at" >= ?', '"at" < ?']
+            values = [seconds, piece.since, piece.until]
         only = dict(self.scope.only)
         if self.scope.purpose is not None:
             only.setdefault("purpose", self.scope.purpose)
         for part, value in only.items():
             parts.append(f'"{part}" = ?')
             values.append(value)
-        return " AND ".join(parts), values
+        return before, f"{source} WHERE {' AND '.join(parts)}", values
 
     def take_sums(self, rows: Sequence[Sequence[Any]]) -> None:
         """What the question of `sums` was answered with."""
@@ -246,17 +263,26 @@ def dearest_question(dimension: str, since: int, until: int, *, limit: int, kept
     if source is None:
         return None
     text = (
-        f"SELECT value FROM ({source[0]}) AS pieces GROUP BY value "  # noqa: S608 - our own names
+        f"SELECT value FROM ({source[0]}) AS pieces GROUP BY value HAVING sum(requests) > 0 "  # noqa: S608 - our own names
         "ORDER BY sum(cost_nanos) DESC, sum(requests) DESC, value LIMIT ?"
     )
     return text, [*source[1], limit]
 
 
 def spent_question(
-    dimension: str, since: int, until: int, *, step: int, values: Sequence[str], kept: Kept
+    dimension: str,
+    since: int,
+    until: int,
+    *,
+    step: int,
+    values: Sequence[str],
+    kept: Kept,
+    limit: int = 0,
 ) -> Question | None:
-    """Asks for time, value and SPENT_SUMS of these values: in order of time, or without a step the dearest first. None: there is
-    nothing to ask. Raises ValueError for a step that is no multiple of HOUR."""
+    """Asks for time, value and SPENT_SUMS of these values, or of all: in order of time, or without a step the dearest first. None:
+    there is nothing to ask. Raises ValueError for a step that is no multiple of HOUR.
+
+    limit: rows; 0: all."""
     source = _spend(dimension, since, until, whole_hours(step), values, kept, SPENT_SUMS)
     if source is None:
         return None
@@ -264,9 +290,9 @@ def spent_question(
     order = "1, 2" if step else "cost_nanos DESC, requests DESC, 2"
     text = (
         f"SELECT {_slot(since, step)}, value, {sums} FROM ({source[0]}) AS pieces "  # noqa: S608 - our own names
-        f"GROUP BY 1, 2 ORDER BY {order}"
+        f"GROUP BY 1, 2 HAVING sum(pieces.requests) > 0 ORDER BY {order}"
     )
-    return text, source[1]
+    return (f"{text} LIMIT ?", [*source[1], limit]) if limit else (text, source[1])
 
 
 def _spend(
@@ -279,30 +305,56 @@ def _spend(
     sums: Sequence[str],
 ) -> Question | None:
     """The rows that cover this time."""
-    found = _by_weeks(pieces(since, until, step, kept, levels=(HOUR, DAY)), step, kept.weeks_until)
+    found = spend_pieces(since, until, step, kept)
     if not found:
         return None
-    columns = ", ".join(f"s.{name}" for name in sums)
     given: list[Any] = []
     if not values:
-        one = (
-            f'SELECT s."at", s.value, {columns} FROM spend s '  # noqa: S608 - our own names
-            'WHERE s.seconds = ? AND s.dimension = ? AND s."at" >= ? AND s."at" < ?'
-        )
+        texts = []
         for piece in found:
+            texts.append(
+                f'SELECT s."at", s.value, {_columns(sums, piece)} FROM spend s '  # noqa: S608 - our own names
+                'WHERE s.seconds = ? AND s.dimension = ? AND s."at" >= ? AND s."at" < ?'
+            )
             given += [piece.seconds, dimension, piece.since, piece.until]
-        return " UNION ALL ".join([one] * len(found)), given
+        return " UNION ALL ".join(texts), given
     # Each value at each moment is looked up, instead of passing over all others: of a month of hours these are millions.
     listed = ", ".join(["(?)"] * len(values))
-    one = (
-        'SELECT * FROM (WITH RECURSIVE moment("at") AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT "at" + ? FROM moment '  # noqa: S608
-        f'WHERE "at" + ? < ?), wanted(value) AS (VALUES {listed}) SELECT s."at", s.value, {columns} '
-        "FROM moment CROSS JOIN wanted CROSS JOIN spend s "
-        'WHERE s.seconds = ? AND s.dimension = ? AND s."at" = moment."at" AND s.value = wanted.value) AS piece'
-    )
+    texts = []
     for piece in found:
+        texts.append(
+            'SELECT * FROM (WITH RECURSIVE moment("at") AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT "at" + ? FROM moment '  # noqa: S608
+            f'WHERE "at" + ? < ?), wanted(value) AS (VALUES {listed}) SELECT s."at", s.value, {_columns(sums, piece)} '
+            "FROM moment CROSS JOIN wanted CROSS JOIN spend s "
+            'WHERE s.seconds = ? AND s.dimension = ? AND s."at" = moment."at" AND s.value = wanted.value) AS piece'
+        )
         given += [piece.since, piece.seconds, piece.seconds, piece.until, *values, piece.seconds, dimension]
-    return " UNION ALL ".join([one] * len(found)), given
+    return " UNION ALL ".join(texts), given
+
+
+def _columns(sums: Sequence[str], piece: Piece) -> str:
+    return ", ".join(f"-s.{name} AS {name}" if piece.less else f"s.{name}" for name in sums)
+
+
+def spend_pieces(since: int, until: int, step: int, kept: Kept) -> list[Piece]:
+    """What to read of spending. step: 0, or a multiple of an hour."""
+    found = _by_weeks(pieces(since, until, step, kept, levels=(HOUR, DAY)), step, kept.weeks_until)
+    if step:
+        return found
+    return [part for piece in found for part in _as_whole(piece, kept)]
+
+
+def _as_whole(piece: Piece, kept: Kept) -> list[Piece]:
+    """Most of a day, or of a week, as the whole of it without what came before: fewer rows."""
+    wide = {HOUR: DAY, DAY: WEEK}.get(piece.seconds, 0)
+    begin = piece.until - wide
+    if not wide or piece.until % wide or begin >= piece.since:
+        return [piece]
+    there = begin >= kept.hours_from if wide == DAY else piece.until <= kept.weeks_until
+    before, inside = piece.since - begin, piece.until - piece.since
+    if not there or before + piece.seconds >= inside:
+        return [piece]
+    return [Piece(wide, begin, piece.until), Piece(piece.seconds, begin, piece.since, less=True)]
 
 
 def _by_weeks(found: Sequence[Piece], step: int, weeks_until: int) -> list[Piece]:

@@ -19,7 +19,7 @@ from headgate.stores.forgetting import Forgotten, UserHasKeys, forget
 from headgate.stores.keys import KeyRecord
 from headgate.stores.ledger import Entry
 from headgate.stores.ledger_checks import FAULTS
-from headgate.stores.segments import piece
+from headgate.stores.segments import CONTENT_EPOCH, piece
 from headgate.stores.sink import Batch, Position, Use
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 from headgate.stores.totals import Which
@@ -274,6 +274,23 @@ def test_the_deed_is_in_the_audit_log_without_the_name(subject: Subject) -> None
         assert (entry.action, entry.subject) == ("user.forget", "hash")
         assert msgspec.json.decode(entry.after)["requests"] == 1
         assert MARK not in entry.after
+
+    check()
+
+
+def test_journals_are_begun_anew_also_where_no_contents_were_kept(subject: Subject) -> None:
+    """Other nodes' journals name the user too; they look at this mark."""
+
+    @aio
+    async def check() -> None:
+        row = RequestRow(subject.ids.next(), time.time_ns(), "t", user=ANN)
+        subject.stores.sink.write(Batch(journal="j", position=Position(1, 1), requests=[row]))
+        text = "SELECT value FROM installation WHERE name = ?"
+        before = await subject.keeper.read(text, [CONTENT_EPOCH])
+        await forget(subject.keeper, "nobody-of-that-name", audit=ENTRY)
+        assert await subject.keeper.read(text, [CONTENT_EPOCH]) == before
+        await forget(subject.keeper, ANN, audit=ENTRY)
+        assert await subject.keeper.read(text, [CONTENT_EPOCH]) != before
 
     check()
 

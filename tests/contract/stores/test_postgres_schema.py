@@ -26,6 +26,7 @@ from headgate.stores.backends.postgres import (
     PostgresSink,
     PostgresSpans,
 )
+from headgate.stores.backends.postgres.charging import LOCK_WRITE
 from headgate.stores.backends.postgres.contents import delete_content, read_content
 from headgate.stores.backends.postgres.migrate import upgrade
 from headgate.stores.backends.postgres.schema import schema_sql
@@ -393,3 +394,35 @@ def test_a_question_that_is_given_up_leaves_no_connection_behind(postgres: Postg
 
     with opened(url) as database:
         run(database)
+
+
+@needs
+def test_contents_are_not_deleted_while_a_batch_is_being_stored(url: str) -> None:
+    """Its writer may just have seen one of them there, and would store a request whose prompt is gone."""
+    content = Content(hash=f"{7:032x}", kind="k", data=b"good morning", size=12)
+    with opened(url) as database:
+        sink, keeper = PostgresSink(database), backend.PostgresKeeper(database)
+        sink.write(
+            Batch(
+                journal="j",
+                position=Position(1, 1),
+                requests=[RequestRow(1, 1, "t", request_content=content.hash)],
+                contents=[content],
+            )
+        )
+
+        @aio
+        async def check() -> None:
+            ((segment,),) = await keeper.read("SELECT id FROM content_segment")
+            writer = await asyncpg.connect(url)
+            try:
+                async with writer.transaction():
+                    await writer.execute("SELECT pg_advisory_xact_lock($1)", LOCK_WRITE)
+                    deleting = asyncio.create_task(keeper.drop(segment, [content.hash], 2**63 - 1))
+                    await asyncio.wait([deleting], timeout=0.3)
+                    assert not deleting.done()
+                assert await deleting == 1
+            finally:
+                await writer.close()
+
+        check()

@@ -42,7 +42,14 @@ class Subject:
         self._offset = 0
 
     def write(
-        self, days_ago: float, number: int = 0, *, body: str = "", feature: str = "chat", **given: Any
+        self,
+        days_ago: float,
+        number: int = 0,
+        *,
+        body: str = "",
+        feature: str = "chat",
+        recovered: bool = False,
+        **given: Any,
     ) -> int:
         """A request of so many days ago, stored in a batch of its own; its id."""
         at = NOW_NS - int(days_ago * DAY_NS)
@@ -62,6 +69,7 @@ class Subject:
                 requests=[row],
                 attempts=[attempt],
                 contents=contents,
+                recovered=recovered,
             )
         )
         return request_id
@@ -342,5 +350,25 @@ def test_words_that_are_said_late_or_of_a_conversation_are_kept_no_longer_than_c
         left = await subject.keeper.read("SELECT event, text FROM score ORDER BY id")
         assert list(left) == [("late", ""), ("session", ""), ("mail", "others"), ("young", "young words")]
         assert await subject.words_swept(1) == 2
+
+    check()
+
+
+def test_what_comes_to_the_database_late_is_swept_all_the_same(subject: Subject) -> None:
+    """A node that was away for long has what it wrote down stored after its place was swept."""
+    subject.write(1300, body="in time")
+
+    @aio
+    async def sweep() -> None:
+        assert await subject.contents_swept(1290) == 1
+
+    sweep()
+    late = subject.write(1301, body="late", recovered=True)
+
+    @aio
+    async def check() -> None:
+        assert await subject.text(late) == "late"
+        assert await subject.contents_swept(1290) == 1
+        assert await subject.text(late) == ""
 
     check()

@@ -15,7 +15,8 @@ from headgate.providers.catalog.book import PriceBook
 from headgate.records.journal import Journal
 from headgate.records.pricing import Pricer
 from headgate.records.writer import Writer
-from headgate.stores.backends.sqlite import Database, SqliteSink, SqliteSpans
+from headgate.stores.backends.sqlite import Database, SqliteRollups, SqliteSink, SqliteSpans
+from headgate.stores.rollups import Rolled, Scope
 from headgate.stores.spans import AttemptRow, RequestRow
 from tests.support.aio import aio
 
@@ -127,6 +128,9 @@ def recover(directory: Path) -> tuple[dict[int, RequestRow], dict[int, list[Atte
             attempts[row.id] = list(await spans.attempts(row.id))
             prompt = await spans.content(row.request_content)
             assert prompt is not None and prompt.data.startswith(b'{"question":')
+        [whole] = await SqliteRollups(database).rolled(Scope(0, 2**33, purpose=None)) or [Rolled()]
+        assert whole.requests == len(rows), "each is added up once, however often its journal was read"
+        assert whole.cost_nanos == sum(row.cost_nanos or 0 for row in rows.values())
         await database.close()
 
     read()

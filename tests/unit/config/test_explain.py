@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.config.explain import explain, seconds
+from headgate.config.explain import dashboard, explain, seconds
 from headgate.config.loader import parse
 
 __all__: list[str] = []
@@ -68,3 +68,13 @@ def test_features_come_before_models():
 def test_times_are_told_in_units_people_use(value, text):
     """Not 0.25 s, not 600 s."""
     assert seconds(value) == text
+
+
+def test_who_sees_the_dashboard_is_told_where_something_is_said_of_it() -> None:
+    """The ways in; and whether this machine's own browser needs any."""
+    assert dashboard(parse(TEXT, {})) == []
+    own = '[dashboard]\nlocal = false\n[dashboard.oidc]\nissuer = "https://id.example.com"\nclient_id = "gate"\nname = "Example"'
+    [told] = dashboard(parse(f"{TEXT}\n{own}", {}))
+    assert told == "People sign in to the dashboard by password or key or at Example"
+    [told] = dashboard(parse(f"{TEXT}\n[dashboard]\nidle = '1h'", {}))
+    assert told.endswith("by password or key; this machine's own browser sees it without, as a viewer")

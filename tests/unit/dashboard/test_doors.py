@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from headgate.control.people import add_person, change_person
 from headgate.dashboard.oidc import Oidc
+from headgate.dashboard.pages import ALL
 from headgate.stores.people import Person
 from headgate.testing.clock import FakeClock
 from tests.support.aio import aio
@@ -181,3 +182,40 @@ async def with_people(*emails: str) -> Looked:
             looked.people, draft, password=PASSWORD, passwords=looked.signing.passwords, actor="test"
         )
     return looked
+
+
+@pytest.mark.parametrize("path", sorted({each.path for each in ALL if each.method == "POST"}))
+@aio
+async def test_every_form_wants_its_own_token_and_its_own_site(path):
+    """Whoever is signed in, by cookie or by Basic, which browsers send by themselves; an owner's right is no excuse."""
+    looked = await with_people()
+    draft = Person(id="", email="ann@example.com", roles=("owner",), created_ns=0)
+    await add_person(
+        looked.people, draft, password=PASSWORD, passwords=looked.signing.passwords, actor="test"
+    )
+    target = path.replace("{id}", "req_0akxawchd4400").replace("{name}", "x")
+    person = Browser(looked, *AWAY)
+    await tried(person, "ann@example.com", PASSWORD)
+    basic = Browser(looked, *AWAY, headers={"authorization": "Basic Om93bmVy"})
+    before = len(await looked.audit.since(0, 100))
+    for browser in (person, basic):
+        token = await browser.csrf("/keys")
+        assert len(token) == 32
+        form = {
+            "email": "eve@example.com",
+            "name": "eve",
+            "roles": "viewer",
+            "metric": "requests",
+            "alert": "1",
+        }
+        for wrong in ("", "0" * 32, token[:-1], token.upper() + "x"):
+            assert (await browser.post(target, {**form, "csrf": wrong})).status == 403
+        assert (
+            await browser.post(target, {**form, "csrf": token}, origin="http://evil.example")
+        ).status == 403
+        assert (
+            await browser.post(target, {**form, "csrf": token}, origin="", sec_fetch_site="cross-site")
+        ).status == 403
+    # One's token is no other's.
+    assert (await person.post(target, {"csrf": await basic.csrf("/keys")})).status == 403
+    assert len(await looked.audit.since(0, 100)) == before

@@ -230,3 +230,40 @@ async def test_an_owner_invites_changes_and_disables_people_on_the_page():
     assert same is not None and replace(same, seen_ns=ann.seen_ns) == ann
     actors = {entry.actor for entry in await looked.audit.since(0, 50) if entry.action != "person.create"}
     assert actors == {f"dashboard:{ann.id}"}
+
+
+@aio
+async def test_somebody_gives_themselves_another_password_and_only_this_browser_stays_signed_in():
+    """Who knows the one of now, and says the new one twice; it stands in the audit log without its words."""
+    looked = await with_ann()
+    here, there = Browser(looked, *AWAY), Browser(looked, *AWAY)
+    for each in (here, there):
+        await sign_in(each)
+    form = {"password": PASSWORD, "wanted": "a longer battery horse", "again": "a longer battery horse"}
+    csrf = {"csrf": await here.csrf("/account")}
+    assert "Another password" in (await here.get("/account")).text
+    assert "not the same twice" in (await here.post("/account", form | csrf | {"again": "x" * 12})).text
+    assert "is another one" in (await here.post("/account", form | csrf | {"password": "x" * 12})).text
+    short = await here.post("/account", form | csrf | {"wanted": "short", "again": "short"})
+    assert short.status == 422 and "at least 12 characters" in short.text
+    assert (await here.post("/account", form)).status == 303 and (await there.get("/")).status == 200
+
+    done = await here.post("/account", form | csrf)
+    assert (done.status, done.header("location")) == (303, "/account")
+    assert "The password is changed" in (await here.get("/account")).text
+    assert (await there.get("/account")).header("location") == "/sign-in?next=/account"
+    assert (await sign_in(there)).status == 401
+    assert (await sign_in(there, "a longer battery horse")).status == 303
+    entries = await looked.audit.before(2**62, 0, 10)
+    assert entries[0].action == "person.password" and "battery" not in entries[0].after
+
+
+@aio
+async def test_tries_at_the_password_of_now_are_as_few_as_at_the_door():
+    """A browser that somebody left open is no place to guess from."""
+    looked = await with_ann()
+    browser = Browser(looked, *AWAY)
+    await sign_in(browser)
+    form = {"csrf": await browser.csrf("/account"), "password": "no", "wanted": "y" * 12, "again": "y" * 12}
+    statuses = [(await browser.post("/account", form)).status for _ in range(12)]
+    assert statuses[0] == 422 and statuses[-1] == 429

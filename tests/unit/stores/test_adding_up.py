@@ -244,3 +244,12 @@ def test_a_row_without_spreads_has_empty_ones() -> None:
 def test_the_end_of_a_request_is_reckoned_from_its_beginning() -> None:
     """In whole seconds."""
     assert ended_at(request(at=NOON + 0.9)) == NOON
+
+
+def test_names_are_counted_anew_each_day_also_after_a_clock_was_wrong() -> None:
+    """Else one row of the future would have every name of the days until then share one bound."""
+    names, admitted = Names(), []
+    for number, day in enumerate((0, 0, -1, 1, 400, 2, 2)):
+        names.begin(NOON + day * DAY)
+        admitted.append(names.admit("feature", str(number), 1))
+    assert admitted == [True, False, False, True, True, True, False]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.stores.rolled import Piece, cover, dearest_question, pieces
+from headgate.stores.rolled import Piece, cover, pieces, spend_pieces
 from headgate.stores.rollups import DAY, HOUR, LEVELS, MINUTE, TEN_MINUTES, WEEK, Kept
 
 __all__: list[str] = []
@@ -80,21 +81,33 @@ def test_a_short_stretch_is_covered_by_what_fits() -> None:
     assert cover(START + 1, START + 61, LEVELS) == [Piece(MINUTE, START, START + 2 * MINUTE)]
 
 
-@given(far, far, st.integers(START // WEEK - 1, START // WEEK + 5))
-def test_weeks_stand_for_days_only_as_far_as_they_are_there(since: int, until: int, week: int) -> None:
-    """All hours once, and no week that nobody has folded."""
-    question = dearest_question("user", since, until, limit=3, kept=Kept(weeks_until=week * WEEK))
-    if question is None:
-        assert until <= since
-        return
-    given_values = question[1][:-1]
-    found = [
-        Piece(*given_values[at : at + 4][:1], *given_values[at + 2 : at + 4])
-        for at in range(0, len(given_values), 4)
-    ]
-    assert (found[0].since, found[-1].until) == (since // HOUR * HOUR, -(-until // HOUR) * HOUR)
-    for one, following in itertools.pairwise(found):
-        assert one.until == following.since
-    for piece in found:
+@given(
+    far, far, st.integers(START // WEEK - 1, START // WEEK + 5), st.integers(START - DAY, START + 30 * DAY)
+)
+def test_of_spending_every_hour_counts_once(since: int, until: int, week: int, hours_from: int) -> None:
+    """Whether it is read as a week, as a day, or taken away from one; no week that nobody has folded, no hours that are gone."""
+    kept = Kept(hours_from=hours_from // HOUR * HOUR, weeks_until=week * WEEK)
+    counted: Counter[int] = Counter()
+    for piece in spend_pieces(since, until, 0, kept):
         assert piece.since % piece.seconds == piece.until % piece.seconds == 0
         assert piece.seconds < WEEK or piece.until <= week * WEEK
+        assert piece.seconds > HOUR or piece.since >= kept.hours_from
+        counted.update(dict.fromkeys(range(piece.since, piece.until, HOUR), -1 if piece.less else 1))
+    assert {count for count in counted.values() if count} <= {1}
+    once = {hour for hour, count in counted.items() if count}
+    if since < until:
+        assert once >= set(range(since // HOUR * HOUR, until, HOUR))
+        assert once == set(range(min(once), max(once) + HOUR, HOUR))
+        if since >= kept.hours_from:
+            assert (min(once), max(once)) == (since // HOUR * HOUR, (until - 1) // HOUR * HOUR)
+    else:
+        assert not once
+
+
+def test_most_of_a_day_is_read_as_a_day_without_the_rest() -> None:
+    """Few rows for much time."""
+    assert spend_pieces(START + 2 * HOUR, START + 2 * DAY, 0, Kept()) == [
+        Piece(DAY, START, START + DAY),
+        Piece(HOUR, START, START + 2 * HOUR, less=True),
+        Piece(DAY, START + DAY, START + 2 * DAY),
+    ]

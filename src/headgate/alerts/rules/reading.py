@@ -237,10 +237,12 @@ def _summed(rule: AlertRuleSettings, parts: Iterable[Part]) -> Mapping[str, Tall
 def _windows_in(
     rule: AlertRuleSettings, parts: Iterable[Part], since: int, until: int
 ) -> Mapping[str, float]:
-    """How many windows long the time is that each thing has been there for, of what it is compared with."""
+    """How many windows long the time is that each thing has been there for, of what it is compared with. The hour in which it came
+    is no whole one, and left out: its requests make the usual a little too high then, never too low."""
     first: dict[str, int] = {}
     for subject, part in subjects_of(rule, parts):
-        first[subject] = min(max(part.at, since), first.get(subject, until))
+        begin = since if part.at <= since else part.at + HOUR
+        first[subject] = min(begin, first.get(subject, until))
     return {subject: (until - at) / rule.window for subject, at in first.items()}
 
 

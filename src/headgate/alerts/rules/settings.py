@@ -202,6 +202,16 @@ def _standard(name: str, metric: str, alert: float, **others: object) -> AlertRu
 STANDARD: Sequence[AlertRuleSettings] = (
     _standard("records-dropped", "records_dropped", 0, window=Duration(600), looks=1, least=0),
     _standard("errors", "error_rate", 0.2, warning=0.1, each="feature", least=30),
+    # Of what is hardly ever asked for: five minutes never have thirty requests of it.
+    _standard(
+        "errors-for-an-hour",
+        "error_rate",
+        0.5,
+        warning=0.25,
+        each="feature",
+        window=Duration(_HOUR),
+        least=10,
+    ),
     _standard("degraded", "degraded_rate", 0.2, warning=0.05, each="feature", severity="warning"),
     _standard("refusing", "refusal_rate", 0.3, warning=0.1, each="feature", least=50, severity="warning"),
     _standard(

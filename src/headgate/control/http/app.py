@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from headgate.admission.rights import allowed_roles
-from headgate.control.http.matching import Matcher
+from headgate.control.http.matching import Matcher, path_of
 from headgate.control.http.openapi import description
 from headgate.control.http.page import page
 from headgate.control.http.problems import Problem
@@ -135,7 +135,7 @@ class Api:
         return _refusal(refused, instance)
 
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
-        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        method, path, headers = scope["method"], path_of(scope), scope["headers"]
         if path in (OPENAPI, DOCS):
             return await self._described(method, path)
         if self._stopping():

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
 
 from headgate.control.http.problems import Problem
 from headgate.control.http.route import Route
 from headgate.core.near import did_you_mean
 
-__all__ = ["Matcher"]
+__all__ = ["Matcher", "path_of"]
+
+_SLASH = "\udc2f"
+"""Stands for a slash that was sent as `%2F`; no text that was decoded has this in it."""
+_CODED = re.compile("%2[fF]")
+
+
+def path_of(scope: Mapping[str, Any]) -> str:
+    """The path of an ASGI request, for `Matcher`: a slash that was sent as `%2F` belongs to a name, such as that of a user."""
+    raw: bytes = scope.get("raw_path") or b""
+    raw = raw.partition(b"?")[0]
+    if b"%2f" not in raw.lower():
+        return str(scope["path"])
+    return unquote(_CODED.sub(_SLASH, raw.decode("latin-1")))
 
 
 class Matcher:
@@ -57,7 +73,7 @@ def _values(pattern: Sequence[str], parts: Sequence[str]) -> Mapping[str, str] |
         if wanted[:1] == "{":
             if not part:
                 return None
-            values[wanted[1:-1]] = part
+            values[wanted[1:-1]] = part.replace(_SLASH, "/")
         elif wanted != part:
             return None
     return values

@@ -128,7 +128,7 @@ async def _plot(asked: Looking, rule: AlertRuleSettings, now: int, days: int) ->
         "unit": unit,
         "x": x if series else [],
         "series": series,
-        "empty": f"It had no value in this time: no window of {rule.window:g} s had as many as {rule.least} requests.",
+        "empty": f"It had no value in this time: no window of {rule.window / 60:g} min had as many as {rule.least} requests.",
         "marks": [
             {"at": each.at, "text": f"{each.state}: {each.subject}", "kind": "alert"}
             for each in found.fired[-_MOST_FIRED:]

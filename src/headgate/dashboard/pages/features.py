@@ -60,7 +60,7 @@ async def burn(asked: Looking) -> Data:
             "title": "Burn",
             "unit": "",
             "x": list(at),
-            "series": [{"name": each.promise.replace("_", " "), "y": list(each.values)} for each in series],
+            "series": [{"name": each.promise, "y": list(each.values)} for each in series],
             "marks": await _marks(asked),
             "drill": f"/traces?feature={feature}&from={{from}}&to={{to}}",
         }
@@ -80,10 +80,9 @@ async def reached(asked: Looking) -> Data:
     series: list[dict[str, Any]] = []
     for colour, promise in enumerate(wanted):
         reach = [value_of(promise, contract, found[each]) if each in found else None for each in at]
-        name = promise.name.replace("_", " ")
-        series.append({"name": name, "y": reach, "colour": colour})
+        series.append({"name": promise.name, "y": reach, "colour": colour})
         promised = {"y": [promise.limit] * len(at), "colour": colour, "dashed": True}
-        series.append({"name": f"{name} promised", **promised})
+        series.append({"name": f"{promise.name} promised", **promised})
     return Data(
         {
             "title": "Times",

@@ -99,6 +99,7 @@ async def detail(asked: Looking) -> Shown:
         )
     row, near = found.request, await around(records, found.request)
     fall = waterfall(row, found.attempts)
+    shown = {bar.kind for lane in fall.lanes for bar in lane.bars}
     scores = await asked.desk.scores.about([row.id])
     return Shown(
         "trace.html",
@@ -107,7 +108,7 @@ async def detail(asked: Looking) -> Shown:
             "row": row,
             "attempts": list(found.attempts),
             "fall": drawn(fall),
-            "kinds": [(kind, words) for kind, words in KINDS.items()],
+            "kinds": [(kind, words) for kind, words in KINDS.items() if kind in shown],
             "facts": _facts(row),
             "notes": sorted(_object(row.notes).items()),
             "tags": sorted(_object(row.tags).items()),

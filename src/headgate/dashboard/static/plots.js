@@ -225,7 +225,7 @@
       width: width(), height: height(), plugins: [marks(data)],
       legend: { show: false },
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      padding: spark ? [2, 2, 2, 2] : [8, 14, 0, 0],
+      padding: spark ? [2, 2, 2, 2] : [8, 22, 0, 0],
       // Each colour between its own sum and the next.
       bands: data.stacked ? series.slice(1).map((_, index) => ({ series: [index + 1, index + 2] })) : [],
       cursor: { show: !spark, drag: { x: false, y: false }, points: { size: 7 } },

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["LEAST_SHORT", "PACES", "SPANS", "Counted", "Pace", "burn_rate", "burning", "rate_of"]
+__all__ = ["LEAST_BAD", "LEAST_SHORT", "PACES", "SPANS", "Counted", "Pace", "burn_rate", "burning", "rate_of"]
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 LEAST_SHORT = 10
 """Of fewer requests the short window shows nothing."""
+LEAST_BAD = 3
+"""Fewer that were bad in the long window are chance: of sixty requests in an hour one is 17 times what 99.9 % allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def burning(
         rate = relief * rate_of(pace, window, allowed)
         long, short = spans.get(pace.long, Counted()), spans.get(pace.short, Counted())
         rates = burn_rate(long, allowed), burn_rate(short, allowed)
-        if short.total >= LEAST_SHORT and all(each is not None and each >= rate for each in rates):
+        enough = short.total >= LEAST_SHORT and long.bad > LEAST_BAD - 0.5
+        if enough and all(each is not None and each >= rate for each in rates):
             return pace
     return None

@@ -198,7 +198,8 @@ def _state(
     if left is None:
         return "broken" if value is not None and value < promise.objective else "kept"
     if left < 0:
-        return "broken"
+        # One alone is no proof, however few are allowed.
+        return "broken" if found.bad > 1.5 else "at risk"
     little = LITTLE / RELIEF if stood == "at risk" else LITTLE
     return "at risk" if pace is not None or left < little else "kept"
 

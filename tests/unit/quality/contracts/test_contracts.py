@@ -249,3 +249,18 @@ def test_what_failed_is_not_rounded_away(value: float, words: str) -> None:
     assert shown(promises(CONTRACT)[0], value) == words
     assert shown(promises(CONTRACT)[3], 0.00000012) == "0.00000012 USD"
     assert shown(promises(CONTRACT)[2], 1234.0) == "1,234 s"
+
+
+def test_one_failure_is_no_burn_and_breaks_nothing() -> None:
+    """Of few requests one is more than 99.9 % allow: that is chance. What goes on is told."""
+    contract, good = ContractSettings(availability=0.999), {"ok": 60}
+    for failed, state in ((0, "kept"), (1, "at risk"), (3, "broken")):
+        measured = Measured()
+        for outcome, requests in {**good, "failed": failed}.items():
+            measured.add(outcome, Rolled(requests=requests))
+        whole = Measured()
+        whole.add("ok", Rolled(requests=100))
+        whole.add("failed", Rolled(requests=failed))
+        found = report("shop", contract, whole, dict.fromkeys((300, 3600), measured))
+        assert found.state == state
+        assert (found.promises[0].pace is not None) == (failed >= 3)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.postgres.audit import note
+from headgate.stores.backends.postgres.charging import LOCK_WRITE
 from headgate.stores.backends.postgres.connection import WRITE_SECONDS, Database
 from headgate.stores.backends.postgres.contents import delete_contents, segments_of
 from headgate.stores.backends.postgres.statements import numbered
@@ -73,6 +74,8 @@ class PostgresKeeper:
 
         async def ask(connection: Connection) -> int:
             async with connection.transaction():
+                # A writer that has just seen a content stored must not find it gone when its own request is.
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_WRITE)
                 return await delete_contents(connection, segment, hashes, used_before=used_before)
 
         return await self._database.run(ask, seconds=WRITE_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from headgate.stores.backends.postgres.adding_up import AddingUp
@@ -10,6 +11,7 @@ from headgate.stores.backends.postgres.connection import WRITE_SECONDS, Database
 from headgate.stores.backends.postgres.contents import ContentWriter
 from headgate.stores.backends.postgres.statements import Insert
 from headgate.stores.filling import FILL_AT_ONCE
+from headgate.stores.retention import LOOK_AGAIN, came_late
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, RequestRow
 
@@ -48,6 +50,8 @@ class PostgresSink:
                 again = batch.recovered or self._doubtful
                 if batch.uses:
                     await charge(connection, batch, again=again)
+                if again and came_late(batch.requests, time.time_ns()):
+                    await connection.execute(LOOK_AGAIN)
                 await self._rollups.add(connection, batch, again=again)
                 await _REQUESTS.run(connection, batch.requests)
                 await _ATTEMPTS.run(connection, batch.attempts)

@@ -6,14 +6,21 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.sqlite.audit import note, transaction
 from headgate.stores.backends.sqlite.connection import Database, set_pragma
 from headgate.stores.backends.sqlite.contents import delete_contents, segments_of
+from headgate.stores.exports import ExportMark
+from headgate.stores.filling import FILL, Filling, filling_of
 from headgate.stores.keeping import Change
 
 __all__ = ["SqliteKeeper"]
 
+_NEWEST = "SELECT coalesce(max(stored), 0) FROM request"
+_FOLLOWING = "SELECT name, value FROM installation WHERE name = ? OR name >= 'export:' AND name < 'export;'"
+_SET = "UPDATE installation SET value = ? WHERE name = ?"
 _TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
 
 
@@ -39,6 +46,7 @@ class SqliteKeeper:
         def ask(connection: sqlite3.Connection) -> None:
             set_pragma(connection, "secure_delete=ON")
             with transaction(connection):
+                newest = connection.execute(_NEWEST).fetchone()[0]
                 locks = connection.execute(_TRIGGERS, (unlocked,)).fetchall() if unlocked else []
                 for name, _ in locks:
                     connection.execute(f'DROP TRIGGER "{name}"')
@@ -47,6 +55,7 @@ class SqliteKeeper:
                         connection.executemany(text, rows)
                 for _, text in locks:
                     connection.execute(text)
+                _give_back(connection, newest)
                 note(connection, audit)
 
         if audit is not None or any(rows for _, rows in changes):
@@ -76,3 +85,20 @@ class SqliteKeeper:
             return not busy
 
         return await self._database.run(ask)
+
+
+def _give_back(connection: sqlite3.Connection, newest: int) -> None:
+    """A file gives the numbers of its last rows that were deleted to new rows: who follows them must not take those for known."""
+    last: int = connection.execute(_NEWEST).fetchone()[0]
+    if last >= newest:
+        return
+    for name, value in connection.execute(_FOLLOWING, (FILL,)).fetchall():
+        if name == FILL:
+            at = filling_of(value)
+            if at.until > last:
+                connection.execute(_SET, (Filling(min(at.position, last), last).encoded(), name))
+            continue
+        mark = msgspec.json.decode(value, type=ExportMark)
+        if mark.position > last:
+            moved = msgspec.structs.replace(mark, position=last)
+            connection.execute(_SET, (msgspec.json.encode(moved), name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from headgate.stores.backends.sqlite.connection import Database, unavailable
 from headgate.stores.backends.sqlite.contents import ContentWriter
 from headgate.stores.backends.sqlite.statements import Insert
 from headgate.stores.filling import FILL_AT_ONCE
+from headgate.stores.retention import LOOK_AGAIN, came_late
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, RequestRow
 
@@ -46,6 +48,8 @@ class SqliteSink:
             again = batch.recovered or self._doubtful
             if batch.uses:
                 charge(connection, batch, again=again)
+            if again and came_late(batch.requests, time.time_ns()):
+                connection.execute(LOOK_AGAIN)
             self._rollups.add(connection, batch, again=again)
             _REQUESTS.run(connection, [_astuple(row) for row in batch.requests])
             _ATTEMPTS.run(connection, [_astuple(row) for row in batch.attempts])
