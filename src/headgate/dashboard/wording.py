@@ -140,6 +140,17 @@ def words(text: str) -> str:
     return text.replace("_", " ")
 
 
+def plain(value: object) -> str:
+    """A value of JSON as people write it: true -> yes, null -> none, ["a", "b"] -> a, b."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(each) for each in value) or "none"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
 def marked(text: str) -> Any:
     """What stands between backticks is a name: `<code>`; all else is escaped."""
     from minijinja import safe  # noqa: PLC0415 - nobody pays for it who looks at no page
@@ -166,6 +177,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "ago": ago,
         "day": day,
         "words": words,
+        "plain": plain,
         "marked": marked,
         "request_id": request_id,
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from headgate.dashboard.stretch import stretch_of
-from headgate.dashboard.wording import bytes_, duration, number, percent, seconds, usd
+from headgate.dashboard.wording import ago, bytes_, duration, marked, number, percent, plain, seconds, usd
 
 __all__: list[str] = []
 
@@ -28,6 +30,7 @@ def test_numbers(value: float | None, shown: str) -> None:
         (1_234_560_000_000, "$1,234.56"),
         (98_765_000_000_000, "$98,765"),
         (1, "$0.000000001"),
+        (580, "$0.00000058"),
     ],
 )
 def test_money(nanos: int | None, shown: str) -> None:
@@ -42,6 +45,7 @@ def test_money(nanos: int | None, shown: str) -> None:
         (1.5, "1.5 s"),
         (119, "119 s"),
         (300, "5 m"),
+        (3600, "1 h"),
         (9000, "2.5 h"),
         (864_000, "10 d"),
     ],
@@ -76,3 +80,31 @@ def test_the_time_that_is_looked_at() -> None:
         assert stretch_of(nonsense, now, "6h").name == "6h"
     assert stretch_of({"range": "30d"}, now).step % 3600 == 0 and stretch_of({"range": "1h"}, now).step == 60
     assert stretch_of({"from": "0"}, now).seconds <= 366 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("passed", "shown"),
+    [
+        (0, "now"),
+        (90, "90 s ago"),
+        (150, "2 min ago"),
+        (31 * 3600 + 5, "31 h ago"),
+        (3 * 86_400 + 5, "3 d ago"),
+    ],
+)
+def test_how_long_ago(passed: int, shown: str) -> None:
+    """In whole units, and never longer ago than it was."""
+    assert ago(time.time_ns() - passed * 1_000_000_000 - 1000) == shown
+
+
+def test_values_and_names_in_sentences() -> None:
+    """Values of JSON as words; what stands between backticks is a name, and nothing else is markup."""
+    assert [plain(each) for each in (None, True, False, ["a", "b"], [], 5)] == [
+        "none",
+        "yes",
+        "no",
+        "a, b",
+        "none",
+        "5",
+    ]
+    assert str(marked("`a<b` is < 5 `x")) == "<code>a&lt;b</code> is &lt; 5 `x"

@@ -96,5 +96,9 @@
     if (go) location.assign(go.dataset.go);
   });
 
+  // On a phone the pages stand in a row that scrolls: the one that is open is in sight.
+  const row = document.querySelector(".side nav");
+  const here = row?.querySelector("[aria-current]");
+  if (here) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.clientWidth) / 2;
   nameTheme();
 })();
