@@ -11,12 +11,16 @@ from headgate.compose.writing import read_order, write
 
 __all__ = ["main"]
 
+_LATER = 10
+
 
 def main() -> None:
     """Follow the journal that the order on standard input names."""
     # A service manager tells every process to stop; this one stops when its gateway has.
     for told in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(told, signal.SIG_IGN)
+    # Requests go first where processors are short; what waits in the journal is safe.
+    os.nice(_LATER)
     lines = sys.stdin.buffer
     order = read_order(lines)
     if order is None:

@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and when. It is only ever added to."""
+"""The audit log: who changed what, and when. It is only ever added to; of a user who is forgotten the name in it is replaced."""
 
 from __future__ import annotations
 
