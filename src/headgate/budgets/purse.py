@@ -208,7 +208,13 @@ class RequestPurse:
         at_ns = till.clock.wall_ns()
         second, deposits = at_ns // _NS, till.uses.deposits
         pots = [rule.pot(subject, second, deposits) for rule, subject in self._shares]
-        hold = Hold(_holder(exchange, attempt, at_ns), nanos, pots)
+        # Purses of this process need not know for whom it is: they go when we go.
+        holder = (
+            _holder(exchange, attempt, at_ns)
+            if till.immediate is None
+            else Holder(attempt.id, exchange.id, at_ns)
+        )
+        hold = Hold(holder, nanos, pots)
         if till.line.waiting and (ahead := till.line.ahead(hold)):
             return self._wait(exchange, attempt, hold, None, ahead)
         immediate = till.immediate
