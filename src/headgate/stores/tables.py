@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from headgate.stores.ledger import Entry
+from headgate.stores.rollups import SUMS
 from headgate.stores.spans import AttemptRow, RequestRow
 
 __all__ = [
@@ -285,24 +286,6 @@ installation = Table(
     sqlite_with_rowid=False,
 )
 
-_SUMS = (
-    "requests",
-    "attempts",
-    "failovers",
-    "degraded",
-    "cached",
-    "refusals",
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cost_nanos",
-    "estimated_nanos",
-    "unpriced",
-    "avoided_nanos",
-)
-
 
 def _number(name: str) -> Column[Any]:
     return Column(name, BigInteger, nullable=False, server_default=text("0"))
@@ -322,7 +305,7 @@ rollup = Table(
     Column("provider", Text, primary_key=True, nullable=False),
     Column("outcome", Text, primary_key=True, nullable=False),
     Column("purpose", Text, primary_key=True, nullable=False),
-    *(_number(name) for name in _SUMS),
+    *(_number(name) for name in SUMS),
     Column("sketches", LargeBinary, nullable=False, server_default=text("''")),
     sqlite_with_rowid=False,
 )
