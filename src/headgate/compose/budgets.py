@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from headgate.budgets.plan import Deposits, Plan, plan_of
 from headgate.budgets.uses import Uses
 from headgate.config.model import Settings
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.rates import Rates
 from headgate.providers.port import Endpoint
@@ -89,9 +89,7 @@ class KnownDeposits:
     async def stop(self) -> None:
         """Read no more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
 
     async def _keep_fresh(self) -> None:
         complained = -math.inf

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.stores.errors import StoreError
 from headgate.stores.rollups import MINUTE, Gauge, GaugeName
 
@@ -57,8 +58,7 @@ class Gauging:
     async def aclose(self) -> None:
         """Look once more, and keep what was seen."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
             self.look()
             await self._keep(everything=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 
@@ -11,6 +10,7 @@ from headgate.admission.keys import hash_key, new_key
 from headgate.admission.ring import KeyRing
 from headgate.control.keys import Keys, create_key
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.providers.rehearsal.orders import Rehearsals
 from headgate.stores.errors import KeyExists, StoreUnavailable
 from headgate.stores.keys import KeyRecord
@@ -65,9 +65,7 @@ class KnownKeys:
     async def stop(self) -> None:
         """Read no more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
 
     async def refresh(self) -> None:
         """Know at once what the database knows. Raises StoreUnavailable."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 
 from headgate.compose.providers import Provider
+from headgate.core.tasks import ended
 from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.rates import Rates
 from headgate.providers.catalog.settings import PriceSettings, own_rates
@@ -85,9 +85,7 @@ class PriceReading:
         """End. Idempotent."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     async def _read(self) -> None:
         await asyncio.to_thread(self._book.load)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Callable, Sequence
 
 from headgate.budgets.away import SharedPurses
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.stores.backends.memory.purses import MemoryPurses
 from headgate.stores.errors import StoreUnavailable
 from headgate.stores.ledger import LedgerStore
@@ -57,9 +57,7 @@ class PurseKeeper:
     async def stop(self) -> None:
         """Idempotent."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
 
     async def _keep(self) -> None:
         await self._load()

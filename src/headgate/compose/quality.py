@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from headgate.config.model import Settings
 from headgate.control.feedback import Requests, keeps_words, unkept_features
 from headgate.control.http.open_feedback import OpenFeedback, State
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.quality.feedback import STANDARD, Tokens
 from headgate.stores.errors import StoreError
 from headgate.stores.keys import Installation
@@ -149,9 +149,7 @@ class QualityService:
         """Stop joining; what waits is joined by another node, or after the next start."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     async def _go_on(self) -> None:
         looks = 0

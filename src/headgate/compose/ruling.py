@@ -13,6 +13,7 @@ from headgate.compose.stores import Stores
 from headgate.config.model import Settings
 from headgate.control.rules import reader_of
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.quality.contracts.assessing import Assessor
 from headgate.quality.contracts.settings import ContractSettings
 from headgate.quality.contracts.watching import ContractWatch
@@ -65,8 +66,7 @@ class RulingService:
     async def aclose(self) -> None:
         """Look no more. What was told is kept."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
 
     async def round(self) -> None:

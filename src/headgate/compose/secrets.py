@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
@@ -18,6 +17,7 @@ from headgate.config.model import Settings
 from headgate.config.problems import did_you_mean
 from headgate.config.secrets import fill_in, stored_names
 from headgate.control.secrets import open_secret
+from headgate.core.tasks import ended
 from headgate.providers.port import Adapter, Call
 from headgate.providers.settings import ProviderSettings
 from headgate.stores.errors import StoreError, StoreUnavailable
@@ -129,9 +129,7 @@ class KnownSecrets:
     async def stop(self) -> None:
         """Read no more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
 
     # Which value goes where
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from headgate.compose.stores import Stores
 from headgate.config.model import Settings
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.records.journal import Journal
 from headgate.records.retention import Kept, kept
 from headgate.stores.errors import StoreError
@@ -130,8 +131,7 @@ class Sweeper:
     async def aclose(self) -> None:
         """Stop; a piece that was begun is done or undone whole."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
 
     async def _run(self) -> None:
         while True:

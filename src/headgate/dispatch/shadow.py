@@ -18,6 +18,7 @@ from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, InternalFault, ShuttingDown, TotalTimeout
 from headgate.core.ids import IdSource, request_id_text, trace_id
 from headgate.core.section import Duration, Section
+from headgate.core.tasks import ended
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.stage import Proceed
@@ -80,9 +81,7 @@ class Shadows:
     async def aclose(self) -> None:
         """Give up what is under way, and send nothing any more. What was given up is recorded as such."""
         self._closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     def _answered(self, exchange: Exchange, settings: ShadowSettings) -> None:
         # An answer that broke off, or that nobody waited for, is nothing to compare with.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError
+from headgate.core.tasks import ended
 from headgate.providers.health.ejection import eject_outliers
 from headgate.providers.health.health import Health, Verdict
 from headgate.providers.port import Endpoint, Timeouts
@@ -60,11 +60,7 @@ class Prober:
     async def aclose(self) -> None:
         """Stop, also what is under way. Idempotent."""
         tasks = [*self._probes.values(), *([self._loop] if self._loop is not None else [])]
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await ended(*tasks)
         self._loop = None
 
     async def _run(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headgate.core.tasks import ended
 from headgate.providers.embedding.door import open_embedder
 from headgate.providers.embedding.place import embedder_file
 from headgate.providers.embedding.port import EmbedderMissing
@@ -90,9 +91,7 @@ class Learning:
     async def stop(self) -> None:
         """Stop learning and write down what was learned, if anything was."""
         if self._task is not None:
-            self._task.cancel()
-            # Whatever it died of: what comes after this in stopping is the records.
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
         if self._lessons is not None and self._lessons.learned and self._file is not None:
             data = self._lessons.model.dump()

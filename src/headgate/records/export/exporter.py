@@ -15,6 +15,7 @@ import logging
 from collections.abc import Mapping
 
 from headgate.core.clock import Clock
+from headgate.core.tasks import ended
 from headgate.records.export.claim import Claim
 from headgate.records.export.histograms import Histograms
 from headgate.records.export.relay import Plan, Relay
@@ -88,8 +89,7 @@ class Exporter:
         task, self._task = self._task, None
         if task is not None:
             await asyncio.wait({task}, timeout=seconds)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
             with contextlib.suppress(StoreError):
                 await self._claim.let_go()
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from headgate.core.tasks import ended
 from headgate.stores.backends.redis.holding import MARKER_MS
 from headgate.stores.backends.redis.outbox import MOST_AT_ONCE
 from headgate.stores.backends.redis.pots import LOCKED, MARKER, PotKeys, forgotten_at
@@ -64,8 +65,7 @@ class Filling:
     async def aclose(self) -> None:
         """Give up."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
 
     async def _until_filled(self) -> None:
         complained = False

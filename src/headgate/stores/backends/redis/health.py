@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from headgate.core.tasks import ended
 from headgate.stores.backends.redis.client import connect, driver_error
 from headgate.stores.backends.redis.scripts import SNAPSHOT, TELL
 from headgate.stores.health import Apply, HealthNews
@@ -79,9 +80,7 @@ class RedisHealthShare:
     async def aclose(self) -> None:
         """See `HealthShare`."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)
         with contextlib.suppress(Exception):  # whatever a broken connection says to a goodbye
             await self._client.aclose()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from headgate.core.tasks import ended
 from headgate.stores.backends.redis.outbox import MOST_AT_ONCE, Outbox
 from headgate.stores.backends.redis.pots import HOLDS, LEASES, MARKER, SWEPT, PotKeys, forgotten_at, text_of
 from headgate.stores.backends.redis.purse_calls import PutBack, Renew
@@ -63,8 +64,7 @@ class Holding:
         if self._coming is not None:
             self._coming.cancel()
         if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+            await ended(self._keeping)
 
     def hold(self, hold: Hold) -> None:
         """Redis has set it aside."""

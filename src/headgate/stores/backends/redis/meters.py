@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from headgate.core.tasks import ended
 from headgate.stores.backends.redis.meter_scripts import RENEW, SETTLE, TAKE
 from headgate.stores.backends.redis.outbox import ANSWER_SECONDS, Call, Outbox
 from headgate.stores.errors import StoreUnavailable
@@ -88,8 +89,7 @@ class RedisMeters:
     async def aclose(self) -> None:
         """See `Meters`. What waits to be told is told first, if Redis is there."""
         if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
+            await ended(self._renewing)
         if self._own:
             await self.outbox.aclose()
 

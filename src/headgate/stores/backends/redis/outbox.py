@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from headgate.core.tasks import ended
 from headgate.stores.backends.redis.client import connect, driver_error, refusal_error
 from headgate.stores.errors import StoreUnavailable
 
@@ -121,8 +122,7 @@ class Outbox:
         if self._sending is not None:
             await asyncio.wait([self._sending], timeout=_GOODBYE_SECONDS)
             self._closed = True
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+            await ended(self._sending)
         self._closed = True
         with contextlib.suppress(Exception):  # whatever a broken connection says to a goodbye
             await self.client.aclose()

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from headgate.core.tasks import ended
 from headgate.stores.backends.redis.outbox import MOST_AT_ONCE, Call, Outbox
 from headgate.stores.backends.redis.pots import HOLDS, LEASES, MARKER, SWEPT, TOLD, PotKeys, forgotten_at
 from headgate.stores.backends.redis.purse_scripts import SETTLE
@@ -86,8 +87,7 @@ class Telling:
         """What waits is told first, if it can be."""
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_GOODBYE_SECONDS)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
         self._closed = True
         self.dropped += self.waiting
         self._lost.clear()
