@@ -320,6 +320,9 @@ class Connection(asyncio.Protocol):
                     plain_response(InternalFault("Headgate failed on this request; its log has the details"))
                 )
             self.turn_over(turn)
+        # The scope holds methods of the turn, and the turn the scope: together they would stay until the collector looks.
+        scope = turn.scope
+        del scope["headgate.push"], scope["headgate.begin"], scope["headgate.pusher"]
 
     def turn_over(self, turn: Turn) -> None:
         """The reply is written."""
