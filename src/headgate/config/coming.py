@@ -7,13 +7,11 @@ from headgate.config.problems import Key
 __all__ = ["COMING", "coming"]
 
 COMING: dict[tuple[str, ...], str] = {
-    ("features", "*", "cache"): "the answer cache",
     ("features", "*", "limits"): "rate limits",
     ("features", "*", "guards"): "guards",
     ("features", "*", "prompt"): "prompts",
     ("features", "*", "experiment"): "experiments",
     ("features", "*", "retrieval"): "retrieval",
-    ("cache",): "the answer cache",
     ("guards",): "guards",
     ("prompts",): "prompts",
     ("retrieval",): "retrieval",

@@ -15,6 +15,7 @@ from headgate.admission.tokens.settings import TokenSettings
 from headgate.alerts.rules.settings import WatchSettings
 from headgate.alerts.settings import AlertSettings, SpendRateSettings
 from headgate.budgets.settings import AnswerTokenSettings, BudgetSettings, FeatureBudgetSettings
+from headgate.cache.settings import CacheSettings, FeatureCacheSettings
 from headgate.core.section import Section
 from headgate.dashboard.settings import DashboardSettings
 from headgate.dispatch.ladder.settings import CallbackSettings, RulesSettings
@@ -113,6 +114,8 @@ class FeatureSettings(Section, frozen=True):
     """What it promises: availability, times, cost, quality. Left out: nothing."""
     keep: FeatureKeepSettings | None = None
     """How long its requests are kept. Left out: as in `records.keep`."""
+    cache: FeatureCacheSettings | None = None
+    """Which of its answers are given again, to whom, and for how long. Left out: none."""
     degrade: list[str] = msgspec.field(default_factory=list)
     """What answers when every model has failed, tried in order: `stale:24h` (the last good answer to the same request),
     `model:NAME` or `own:NAME` (another model), `rules:NAME`, `http:URL` or `http:NAME` (a callback),
@@ -175,6 +178,8 @@ class Settings(Section, frozen=True):
     """Rules of use, asked in order."""
     require: RequireEverywhereSettings = RequireEverywhereSettings()
     """Where requests may go at all."""
+    cache: CacheSettings = CacheSettings()
+    """Where answers are kept that may be given again."""
     limits: list[LimitSettings] = msgspec.field(default_factory=list)
     """How much each caller may ask."""
     budgets: list[BudgetSettings] = msgspec.field(default_factory=list)

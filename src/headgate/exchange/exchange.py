@@ -65,8 +65,11 @@ class Exchange:
         "asked",
         "asked_by",
         "attempts",
+        "avoided_nanos",
+        "avoided_us",
         "body",
         "bytes_out",
+        "cache",
         "caller",
         "candidates",
         "confined",
@@ -80,8 +83,10 @@ class Exchange:
         "headers",
         "hung_up",
         "id",
+        "index_version",
         "notes",
         "observer",
+        "origin_id",
         "path",
         "peek",
         "preferred",
@@ -97,6 +102,7 @@ class Exchange:
         "route_as",
         "routed_model",
         "session",
+        "similarity",
         "started_ns",
         "status",
         "tags",
@@ -105,6 +111,7 @@ class Exchange:
         "trailer",
         "unreadable",
         "user",
+        "variables",
     )
 
     def __init__(  # noqa: PLR0915 - a line per field
@@ -155,6 +162,20 @@ class Exchange:
         """The recorded request that this one repeats; 0 if it repeats none."""
         self.prompt = ""
         """Name and version of the prompt that was used, such as `greeting@7`; "" if the caller sent its own."""
+        self.variables: dict[str, str] = {}
+        """What the prompt's variables were filled with."""
+        self.index_version = ""
+        """Of the retrieval index that the answer may rest on; "" if it rests on none."""
+        self.cache = ""
+        """How memory has answered, see `RequestRow.cache`."""
+        self.origin_id = 0
+        """The request whose answer this one gets; 0: it gets its own."""
+        self.avoided_nanos = 0
+        """What that answer had cost, which is not paid again."""
+        self.avoided_us = 0
+        """How much longer that answer took when it was made."""
+        self.similarity = 0.0
+        """How sure it is, 0 to 1, that the question is the same, where words are not equal."""
         self.asked = ""
         """The name that the caller asked for, where this is a copy for another model; "": `peek.model` is."""
         self.asked_by: Caller | None = None

@@ -161,6 +161,12 @@ def closed_request(
         # Who keeps prompts elsewhere says which it was by a tag.
         prompt=exchange.prompt or exchange.tags.get("prompt", ""),
         replay_of=exchange.replay_of,
+        cache=exchange.cache,
+        origin_id=exchange.origin_id,
+        avoided_us=exchange.avoided_us,
+        similarity=int(exchange.similarity * 1e6),
+        variables=_text(exchange.variables) if exchange.variables and words else "",
+        avoided_nanos=exchange.avoided_nanos,
     )
 
 

@@ -23,7 +23,7 @@ from headgate.stores.rollups import (
     Counts,
     SessionRow,
 )
-from headgate.stores.spans import AttemptRow, RequestRow
+from headgate.stores.spans import ASKED, GIVEN, AttemptRow, RequestRow
 
 __all__ = [
     "MOST_GROUPS",
@@ -204,7 +204,10 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         "attempts": sum([row.attempts for row in rows]),
         "failovers": sum([row.id in failed_over for row in rows]) if failed_over else 0,
         "degraded": sum([row.degraded != "" for row in rows]),
-        "cached": sum([row.avoided_nanos > 0 for row in rows]),
+        "cached": sum([row.cache in GIVEN for row in rows]),
+        "similar": sum([row.cache == "semantic" for row in rows]),
+        "joined": sum([row.cache == "joined" for row in rows]),
+        "cacheable": sum([row.cache in ASKED for row in rows]),
         "refusals": sum(
             [row.finish_reason == "content_filter" or row.error_class == "content_filter" for row in rows]
         ),
@@ -218,6 +221,7 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         # What was asked of nobody has no price, and needs none.
         "unpriced": sum([row.cost_nanos is None and row.attempts > 0 for row in rows]),
         "avoided_nanos": sum([row.avoided_nanos for row in rows]),
+        "avoided_us": sum([row.avoided_us for row in rows]),
     }
     answered = rows[0].outcome == "ok"
     spreads: dict[str, list[int]] = {

@@ -77,6 +77,13 @@ class Rolled(msgspec.Struct, kw_only=True):
     """Requests that another endpoint answered than the first one asked."""
     degraded: int = 0
     cached: int = 0
+    """Answered without a call of their own."""
+    similar: int = 0
+    """Those of them whose question was asked in other words."""
+    joined: int = 0
+    """Those of them that shared a call under way."""
+    cacheable: int = 0
+    """Those that could have been answered so: they asked memory, whatever it said."""
     refusals: int = 0
     """Answers that a model or a content filter declined to give."""
     input_tokens: int = 0
@@ -90,6 +97,8 @@ class Rolled(msgspec.Struct, kw_only=True):
     unpriced: int = 0
     """Requests whose cost nobody knows."""
     avoided_nanos: int = 0
+    avoided_us: int = 0
+    """Time that nobody had to wait."""
     sketches: dict[str, Sketch] = {}
     """By name, those asked for; a name of SKETCHES."""
 

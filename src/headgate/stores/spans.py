@@ -7,12 +7,18 @@ from typing import Literal, Protocol
 
 import msgspec
 
-__all__ = ["AttemptRow", "Content", "Outcome", "Page", "RequestRow", "SpanStore"]
+__all__ = ["ASKED", "GIVEN", "AttemptRow", "Content", "Outcome", "Page", "RequestRow", "SpanStore"]
 
 Outcome = Literal["ok", "refused", "failed", "hung_up", "cut_off", "abandoned"]
 """ok: answered. refused: the caller's mistake. failed: ours or the provider's. hung_up: the caller left.
 cut_off: this process died in the middle; settled as estimated when the journal was read again.
 abandoned: an attempt that we gave up because another one was faster."""
+
+
+GIVEN = frozenset({"exact", "semantic", "joined", "stale"})
+"""What `RequestRow.cache` says of a request that was answered without a call of its own."""
+ASKED = GIVEN | {"miss"}
+"""And of one that could have been."""
 
 
 class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -87,6 +93,17 @@ class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Name and version of the prompt, such as `greeting@7`; "" if the caller's messages are all there is."""
     replay_of: int = 0
     """The request that this one repeats; 0 if it repeats none."""
+    cache: str = ""
+    """exact, semantic, joined or stale: it was answered without a call of its own; miss: it could have been; bypass: it was not to be
+    (`notes` says why); refreshed: it was asked to renew an entry; "": its feature has no cache."""
+    origin_id: int = 0
+    """The request whose answer it was given; 0 if it got one of its own."""
+    avoided_us: int = 0
+    """How much longer that answer took when it was made."""
+    similarity: int = 0
+    """How sure it was that the question is the same, in millionths; 0 where it was not a question of being sure."""
+    variables: str = ""
+    """What the prompt's variables were, a JSON object; "" if there were none, or if contents are not kept."""
 
 
 class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -281,6 +281,11 @@ CREATE TABLE request (
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
   prompt TEXT DEFAULT '' NOT NULL,
   replay_of BIGINT DEFAULT 0 NOT NULL,
+  cache TEXT DEFAULT '' NOT NULL,
+  origin_id BIGINT DEFAULT 0 NOT NULL,
+  avoided_us BIGINT DEFAULT 0 NOT NULL,
+  similarity BIGINT DEFAULT 0 NOT NULL,
+  variables TEXT DEFAULT '' NOT NULL,
   PRIMARY KEY (stored)
 );
 
@@ -311,6 +316,9 @@ CREATE TABLE rollup (
   failovers BIGINT DEFAULT 0 NOT NULL,
   degraded BIGINT DEFAULT 0 NOT NULL,
   cached BIGINT DEFAULT 0 NOT NULL,
+  "similar" BIGINT DEFAULT 0 NOT NULL,
+  joined BIGINT DEFAULT 0 NOT NULL,
+  cacheable BIGINT DEFAULT 0 NOT NULL,
   refusals BIGINT DEFAULT 0 NOT NULL,
   input_tokens BIGINT DEFAULT 0 NOT NULL,
   cache_read_tokens BIGINT DEFAULT 0 NOT NULL,
@@ -321,6 +329,7 @@ CREATE TABLE rollup (
   estimated_nanos BIGINT DEFAULT 0 NOT NULL,
   unpriced BIGINT DEFAULT 0 NOT NULL,
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
+  avoided_us BIGINT DEFAULT 0 NOT NULL,
   sketches BYTEA DEFAULT '' NOT NULL,
   PRIMARY KEY (seconds, at, feature, model, provider, outcome, purpose)
 );

@@ -20,7 +20,7 @@ __all__ = ["VERSIONS", "Database", "connect", "set_pragma"]
 
 T = TypeVar("T")
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision in `stores/migrations/versions`, oldest first; a test holds the two equal."""
 
 BUSY_SECONDS = 5.0

@@ -290,6 +290,11 @@ CREATE TABLE request (
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
   prompt TEXT DEFAULT '' NOT NULL,
   replay_of BIGINT DEFAULT 0 NOT NULL,
+  cache TEXT DEFAULT '' NOT NULL,
+  origin_id BIGINT DEFAULT 0 NOT NULL,
+  avoided_us BIGINT DEFAULT 0 NOT NULL,
+  similarity BIGINT DEFAULT 0 NOT NULL,
+  variables TEXT DEFAULT '' NOT NULL,
   PRIMARY KEY (stored)
 );
 
@@ -320,6 +325,9 @@ CREATE TABLE rollup (
   failovers BIGINT DEFAULT 0 NOT NULL,
   degraded BIGINT DEFAULT 0 NOT NULL,
   cached BIGINT DEFAULT 0 NOT NULL,
+  similar BIGINT DEFAULT 0 NOT NULL,
+  joined BIGINT DEFAULT 0 NOT NULL,
+  cacheable BIGINT DEFAULT 0 NOT NULL,
   refusals BIGINT DEFAULT 0 NOT NULL,
   input_tokens BIGINT DEFAULT 0 NOT NULL,
   cache_read_tokens BIGINT DEFAULT 0 NOT NULL,
@@ -330,6 +338,7 @@ CREATE TABLE rollup (
   estimated_nanos BIGINT DEFAULT 0 NOT NULL,
   unpriced BIGINT DEFAULT 0 NOT NULL,
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
+  avoided_us BIGINT DEFAULT 0 NOT NULL,
   sketches BLOB DEFAULT '' NOT NULL,
   PRIMARY KEY (seconds, at, feature, model, provider, outcome, purpose)
 )

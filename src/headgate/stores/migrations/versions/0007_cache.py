@@ -1,0 +1,27 @@
+"""Answers that may be given again; what requests say of them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["down_revision", "revision", "upgrade"]
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """From 0006."""
+    for name in ("cache", "variables"):
+        op.add_column("request", sa.Column(name, sa.Text(), server_default=sa.text("''"), nullable=False))
+    for name in ("origin_id", "avoided_us", "similarity"):
+        op.add_column("request", _number(name))
+    for name in ("similar", "joined", "cacheable", "avoided_us"):
+        op.add_column("rollup", _number(name))
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), server_default=sa.text("0"), nullable=False)
