@@ -65,7 +65,7 @@ class CacheSettings(Section, frozen=True):
     """The most that the database or Redis keeps for all: who was not asked for longest goes first."""
     longest: Duration = Duration(7 * 86_400)
     """The longest any answer is kept, whatever features or callers say."""
-    slow: Annotated[Duration, msgspec.Meta()] = Duration(0.020)
+    slow: Duration = Duration(0.020)
     """A cache that takes longer to answer is passed over for that request."""
     embed: str = "local"
     """What tells similar questions: `local` (the extra `[embed]`), or an embeddings model as `provider/model` or a name of `[models]`."""

@@ -205,7 +205,7 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         "failovers": sum([row.id in failed_over for row in rows]) if failed_over else 0,
         "degraded": sum([row.degraded != "" for row in rows]),
         "cached": sum([row.cache in GIVEN for row in rows]),
-        "similar": sum([row.cache == "semantic" for row in rows]),
+        "reworded": sum([row.cache == "semantic" for row in rows]),
         "joined": sum([row.cache == "joined" for row in rows]),
         "cacheable": sum([row.cache in ASKED for row in rows]),
         "refusals": sum(

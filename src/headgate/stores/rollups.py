@@ -78,7 +78,7 @@ class Rolled(msgspec.Struct, kw_only=True):
     degraded: int = 0
     cached: int = 0
     """Answered without a call of their own."""
-    similar: int = 0
+    reworded: int = 0
     """Those of them whose question was asked in other words."""
     joined: int = 0
     """Those of them that shared a call under way."""

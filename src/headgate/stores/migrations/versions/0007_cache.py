@@ -19,7 +19,7 @@ def upgrade() -> None:
         op.add_column("request", sa.Column(name, sa.Text(), server_default=sa.text("''"), nullable=False))
     for name in ("origin_id", "avoided_us", "similarity"):
         op.add_column("request", _number(name))
-    for name in ("similar", "joined", "cacheable", "avoided_us"):
+    for name in ("reworded", "joined", "cacheable", "avoided_us"):
         op.add_column("rollup", _number(name))
 
 
