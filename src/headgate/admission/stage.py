@@ -10,7 +10,7 @@ from headgate.admission.ring import KeyRing
 from headgate.core.errors import NotAllowed, NotAuthenticated
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.labels import tags_of
+from headgate.exchange.labels import tags_of, variables_of
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
 
@@ -113,6 +113,10 @@ def _read_labels(exchange: Exchange, caller: Caller) -> None:
                 exchange.feature = text
             elif name == b"x-headgate-tags":
                 tagged = True
+            elif name == b"x-headgate-prompt":
+                exchange.prompt = text.strip()
+            elif name == b"x-headgate-variables":
+                exchange.variables = variables_of(value)
             elif name == b"x-headgate-data" and "sensitive" in map(str.strip, text.lower().split(",")):
                 # As the tag of that name says it; a tag is on record, and whoever sends this again must know.
                 exchange.tags["data"] = "sensitive"

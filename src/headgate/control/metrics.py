@@ -16,6 +16,7 @@ from headgate.telemetry.names import (
     IN_FLIGHT,
     JOURNAL_BYTES,
     RECORDS_DROPPED,
+    RECORDS_REFUSED,
     SHADOWS,
     SHADOWS_DROPPED,
     Metric,
@@ -67,6 +68,7 @@ def watch(metrics: Metrics, gateway: Running, endpoints: Callable[[], Endpoints]
     alone(SHADOWS, lambda: gateway.shadows.sent)
     alone(SHADOWS_DROPPED, lambda: gateway.shadows.dropped)
     alone(RECORDS_DROPPED, lambda: gateway.journal.drops)
+    alone(RECORDS_REFUSED, lambda: gateway.writer.counters.wordless + gateway.writer.counters.set_aside)
     alone(IN_FLIGHT, lambda: gateway.gate.in_flight)
     alone(JOURNAL_BYTES, lambda: gateway.writer.lag_bytes)
     metrics.read(ENDPOINT_OPEN, lambda: breakers(endpoints()))

@@ -12,11 +12,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, Protocol
 
+from headgate.core.sketch import Sketch
 from headgate.quality.drift import DAY, HOUR, Change, Point
 from headgate.quality.drift import changes as found_changes
 from headgate.quality.scores import Mean, mean_of, summed
 from headgate.quality.worst import Ranked, worst
-from headgate.stores.rollups import Mark, Rolled, Scope
+from headgate.stores.rollups import MEMORY, SUMS, Mark, Rolled, Scope
 from headgate.stores.scores import Judged, ScoreScope, ScoreStore, ScoreSum
 
 __all__ = [
@@ -353,8 +354,7 @@ async def points_of(
     if known is None:
         raise ValueError(f"no metric `{metric}`: there are {', '.join(METRICS)} and score:NAME")
     only = {"feature": feature} | ({"outcome": "ok"} if known.answered else {})
-    rows = await rollups.rolled(Scope(since, until, only), step=HOUR, sketches=known.sketches)
-    return HOUR, _read(known, rows)
+    return HOUR, _read(known, await _asked(rollups, Scope(since, until, only), known.sketches))
 
 
 async def _all_points(rollups: Drifting, feature: str, since: int, until: int) -> dict[str, list[Point]]:
@@ -364,9 +364,24 @@ async def _all_points(rollups: Drifting, feature: str, since: int, until: int) -
         asked = [each for each in METRICS.values() if each.answered is answered]
         only = {"feature": feature} | ({"outcome": "ok"} if answered else {})
         sketches = [name for each in asked for name in each.sketches]
-        rows = await rollups.rolled(Scope(since, until, only), step=HOUR, sketches=sketches)
+        rows = await _asked(rollups, Scope(since, until, only), sketches)
         found |= {each.name: _read(each, rows) for each in asked}
     return found
+
+
+async def _asked(rollups: Drifting, scope: Scope, sketches: Collection[str]) -> list[Rolled]:
+    """By the hour, requests that a model was asked for. How many are answered from memory changes with what people ask, and no series
+    of a model's shall drift because of it."""
+    found: dict[int, Rolled] = {}
+    for row in await rollups.rolled(scope, step=HOUR, by=("provider",), sketches=sketches):
+        if row.group == (MEMORY,):
+            continue
+        one = found.setdefault(row.at, Rolled(at=row.at, group=()))
+        for name in SUMS:
+            setattr(one, name, getattr(one, name) + getattr(row, name))
+        for name, sketch in row.sketches.items():
+            one.sketches = {**one.sketches, name: Sketch().merge((one.sketches.get(name, Sketch()), sketch))}
+    return [found[at] for at in sorted(found)]
 
 
 def _read(metric: Metric, rows: Sequence[Rolled]) -> list[Point]:

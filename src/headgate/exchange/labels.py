@@ -1,11 +1,18 @@
-"""What the header `x-headgate-tags` says, read in one way by whoever needs it."""
+"""What the headers `x-headgate-tags` and `x-headgate-variables` say, read in one way by whoever needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-__all__ = ["tags_of"]
+import msgspec
+
+from headgate.core.errors import InvalidRequest
+
+__all__ = ["MOST_VARIABLES", "tags_of", "variables_of"]
+
+MOST_VARIABLES = 4096
+"""Bytes of all variables of a prompt together, as the header has them: they are recorded."""
 
 _MOST_CHARS = 256
 """Of one name, and of one value."""
@@ -35,3 +42,25 @@ def tags_of(headers: Iterable[tuple[bytes, bytes]], known: Mapping[str, str] = _
                 room -= len(name) + len(value)
                 found[name] = value
     return found
+
+
+def variables_of(value: bytes) -> dict[str, str]:
+    """What a prompt's variables were, by name. Raises InvalidRequest: whoever sends them relies on them, and an answer may be given
+    again to who says the same ones."""
+    if len(value) > MOST_VARIABLES:
+        raise InvalidRequest(
+            f"`{_VARIABLES}` has {len(value):,} bytes; at most {MOST_VARIABLES:,} are taken",
+            param=_VARIABLES,
+        )
+    try:
+        return _decode_variables(value)
+    except (msgspec.DecodeError, ValueError):
+        # Not the decoder's words: they may repeat what stands there.
+        raise InvalidRequest(
+            f'`{_VARIABLES}` is no JSON object of texts; write it as {{"name": "Ada"}}, letters beyond ASCII as \\u00e9',
+            param=_VARIABLES,
+        ) from None
+
+
+_VARIABLES = "x-headgate-variables"
+_decode_variables = msgspec.json.Decoder(dict[str, str]).decode

@@ -24,7 +24,7 @@ from headgate.core.money import CostLabel
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
-from headgate.stores.spans import AttemptRow, Outcome, RequestRow
+from headgate.stores.spans import GIVEN, AttemptRow, Outcome, RequestRow
 
 __all__ = ["closed_request", "ended_attempt", "leaving_attempt", "open_request", "outcome_of"]
 
@@ -50,8 +50,8 @@ def outcome_of(error: GatewayError | None, *, hung_up: bool) -> Outcome:
     return "refused" if error.fault == "caller" else "failed"
 
 
-def open_request(exchange: Exchange, config_hash: str) -> RequestRow:
-    """The request as it is known when a call leaves."""
+def open_request(exchange: Exchange, config_hash: str, *, words: bool = True) -> RequestRow:
+    """The request as it is known when a call leaves. words: may the prompt's variables be written down?"""
     caller = exchange.caller or _NOBODY
     peek = exchange.peek
     dialect = exchange.dialect
@@ -80,6 +80,8 @@ def open_request(exchange: Exchange, config_hash: str) -> RequestRow:
         purpose=exchange.purpose,
         prompt=exchange.prompt or exchange.tags.get("prompt", ""),
         replay_of=exchange.replay_of,
+        cache=exchange.cache,
+        variables=_text(exchange.variables) if exchange.variables and words else "",
     )
 
 
@@ -94,10 +96,12 @@ def closed_request(
     ended_at: float,
     bytes_out: int,
     words: bool = True,
+    begun_at: float = 0.0,
 ) -> RequestRow:
     """The request as it ended; without its cost and the hashes of its contents, which the writer fills in.
 
-    words: may what others said about the error be written down?"""
+    words: may what others said about the error be written down, and the prompt's variables? begun_at: when a stream that no attempt
+    has made had its first content; 0.0: there was none."""
     caller = exchange.caller or _NOBODY
     peek = exchange.peek
     dialect = exchange.dialect
@@ -108,6 +112,12 @@ def closed_request(
     queued = int(exchange.queued_seconds * 1e6)
     tokens = _tokens(last)
     waited = last.ended_us - last.started_us
+    first_content = last.first_content_us
+    given = not attempts and exchange.cache in GIVEN
+    if given:
+        first_content = _since(begun_at, exchange.received_at)
+        # Who shares a call waits for it, and what is streamed at a natural pace takes its time: neither is work.
+        waited = total - (queued if exchange.cache == "joined" else first_content or total)
     if len(attempts) > 1:
         tokens = tuple(map(sum, zip(*map(_tokens, attempts), strict=True)))
         waited = until = 0
@@ -143,7 +153,7 @@ def closed_request(
         len(attempts),
         queued,
         last.first_byte_us,
-        last.first_content_us,
+        first_content,
         total,
         max(total - queued - waited, 0),
         tokens[0],
@@ -152,6 +162,8 @@ def closed_request(
         tokens[3],
         tokens[4],
         tokens[5],
+        # What is given again costs nothing, and that is certain.
+        cost_nanos=0 if given else None,
         bytes_in=len(exchange.body),
         bytes_out=bytes_out,
         notes=_text(exchange.notes) if exchange.notes else "",

@@ -97,7 +97,7 @@ class Record:
             earlier_bills = tuple(bill_of(one) for one in past)
         self.journal.append(
             Opened(
-                open_request(exchange, self.config_hash()),
+                open_request(exchange, self.config_hash(), words=self.keeps(exchange)),
                 leaving_attempt(exchange, attempt),
                 bill_of(attempt),
                 len(body),
@@ -133,6 +133,7 @@ class _Span:
 
     __slots__ = (
         "_answer",
+        "_begun_at",
         "_ended_at",
         "_exchange",
         "_known",
@@ -150,6 +151,8 @@ class _Span:
         self._reply: Reply | None = None
         self._answer: AnswerBuilder | None = None
         self._ended_at = 0.0
+        self._begun_at = 0.0
+        """When a stream that no attempt has made was there."""
         self._known: tuple[tuple[AttemptRow, ...], Sequence[int | None]] | None = None
         self._nanos: int | None = None
         """What was told that it costs."""
@@ -163,6 +166,8 @@ class _Span:
         if reply.frames is not None:
             self._answer = AnswerBuilder()
             self.finished = False
+            if not self._exchange.attempts:
+                self._begun_at = self._record.now()
             # Not `with_frames`: nothing is edited, so bytes may go on passing untouched.
             reply.frames = _Listening(self, reply.frames, self._answer)
             self._exchange.trailer = self._trailer
@@ -252,6 +257,7 @@ class _Span:
             ended_at=self._ended_at,
             bytes_out=exchange.bytes_out or self.bytes_out,
             words=record.keeps(exchange),
+            begun_at=self._begun_at,
         )
         record.journal.append(Closed(request, rows, bills, body, self._content()))
         record.counting.add(exchange, request, rows, costs)

@@ -21,7 +21,9 @@ import msgspec
 from headgate.core.clock import Clock
 from headgate.records.pricing import Pricer
 from headgate.records.reading import DeadJournal, JournalReader, dead_journals, delete_before, delete_journal
+from headgate.records.refused import one_by_one
 from headgate.records.settling import Settling
+from headgate.stores.errors import StoreRefused
 from headgate.stores.sink import Batch, Position, SpanSink
 
 __all__ = ["Followed", "Writer", "WriterCounters"]
@@ -58,6 +60,10 @@ class WriterCounters(msgspec.Struct):
     unsettled: int = 0
     """Requests that were read from the journal and could not be settled: a bug, told in the log."""
     failed_batches: int = 0
+    wordless: int = 0
+    """Requests whose words the database did not take; stored without."""
+    set_aside: int = 0
+    """Requests it did not take at all; they stand in a file beside the journal."""
 
 
 class Followed(Protocol):
@@ -284,10 +290,20 @@ class Writer:
         return more
 
     def _store(self, batch: Batch) -> None:
-        self._sink.write(batch)
+        try:
+            self._sink.write(batch)
+        except StoreRefused as refusal:
+            self._store_one_by_one(batch, refusal)
         self.counters.requests += len(batch.requests)
         self.counters.attempts += len(batch.attempts)
         self.counters.contents += len(batch.contents)
+
+    def _store_one_by_one(self, batch: Batch, refusal: StoreRefused) -> None:
+        stored = self._sink.position(batch.journal)
+        directory = self._journal.directory
+        outcome = one_by_one(batch, self._sink.write, stored=stored, directory=directory, why=refusal)
+        self.counters.wordless += outcome.without_words
+        self.counters.set_aside += outcome.aside
 
     def _count(self, settling: Settling, reader: JournalReader) -> None:
         """Take over what they have counted since the last time."""

@@ -16,6 +16,7 @@ from headgate.stores.rollups import (
     DAY,
     HOUR,
     LEVELS,
+    MEMORY,
     MINUTE,
     OTHER,
     SKETCHES,
@@ -164,7 +165,10 @@ def _roll(requests: Iterable[RequestRow], failed_over: set[int], names: Names, a
     for row in requests:
         # `ended_at`, without a call for each.
         at = (row.started_ns + row.total_us * 1_000) // 60_000_000_000 * MINUTE
-        key = (at, row.feature, row.routed_model, row.provider, row.outcome, row.purpose)
+        if row.cache in GIVEN and not row.attempts:
+            key = (at, row.feature, MEMORY, MEMORY, row.outcome, row.purpose)
+        else:
+            key = (at, row.feature, row.routed_model, row.provider, row.outcome, row.purpose)
         group = groups.get(key)
         if group is None:
             groups[key] = [row]
@@ -223,11 +227,14 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         "avoided_nanos": sum([row.avoided_nanos for row in rows]),
         "avoided_us": sum([row.avoided_us for row in rows]),
     }
-    answered = rows[0].outcome == "ok"
+    # Of one group all were given, or none. What was given is as long, and was said as fast, as when it was made.
+    answered = rows[0].outcome == "ok" and not (rows[0].cache in GIVEN and not rows[0].attempts)
+    joined = values["joined"]
     spreads: dict[str, list[int]] = {
         "total_us": [row.total_us for row in rows],
         "first_content_us": [row.first_content_us for row in rows if row.stream and row.first_content_us],
-        "overhead_us": [row.overhead_us for row in rows],
+        # Nobody knows which part of the time was ours of a request that waited for another one's call.
+        "overhead_us": [row.overhead_us for row in rows if not joined or row.cache != "joined"],
         "queued_us": [row.queued_us for row in rows],
         "tokens_per_s": [speed for row in rows if (speed := _speed(row))] if answered else [],
         "cost_nanos": costs,

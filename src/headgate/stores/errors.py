@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KeyExists", "PersonExists", "ReceiverExists", "StoreError", "StoreTooNew", "StoreUnavailable"]
+__all__ = ["KeyExists", "PersonExists", "ReceiverExists", "StoreError", "StoreRefused", "StoreTooNew", "StoreUnavailable"]
 
 
 class StoreError(Exception):
@@ -11,6 +11,11 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The store cannot be read or written now: locked for too long, disk full, file gone. Trying again may help."""
+
+
+class StoreRefused(StoreUnavailable):
+    """The store is there and does not take what it was given: a text it cannot keep, a number too large. Trying again with the same
+    will not help."""
 
 
 class StoreTooNew(StoreError):

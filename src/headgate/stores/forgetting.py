@@ -318,7 +318,7 @@ async def _requests(keeper: Keeper, user: str, done: Forgotten) -> None:
                 (
                     (
                         "UPDATE request SET \"user\" = ?, session = '', tags = '', notes = '', error_detail = '', trace_id = '', "
-                        "parent_id = '', request_content = '', reply_content = '' WHERE id = ?"
+                        "parent_id = '', request_content = '', reply_content = '', variables = '' WHERE id = ?"
                     ),
                     [(done.pseudonym, row[0]) for row in rows],
                 ),

@@ -72,8 +72,8 @@ def came_late(requests: Sequence[RequestRow], now_ns: int) -> bool:
 
 
 async def sweep_contents(keeper: Keeper, scope: Scope, before_ns: int) -> Piece:
-    """A piece of the contents, comments and words of errors of these requests that came before this moment. Contents that a later
-    request has, stay for as long as that one's are kept. Raises StoreUnavailable."""
+    """A piece of the contents, variables of prompts, comments and words of errors of these requests that came before this moment.
+    Contents that a later request has, stay for as long as that one's are kept. Raises StoreUnavailable."""
     before = oldest_id(before_ns) - MARK_AGAIN
     found = await _next(keeper, "content", scope, before, _CONTENTS_AT_ONCE)
     deleted = await _drop(keeper, found.rows, before)
@@ -81,7 +81,10 @@ async def sweep_contents(keeper: Keeper, scope: Scope, before_ns: int) -> Piece:
     await keeper.change(
         [
             ("UPDATE score SET text = '' WHERE request_id = ? AND text <> ''", ids),
-            ("UPDATE request SET error_detail = '' WHERE id = ? AND error_detail <> ''", ids),
+            (
+                "UPDATE request SET error_detail = '', variables = '' WHERE id = ? AND (error_detail <> '' OR variables <> '')",
+                ids,
+            ),
             ("UPDATE attempt SET error_detail = '' WHERE request_id = ? AND error_detail <> ''", ids),
             *found.moved_on,
         ]

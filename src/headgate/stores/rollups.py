@@ -18,6 +18,7 @@ __all__ = [
     "FAILURE_PARTS",
     "HOUR",
     "LEVELS",
+    "MEMORY",
     "MINUTE",
     "OTHER",
     "PARTS",
@@ -47,9 +48,12 @@ LEVELS = (MINUTE, TEN_MINUTES, HOUR, DAY)
 """Requests are added up in each of these. Ten minutes, because a day of minutes is too much to read for one plot."""
 OTHER = "other"
 """Stands for all names beyond those that are kept apart."""
+MEMORY = "cache"
+"""Stands as model and provider of requests that were answered from memory and asked nobody: how fast a model is, and how long its answers
+are, is told by calls alone."""
 
 PARTS = ("feature", "model", "provider", "outcome", "purpose")
-"""What rollups are kept apart by. `model`: the one it was routed to ("": none was); `outcome`: see `Outcome`; `purpose`: "" for
+"""What rollups are kept apart by. `model`: the one it was routed to ("": none was; MEMORY: none had to be); `outcome`: see `Outcome`; `purpose`: "" for
 callers' own requests. Beyond some thousand names of features in a day further ones count as `other`."""
 SKETCHES = (
     "total_us",

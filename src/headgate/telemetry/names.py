@@ -40,6 +40,7 @@ __all__ = [
     "OVERHEAD",
     "QUEUED",
     "RECORDS_DROPPED",
+    "RECORDS_REFUSED",
     "REQUESTS",
     "RESUMED",
     "SCORES",
@@ -205,6 +206,12 @@ SHADOWS_DROPPED = Metric(
     (),
     "Shadow copies that were left out, because too many were under way.",
 )
+RECORDS_REFUSED = Metric(
+    "headgate_records_refused_total",
+    "counter",
+    (),
+    "Records that the database did not take as they were: stored without their words, or set aside in a file beside the journal.",
+)
 RECORDS_DROPPED = Metric(
     "headgate_records_dropped_total",
     "counter",
@@ -362,6 +369,7 @@ METRICS = (
     SHADOWS,
     SHADOWS_DROPPED,
     RECORDS_DROPPED,
+    RECORDS_REFUSED,
     ENDPOINT_OPEN,
     IN_FLIGHT,
     JOURNAL_BYTES,

@@ -18,6 +18,7 @@ from headgate.stores.rollups import (
     DAY,
     FAILURE_PARTS,
     HOUR,
+    MEMORY,
     MINUTE,
     PARTS,
     SKETCHES,
@@ -121,6 +122,11 @@ def some_requests(count: int, *, seed: int = 1, seconds: int = 3 * DAY) -> list[
                 cost_nanos=chance.choice([None, 5, 7_000_000]),
                 cost_label=chance.choice(["exact", "estimated"]),
                 avoided_nanos=chance.choice([0, 0, 9]),
+                avoided_us=chance.choice([0, 0, 8]),
+                cache=chance.choice(
+                    ["", "", "miss", "bypass", "refreshed", "exact", "semantic", "joined", "stale"]
+                ),
+                attempts=chance.choice([0, 1, 1, 2]),
                 finish_reason=chance.choice(["end", "end", "content_filter"]),
                 degraded=chance.choice(["", "", "sorry"]),
             )
@@ -137,10 +143,15 @@ def expected(
 ) -> dict[Any, dict[str, int]]:
     """The sums, reckoned the slow way."""
     names = {"model": "routed_model"}
+    given = ("exact", "semantic", "joined", "stale")
     found: dict[Any, dict[str, int]] = {}
     for row in rows:
         at = ended(row) // step * step if step else since
-        group = tuple(getattr(row, names.get(part, part)) for part in by)
+        memory = row.cache in given and not row.attempts
+        group = tuple(
+            MEMORY if memory and part in ("model", "provider") else getattr(row, names.get(part, part))
+            for part in by
+        )
         sums = found.setdefault((at, group), dict.fromkeys(SUMS, 0))
         for name in ("attempts", "input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens"):
             sums[name] += getattr(row, name)
@@ -148,9 +159,13 @@ def expected(
         sums["requests"] += 1
         sums["cost_nanos"] += row.cost_nanos or 0
         sums["estimated_nanos"] += (row.cost_nanos or 0) if row.cost_label == "estimated" else 0
-        sums["unpriced"] += row.cost_nanos is None
+        sums["unpriced"] += row.cost_nanos is None and row.attempts > 0
         sums["degraded"] += row.degraded != ""
-        sums["cached"] += row.avoided_nanos > 0
+        sums["cached"] += row.cache in given
+        sums["reworded"] += row.cache == "semantic"
+        sums["joined"] += row.cache == "joined"
+        sums["cacheable"] += row.cache in (*given, "miss")
+        sums["avoided_us"] += row.avoided_us
         sums["refusals"] += row.finish_reason == "content_filter"
         sums["cache_write_tokens"] += row.cache_write_tokens + row.cache_write_1h_tokens
     return found

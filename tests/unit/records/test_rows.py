@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from headgate.core.errors import CallerHungUp, ContextTooLong, ProviderFailed, ShuttingDown, UnknownModel
 from headgate.core.usage import Usage
+from headgate.exchange.exchange import Exchange
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
+from headgate.stores.spans import RequestRow
 from tests.support.exchanges import BODY, Desk
 
 __all__: list[str] = []
@@ -26,6 +28,9 @@ def told():
     exchange.peek.model = "requested"
     exchange.tier, exchange.degraded, exchange.purpose = "complex", "say", "shadow"
     exchange.prompt, exchange.replay_of = "greeting@7", 99
+    exchange.cache, exchange.origin_id, exchange.similarity = "semantic", 98, 0.973
+    exchange.avoided_nanos, exchange.avoided_us = 97, 96
+    exchange.variables = {"name": "Ada"}
     attempt = desk.attempt(exchange, replace(desk.endpoint(model="model"), credential="key 2"))
     attempt.reserved_nanos, attempt.fingerprint = 150, "fp_1"
     attempt.kind = "retry"
@@ -145,9 +150,14 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
         "tier": "complex",
         "degraded": "say",
         "purpose": "shadow",
-        "avoided_nanos": 0,
+        "avoided_nanos": 97,
         "prompt": "greeting@7",
         "replay_of": 99,
+        "cache": "semantic",
+        "origin_id": 98,
+        "avoided_us": 96,
+        "similarity": 973_000,
+        "variables": '{"name":"Ada"}',
     }
 
 
@@ -188,6 +198,41 @@ def test_an_open_request_says_the_same_as_the_closed_one_will() -> None:
         "eu",
     )
     assert leaving["started_us"] == 1_000_000
+
+
+def test_what_was_given_again_has_cost_nothing() -> None:
+    """That is known, so it is 0; its first content came when the answer was there."""
+    exchange, _ = told()
+    exchange.queued_seconds = 0.5
+    row = given(exchange, cache="exact")
+    assert (row.cost_nanos, row.attempts, row.provider) == (0, 0, "")
+    assert (row.first_content_us, row.total_us, row.overhead_us) == (2_000_000, 7_000_000, 1_500_000)
+    # Who waited for another one's call did nothing meanwhile.
+    assert given(exchange, cache="joined").overhead_us == 0
+    # What was not given, and asked nobody, costs nothing that anybody knows of.
+    assert given(exchange, cache="miss").cost_nanos is None
+
+
+def given(exchange: Exchange, *, cache: str) -> RequestRow:
+    exchange.cache = cache
+    return closed_request(
+        exchange,
+        (),
+        config_hash="hash",
+        status=200,
+        outcome="ok",
+        error=None,
+        ended_at=107.0,
+        bytes_out=0,
+        begun_at=102.0,
+    )
+
+
+def test_variables_of_prompts_are_contents() -> None:
+    """Where contents are not kept, neither are they."""
+    exchange, _ = told()
+    assert open_request(exchange, "hash").variables == '{"name":"Ada"}'
+    assert open_request(exchange, "hash", words=False).variables == ""
 
 
 def test_what_happened_at_the_very_start_is_not_what_never_happened() -> None:

@@ -19,7 +19,7 @@ from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Closed
 from headgate.records.settings import RecordSettings
 from headgate.stores.backends.memory import MemorySpans
-from headgate.stores.errors import StoreUnavailable
+from headgate.stores.errors import StoreRefused, StoreUnavailable
 from headgate.stores.sink import Batch
 from headgate.stores.spans import AttemptRow, RequestRow
 from tests.support.aio import aio
@@ -229,6 +229,34 @@ async def test_a_store_that_refuses_loses_nothing(tmp_path_factory, caplog) -> N
     assert recording.writer.failed is None and recording.writer.caught_up
     assert await store.request(exchange.id) is not None
     assert len([r for r in caplog.records if "cannot be stored" in r.message]) == 1
+    recording.close()
+
+
+@aio
+async def test_one_record_that_the_store_does_not_take_keeps_no_other_waiting(tmp_path_factory) -> None:
+    """The batch is divided, and the journal goes on."""
+
+    class Choosy(MemorySpans):
+        def write(self, batch: Batch) -> None:
+            if any(row.user == "poison" for row in batch.requests):
+                raise StoreRefused("cannot keep that")
+            super().write(batch)
+
+    store = Choosy()
+    recording = Recording(tmp_path_factory.mktemp("j"), store=store)
+    exchanges = [recording.desk.exchange() for _ in range(3)]
+    exchanges[1].user = "poison"
+    for exchange in exchanges:
+        await recording.serve(exchange, answering(recording))
+    recording.store_all()
+    assert recording.writer.caught_up
+    assert recording.writer.failed is None
+    assert (recording.writer.counters.wordless, recording.writer.counters.set_aside) == (1, 0)
+    rows = [await store.request(exchange.id) for exchange in exchanges]
+    assert [row.user for row in rows if row is not None] == ["", "", ""]
+    assert rows[0] is not None
+    assert rows[1] is not None
+    assert rows[1].cost_nanos == rows[0].cost_nanos
     recording.close()
 
 

@@ -24,6 +24,7 @@ from headgate.stores.rollups import (
     DAY,
     HOUR,
     LEVELS,
+    MEMORY,
     OTHER,
     SKETCHES,
     SUMS,
@@ -81,7 +82,16 @@ def test_a_request_is_in_one_row_of_every_level() -> None:
         ({"finish_reason": "content_filter"}, {"refusals": 1}),
         ({"outcome": "failed", "error_class": "content_filter"}, {"refusals": 1}),
         ({"degraded": "sorry"}, {"degraded": 1}),
-        ({"avoided_nanos": 5}, {"cached": 1, "avoided_nanos": 5}),
+        (
+            {"cache": "exact", "avoided_nanos": 5, "avoided_us": 7},
+            {"cached": 1, "cacheable": 1, "reworded": 0, "joined": 0, "avoided_nanos": 5, "avoided_us": 7},
+        ),
+        ({"cache": "semantic"}, {"cached": 1, "cacheable": 1, "reworded": 1, "joined": 0}),
+        ({"cache": "joined"}, {"cached": 1, "cacheable": 1, "reworded": 0, "joined": 1}),
+        ({"cache": "stale"}, {"cached": 1, "cacheable": 1, "reworded": 0, "joined": 0}),
+        ({"cache": "miss", "attempts": 1}, {"cached": 0, "cacheable": 1}),
+        ({"cache": "bypass", "attempts": 1}, {"cached": 0, "cacheable": 0}),
+        ({"cache": "refreshed", "attempts": 1}, {"cached": 0, "cacheable": 0}),
         ({"cost_nanos": None, "attempts": 1}, {"unpriced": 1, "cost_nanos": 0}),
         ({"cost_nanos": None, "attempts": 0}, {"unpriced": 0, "cost_nanos": 0}),
         (
@@ -128,6 +138,24 @@ def test_the_time_to_the_first_content_is_of_streams() -> None:
 def test_zero_has_a_place_in_a_spread() -> None:
     """Most requests wait for no slot."""
     assert spread(request(), "queued_us") == {-1: 1}
+
+
+@pytest.mark.parametrize("cache", ["exact", "semantic", "joined", "stale"])
+def test_what_memory_answered_is_no_figure_of_a_model(cache: str) -> None:
+    """Its users felt how long it took; how fast the model is, and how long its answers are, it does not tell."""
+    row = request(cache=cache, routed_model="small", overhead_us=900, cost_nanos=0, output_tokens=70)
+    assert {key[3:5] for key in added(row).rollups if key[0] > 0} == {(MEMORY, MEMORY)}
+    assert spread(row, "total_us") == {bucket_of(2_000_000): 1}
+    assert spread(row, "cost_nanos") == {-1: 1}
+    assert not spread(row, "tokens_per_s") and not spread(row, "output_tokens")
+    # Of a request that waited for another one's call nobody knows which part was ours.
+    assert spread(row, "overhead_us") == ({} if cache == "joined" else {bucket_of(900): 1})
+
+
+def test_an_old_answer_after_calls_that_failed_is_of_the_model_that_was_asked() -> None:
+    """Its calls have cost time and money there."""
+    row = request(cache="stale", degraded="stale", attempts=2, routed_model="small", provider="house")
+    assert {key[3:5] for key in added(row).rollups if key[0] > 0} == {("small", "house")}
 
 
 def test_features_and_models_without_end_become_one() -> None:

@@ -37,6 +37,8 @@ class Original:
     reply: Content | None
     attempts: Sequence[AttemptRow] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of the prompt, as far as they were kept."""
 
 
 def original_of(
@@ -66,12 +68,16 @@ def original_of(
         )
     if prompt.kind != row.dialect or any(note in _object(row.notes) for note in _MASKS):
         raise NotReplayable("masked", f"of the prompt of {name} something else was kept than what was sent")
-    return Original(row, prompt.data, reply, attempts, tags_of_row(row))
+    return Original(row, prompt.data, reply, attempts, tags_of_row(row), _texts(row.variables))
 
 
 def tags_of_row(row: RequestRow) -> dict[str, str]:
     """The tags of a recorded request."""
-    return {name: str(value) for name, value in _object(row.tags).items()}
+    return _texts(row.tags)
+
+
+def _texts(text: str) -> dict[str, str]:
+    return {name: str(value) for name, value in _object(text).items()}
 
 
 def _object(text: str) -> dict[str, Any]:

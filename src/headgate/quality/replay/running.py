@@ -91,6 +91,7 @@ class Replayer:
             exchange.tags.pop("prompt", None)
         elif row.prompt:
             exchange.prompt = row.prompt
+            exchange.variables = original.variables
         trace = row.trace_id if len(row.trace_id) == 32 else trace_id(row.id)
         exchange.trace_parent = f"00-{trace}-{row.id:016x}-01"
         return exchange

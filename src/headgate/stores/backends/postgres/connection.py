@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from headgate.stores.address import shown_database
 from headgate.stores.backends.postgres.migrate import prepare
-from headgate.stores.errors import StoreError, StoreUnavailable
+from headgate.stores.errors import StoreError, StoreRefused, StoreUnavailable
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Pool
@@ -123,7 +123,14 @@ class _Line:
             if isinstance(error, asyncpg.UndefinedTableError):
                 # Made anew behind our back, or restored from nothing: the next question finds out.
                 self._prepared = False
-            raise StoreUnavailable(f"database {self._shown}: {str(error)[:_LONGEST_TEXT]}") from error
+            refused = isinstance(
+                error,
+                asyncpg.DataError
+                | asyncpg.IntegrityConstraintViolationError
+                | asyncpg.ProgramLimitExceededError,
+            )
+            kind = StoreRefused if refused else StoreUnavailable
+            raise kind(f"database {self._shown}: {str(error)[:_LONGEST_TEXT]}") from error
         except (OSError, ValueError) as error:  # ValueError: an address that cannot be one
             raise StoreUnavailable(f"database {self._shown}: {str(error)[:_LONGEST_TEXT]}") from error
 

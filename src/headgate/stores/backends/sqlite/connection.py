@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from headgate.stores.backends.sqlite.migrate import upgrade
-from headgate.stores.errors import StoreTooNew, StoreUnavailable
+from headgate.stores.errors import StoreRefused, StoreTooNew, StoreUnavailable
 
 __all__ = ["VERSIONS", "Database", "connect", "set_pragma"]
 
@@ -74,7 +74,9 @@ def set_pragma(connection: sqlite3.Connection, pragma: str) -> None:
 
 def unavailable(path: Path, error: sqlite3.Error) -> StoreUnavailable:
     """What to raise for an error of the driver."""
-    return StoreUnavailable(f"database {path}: {str(error)[:_LONGEST_TEXT]}")
+    refused = isinstance(error, sqlite3.DataError | sqlite3.IntegrityError)
+    kind = StoreRefused if refused else StoreUnavailable
+    return kind(f"database {path}: {str(error)[:_LONGEST_TEXT]}")
 
 
 class Database:

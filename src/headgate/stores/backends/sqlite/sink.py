@@ -13,6 +13,7 @@ from headgate.stores.backends.sqlite.charging import charge
 from headgate.stores.backends.sqlite.connection import Database, unavailable
 from headgate.stores.backends.sqlite.contents import ContentWriter
 from headgate.stores.backends.sqlite.statements import Insert
+from headgate.stores.errors import StoreRefused
 from headgate.stores.filling import FILL_AT_ONCE
 from headgate.stores.retention import LOOK_AGAIN, came_late
 from headgate.stores.sink import Batch, Position
@@ -64,6 +65,9 @@ class SqliteSink:
             self.close()
             if isinstance(error, sqlite3.Error):
                 raise unavailable(self._database.path, error) from error
+            if isinstance(error, OverflowError | UnicodeError):
+                # What Python can hold and a column cannot: a number of more than 64 bits, half a character.
+                raise StoreRefused(f"database {self._database.path}: {error}") from error
             raise
         self._contents.committed()
         self._doubtful = False
