@@ -8,7 +8,7 @@ from headgate.core.money import CostLabel
 from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.providers.catalog.book import PriceBook
-from headgate.providers.catalog.rates import Rates, cost_nanos
+from headgate.providers.catalog.rates import Rates, cost_nanos, prompt_cache_nanos
 from headgate.providers.port import Endpoint
 from headgate.records.entries import Bill
 from headgate.stores.spans import AttemptRow, RequestRow
@@ -17,6 +17,7 @@ __all__ = ["Pricer", "bill_of", "usage_of"]
 
 # The rows were decoded a moment ago and nobody else has seen them: filling them in is still part of making them.
 _set = msgspec.structs.force_setattr
+_NOTHING = (0, 0)
 
 
 def bill_of(attempt: Attempt) -> Bill:
@@ -64,10 +65,11 @@ class Pricer:
             rates = self._book.peek(key, reported_model, when_ns)
         return None if rates is None else cost_nanos(rates, usage)
 
-    def price_attempt(self, row: AttemptRow, bill: Bill, sent_ns: int) -> None:
-        """Fill in the cost, if it is not there; the label becomes `unknown` where no price is known."""
+    def price_attempt(self, row: AttemptRow, bill: Bill, sent_ns: int) -> tuple[int, int]:
+        """Fill in the cost, if it is not there; the label becomes `unknown` where no price is known. What the provider's prompt
+        cache saved, and what it cost on top, in nano-dollars; 0 where no price is known."""
         if row.cost_nanos is not None:
-            return
+            return _NOTHING
         rates = bill.own
         if rates is None:
             # A deployment may bear any name; then the model that answered tells the price.
@@ -77,8 +79,10 @@ class Pricer:
         if rates is None:
             label: CostLabel = "unknown"
             _set(row, "cost_label", label)
-        else:
-            _set(row, "cost_nanos", cost_nanos(rates, usage_of(row)))
+            return _NOTHING
+        usage = usage_of(row)
+        _set(row, "cost_nanos", cost_nanos(rates, usage))
+        return prompt_cache_nanos(rates, usage)
 
     @staticmethod
     def price_request(row: RequestRow, attempts: tuple[AttemptRow, ...]) -> None:

@@ -83,12 +83,17 @@ class Settling:
         self._store(request, entry.attempts, entry.bills)
 
     def _store(self, request: RequestRow, attempts: tuple[AttemptRow, ...], bills: tuple[Bill, ...]) -> None:
+        saved = extra = 0
         for attempt, bill in zip(attempts, bills, strict=True):
-            self._pricer.price_attempt(attempt, bill, request.started_ns)
+            less, more = self._pricer.price_attempt(attempt, bill, request.started_ns)
+            saved, extra = saved + less, extra + more
             for budget, subject, period in bill.pots:
                 nanos = bill.reserved if attempt.cost_nanos is None else attempt.cost_nanos
                 self._uses.append(Use(attempt.id, budget, subject, period, nanos))
         self._pricer.price_request(request, attempts)
+        if saved or extra:
+            _set(request, "cache_read_saved_nanos", saved)
+            _set(request, "cache_write_extra_nanos", extra)
         self._requests.append(request)
         self._attempts.extend(attempts)
 

@@ -226,6 +226,8 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         "unpriced": sum([row.cost_nanos is None and row.attempts > 0 for row in rows]),
         "avoided_nanos": sum([row.avoided_nanos for row in rows]),
         "avoided_us": sum([row.avoided_us for row in rows]),
+        "cache_read_saved_nanos": sum([row.cache_read_saved_nanos for row in rows]),
+        "cache_write_extra_nanos": sum([row.cache_write_extra_nanos for row in rows]),
     }
     # Of one group all were given, or none. What was given is as long, and was said as fast, as when it was made.
     answered = rows[0].outcome == "ok" and not (rows[0].cache in GIVEN and not rows[0].attempts)

@@ -7,7 +7,20 @@ from typing import Literal, Protocol
 
 import msgspec
 
-__all__ = ["AnswerStore", "CacheEntry", "Judgement", "Near", "Popular", "Removal", "Selection", "Sizes"]
+__all__ = [
+    "MOST_JUDGEMENTS",
+    "AnswerStore",
+    "CacheEntry",
+    "Judgement",
+    "Near",
+    "Popular",
+    "Removal",
+    "Selection",
+    "Sizes",
+]
+
+MOST_JUDGEMENTS = 200
+"""Of one entry; earlier ones are let go."""
 
 Operation = Literal["chat", "embeddings", "count_tokens"]
 
@@ -77,14 +90,16 @@ class Judgement(msgspec.Struct, array_like=True, frozen=True):
     """How sure the check was, 0 to 1."""
     right: bool
     at_ns: int
-    source: Literal["sample", "person", "feedback"]
+    source: Literal["sample", "shadow", "near", "person", "feedback"]
+    """sample: it was given, and the question was asked all the same. shadow: it would have been given but for shadow mode. near: it
+    was not given, for want of certainty. person, feedback: people say so of one that was given."""
     question: str = ""
     """The other question."""
     request_id: int = 0
     """The request that was given (or, in shadow mode, would have been given) the answer; 0 if not known."""
     feature: str = ""
     weight: float = 1.0
-    """How many hits it speaks for: a sample of one in twenty speaks for twenty."""
+    """How many requests it speaks for: a sample of one in twenty speaks for twenty."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +167,12 @@ class AnswerStore(Protocol):
         """Is a key that is not `at_hand` nowhere else either?"""
         ...
 
+    def absent(self, key: bytes) -> bool:
+        """Is it known, without waiting, that this key is kept nowhere? Then `get` finds nothing, and need not be asked. For a tenth of
+        a microsecond to one; a key that another process keeps may be said to be absent for half a second. True wherever
+        `knows_all` and not `at_hand`; the embedded engine says it of nearly all keys that it does not have."""
+        ...
+
     async def get(self, key: bytes) -> CacheEntry | None:
         """The entry, whatever its age within `until_ns`. Raises StoreUnavailable."""
         ...
@@ -170,7 +191,8 @@ class AnswerStore(Protocol):
         ...
 
     async def remove(self, which: Selection, *, dry_run: bool = False) -> Removal:
-        """Remove entries, from all nodes within a second; also those whose `put` has not arrived yet. Raises StoreUnavailable."""
+        """Remove entries, from all nodes within a second; also those whose `put` has not arrived yet. With `origins`, judgements that
+        come of those requests are removed too. Raises StoreUnavailable."""
         ...
 
     async def browse(
@@ -184,7 +206,7 @@ class AnswerStore(Protocol):
         ...
 
     async def judgements(self, keys: Sequence[bytes]) -> Mapping[bytes, Sequence[Judgement]]:
-        """What was learned of each of these entries, oldest first, at most the last 200. Raises StoreUnavailable."""
+        """What was learned of each of these entries, oldest first, at most the last MOST_JUDGEMENTS. Raises StoreUnavailable."""
         ...
 
     async def judged(self, feature: str | None, since_ns: int, limit: int) -> Sequence[Judgement]:

@@ -103,6 +103,10 @@ class Rolled(msgspec.Struct, kw_only=True):
     avoided_nanos: int = 0
     avoided_us: int = 0
     """Time that nobody had to wait."""
+    cache_read_saved_nanos: int = 0
+    """What providers' prompt caches have saved."""
+    cache_write_extra_nanos: int = 0
+    """What it cost more to write to them."""
     sketches: dict[str, Sketch] = {}
     """By name, those asked for; a name of SKETCHES."""
 

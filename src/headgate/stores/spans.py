@@ -104,6 +104,10 @@ class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How sure it was that the question is the same, in millionths; 0 where it was not a question of being sure."""
     variables: str = ""
     """What the prompt's variables were, a JSON object; "" if there were none, or if contents are not kept."""
+    cache_read_saved_nanos: int = 0
+    """What the provider's prompt cache has saved: its tokens at the price of others, less what they cost. Of all attempts together."""
+    cache_write_extra_nanos: int = 0
+    """What it has cost: tokens written to it at their price, less what they would have cost as others."""
 
 
 class AttemptRow(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -105,6 +105,10 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
     unknown: int = 0
     avoided_nanos: int = 0
     """What answers would have cost that were there already."""
+    cache_read_saved_nanos: int = 0
+    """What providers' prompt caches have saved."""
+    cache_write_extra_nanos: int = 0
+    """What it cost more to write to them."""
 
     def plus(self, other: Totals) -> Totals:
         """Both together, as the first one's group."""
@@ -270,6 +274,8 @@ def _one(row: RequestRow, group: tuple[str, ...]) -> Totals:
         cost if row.cost_label == "estimated" else 0,
         **labels,
         avoided_nanos=row.avoided_nanos,
+        cache_read_saved_nanos=row.cache_read_saved_nanos,
+        cache_write_extra_nanos=row.cache_write_extra_nanos,
     )
 
 

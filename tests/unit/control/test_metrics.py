@@ -42,7 +42,8 @@ def test_breakers_are_told_of_whatever_is_configured_and_of_the_rest_when_open()
 
 def test_everything_is_read_at_the_moment_of_looking() -> None:
     """Not before: the numbers may change after `watch`."""
-    state = SimpleNamespace(sent=0, dropped=1, drops=2, in_flight=3, lag_bytes=4)
+    counters = SimpleNamespace(wordless=5, set_aside=6)
+    state = SimpleNamespace(sent=0, dropped=1, drops=2, in_flight=3, lag_bytes=4, counters=counters)
     configuration = SimpleNamespace(hash="c0ffee")
     gateway = SimpleNamespace(
         shadows=state, journal=state, gate=state, writer=state, configuration=configuration
@@ -56,6 +57,7 @@ def test_everything_is_read_at_the_moment_of_looking() -> None:
         "headgate_shadows_total 9",
         "headgate_shadows_dropped_total 1",
         "headgate_records_dropped_total 2",
+        "headgate_records_refused_total 11",
         "headgate_in_flight 3",
         "headgate_journal_bytes 4",
         'headgate_endpoint_open{endpoint="a/m"} 0',

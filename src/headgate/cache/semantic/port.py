@@ -7,6 +7,8 @@ from typing import Protocol
 
 from headgate.cache.identity import Identity
 from headgate.cache.policy import CachePolicy
+from headgate.core.messages import Answer
+from headgate.exchange.exchange import Exchange
 from headgate.stores.answers import CacheEntry
 
 __all__ = ["Check", "Found", "Semantic", "Verdict"]
@@ -40,16 +42,22 @@ class Found:
     give: bool
     """May its answer be given? False: in shadow mode, or not sure enough."""
     ask: bool
-    """Shall the question be asked all the same, in the background, to learn whether the answer is right?"""
+    """Shall the question be asked all the same, in the background, to learn whether the answer is right? Only if `give`."""
     why: str = ""
     """If it is not given: why."""
+    would: bool = False
+    """Would it be given if this were no shadow mode?"""
 
 
 class Semantic(Protocol):
     """Finds answers to questions in other words. Never raises; what is late or gone finds nothing."""
 
-    async def find(self, identity: Identity, policy: CachePolicy) -> tuple[Found | None, bytes]:
-        """The neighbour, and the question's vector (b"" if there is none), to be kept with the answer that is fetched now."""
+    async def find(
+        self, identity: Identity, policy: CachePolicy, exchange: Exchange
+    ) -> tuple[Found | None, bytes]:
+        """The neighbour, and the question's vector (b"" if there is none), to be kept with the answer that is fetched now.
+
+        exchange: on whose behalf. Where an embeddings model is asked, that call is recorded and billed as theirs."""
         ...
 
     @property
@@ -57,8 +65,24 @@ class Semantic(Protocol):
         """Whose vectors; "" as long as there is none."""
         ...
 
+    def compare(
+        self, found: Found, policy: CachePolicy, *, question: str, answer: Answer, request_id: int
+    ) -> None:
+        """The question that led to `found` has been asked all the same, and this is its own answer: find out, in the background, whether
+        `found`'s would have been right, and learn from it. Never waits.
+
+        To be called for every answer that is fetched although a neighbour was found: in shadow mode, where it was not sure enough (it
+        teaches for nothing), and for those sampled by `Found.ask`. request_id: the request that was, or would have been, given
+        `found`'s answer."""
+        ...
+
     def learn(
         self, found: Found, policy: CachePolicy, *, question: str, right: bool, request_id: int
     ) -> None:
-        """A sample has shown whether `found`'s answer is right for `question`. Never waits."""
+        """As `compare`, where it is known already whether `found`'s answer is right for `question`. Never waits."""
+        ...
+
+    def again(self, policy: CachePolicy, *, before: bytes, after: Answer) -> None:
+        """The very same question was asked anew (an entry was refreshed): two answers to one question, kept and fresh. What the
+        comparison takes for different here shows how often it is wrong. Never waits."""
         ...

@@ -295,6 +295,8 @@ CREATE TABLE request (
   avoided_us BIGINT DEFAULT 0 NOT NULL,
   similarity BIGINT DEFAULT 0 NOT NULL,
   variables TEXT DEFAULT '' NOT NULL,
+  cache_read_saved_nanos BIGINT DEFAULT 0 NOT NULL,
+  cache_write_extra_nanos BIGINT DEFAULT 0 NOT NULL,
   PRIMARY KEY (stored)
 );
 
@@ -339,6 +341,8 @@ CREATE TABLE rollup (
   unpriced BIGINT DEFAULT 0 NOT NULL,
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
   avoided_us BIGINT DEFAULT 0 NOT NULL,
+  cache_read_saved_nanos BIGINT DEFAULT 0 NOT NULL,
+  cache_write_extra_nanos BIGINT DEFAULT 0 NOT NULL,
   sketches BLOB DEFAULT '' NOT NULL,
   PRIMARY KEY (seconds, at, feature, model, provider, outcome, purpose)
 )
