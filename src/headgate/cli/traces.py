@@ -42,6 +42,8 @@ _OPTIONS = {
     "error": ("CODE", "With this error code."),
     "purpose": ("WHAT", 'shadow, replay, or "" for callers\' own.'),
     "prompt": ("NAME@N", "With this prompt."),
+    "cache": ("HOW", "That memory answered so: exact, semantic, joined, stale, miss, bypass, refreshed."),
+    "given-from": ("REQUEST", "That were given the answer of this request."),
     "config-hash": ("HASH", "Served by the configuration with this hash."),
     "slower": ("TIME", "That took at least so long: 2s."),
     "faster": ("TIME", "That took at most so long."),
@@ -58,6 +60,7 @@ _FLAGS = {
     "failed": "That did not end well, whoever is to blame.",
     "stream/--whole": "Streams, or whole answers.",
     "degraded/--not-degraded": "Answered by a degrade ladder, or not.",
+    "cached/--not-cached": "Answered from memory, or by the call of another one; or not.",
     "retried/--not-retried": "With more than one attempt, or not.",
 }
 

@@ -19,7 +19,7 @@ from headgate.compose.dashboard import Dashboard
 from headgate.compose.keys import KnownKeys
 from headgate.compose.manners import ladders, longest_use, manners_of, shadow_settings_of
 from headgate.compose.metering import Metering
-from headgate.compose.noting import note_configuration
+from headgate.compose.noting import note_configuration, note_start
 from headgate.compose.places import Places, asked_for, directory_of
 from headgate.compose.prices import blended_prices, expected_usd
 from headgate.compose.providers import ProbeResult, Provider, close_later, probe
@@ -202,6 +202,7 @@ class Gateway:
         self._ids.be(await self.keys.next_node())
         self._secrets.start(lambda: self.configuration.settings, lambda: self._use_secrets(forgiving=True))
         self._recording.start()
+        await note_start(self._audit, self.configuration, self._clock)
         if self._share is not None:
             self._share.start(self._healths.apply)
         await self.metering.start()

@@ -88,9 +88,9 @@ class Hits:
         """These, too."""
         self.requests += row.requests
         self.asked += row.cacheable
-        self.similar += row.similar
+        self.similar += row.reworded
         self.joined += row.joined
-        self.exact += max(row.cached - row.similar - row.joined, 0)
+        self.exact += max(row.cached - row.reworded - row.joined, 0)
         self.saved_nanos += row.avoided_nanos
         self.saved_us += row.avoided_us
 
@@ -156,7 +156,8 @@ async def report(
 ) -> CacheReport:
     """features: all of the configuration. since, until: seconds since 1970. only: this feature's. Raises StoreUnavailable."""
     which = {"feature": only} if only else {}
-    total, by_feature = Hits(), {}
+    total = Hits()
+    by_feature: dict[str, Hits] = {}
     for row in await rollups.rolled(Scope(since, until, which), by=("feature",)):
         total.add(row)
         by_feature.setdefault(row.group[0], Hits()).add(row)

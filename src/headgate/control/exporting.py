@@ -47,7 +47,8 @@ class Exported(msgspec.Struct, kw_only=True):
     request: dict[str, Any]
     """Its columns by name. `id`: as callers see it. `started_ns`: nanoseconds since 1970 UTC; `…_us`: microseconds, since then where it is
     a moment; 0: did not happen. `cost_nanos`: nano-dollars, null if no price is known; `cost_usd`: the same as a decimal number.
-    `tags`, `notes`: objects."""
+    `tags`, `notes`, `variables`: objects. `origin_id`: the request whose answer it was given; `avoided_nanos`, `avoided_us`: what that
+    answer had cost, and how much longer it took; `similarity`: in millionths."""
     attempts: list[dict[str, Any]]
     """Calls to endpoints, in order; named and measured alike."""
     prompt: ExportedContent | None = None
@@ -95,10 +96,15 @@ def fields_of(row: RequestRow | AttemptRow, *, content: bool) -> dict[str, Any]:
     told["cost_usd"] = None if row.cost_nanos is None else f"{usd(row.cost_nanos):f}"
     if not content:
         told["error_detail"] = ""
+        if "variables" in told:
+            told["variables"] = ""
     if isinstance(row, RequestRow):
         told |= {
             "id": request_id_text(row.id),
             "replay_of": request_id_text(row.replay_of) if row.replay_of else "",
+            "origin_id": request_id_text(row.origin_id) if row.origin_id else "",
+            "avoided_usd": f"{usd(row.avoided_nanos):f}",
+            "variables": _object(told["variables"]),
             "tags": _object(row.tags),
             "notes": _object(row.notes),
         }

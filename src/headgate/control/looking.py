@@ -18,7 +18,7 @@ from headgate.core.money import NANOS_PER_USD
 from headgate.core.near import did_you_mean
 from headgate.core.section import Duration
 from headgate.stores.searching import Bound, Score, Search
-from headgate.stores.spans import Outcome
+from headgate.stores.spans import CACHED, Outcome
 from headgate.stores.totals import FOREVER_NS
 
 __all__ = ["WORDS", "WrongSearch", "moment_ns", "search_of"]
@@ -36,9 +36,10 @@ _SAME = {
     "purpose": "purpose",
     "prompt": "prompt",
     "config": "config_hash",
+    "cache": "cache",
 }
 """Words for a column that is compared whole; an empty value is one like any other."""
-_YES_OR_NO = ("stream", "degraded", "retried")
+_YES_OR_NO = ("stream", "degraded", "cached", "retried")
 _MICROSECONDS = {
     "slower": "total_us",
     "faster": "total_us",
@@ -79,9 +80,12 @@ WORDS: Mapping[str, str] = {
     "score": "judged so: helpful<=0.5, stars>=4, or a name alone",
     "stream": "yes: streams; no: whole answers",
     "degraded": "yes: answered by a degrade ladder",
+    "cached": "yes: answered from memory, or by the call of another one",
+    "cache": "whose answer memory gave so: exact, semantic, joined, stale; or miss, bypass, refreshed",
     "retried": "yes: with more than one attempt",
     "trace": "of the caller's trace with this id",
     "replay_of": "that repeat this request",
+    "given_from": "that were given the answer of this request",
     "text": "with this text in the prompt or the answer",
 }
 """Word -> requests that it leaves."""
@@ -114,6 +118,9 @@ def search_of(words: Mapping[str, str], *, now_ns: int | None = None) -> Search:
                     bounds[name] = _narrowed(bounds.get(name, Bound()), found)
                 else:
                     search = replace(search, **{name: found})
+    if only.get("cache") and only["cache"] not in CACHED:
+        near = did_you_mean(only["cache"], CACHED)
+        raise WrongSearch("cache", f"memory does not answer `{only['cache'][:40]}`{near}")
     if only.get("outcome") and only["outcome"] not in get_args(Outcome):
         near = did_you_mean(only["outcome"], get_args(Outcome))
         raise WrongSearch("outcome", f"no request ends `{only['outcome'][:40]}`{near}")
@@ -150,7 +157,7 @@ def _read(word: str, value: str, now: int) -> Iterator[tuple[str, Any]]:
     elif word in _YES_OR_NO:
         yield word, _yes(value, word)
     else:
-        yield word, _id(value, word)
+        yield "origin_id" if word == "given_from" else word, _id(value, word)
 
 
 def _narrowed(one: Bound, other: Bound) -> Bound:

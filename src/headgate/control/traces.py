@@ -13,10 +13,12 @@ from headgate.core.messages import Answer
 from headgate.stores.searching import Search, Searching
 from headgate.stores.spans import AttemptRow, Content, RequestRow, SpanStore
 
-__all__ = ["Around", "Shown", "around", "reply_text", "show", "tail"]
+__all__ = ["MOST_COUNTED", "Around", "Shown", "around", "reply_text", "show", "tail"]
 
 _PAGE = 500
 _NEAR = 20
+MOST_COUNTED = 1_000
+"""Requests that were given an answer again are counted up to here."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,10 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     session: Sequence[RequestRow] = ()
     replays: Sequence[RequestRow] = ()
     """Those that repeat it."""
+    given: Sequence[RequestRow] = ()
+    """Those that were given its answer."""
+    given_count: int = 0
+    """How many they are, at most MOST_COUNTED."""
 
 
 async def around(store: Searching, request: RequestRow) -> Around:
@@ -65,10 +71,13 @@ async def around(store: Searching, request: RequestRow) -> Around:
         found = await store.search(search, limit=_NEAR + 1)
         return [row for row in found.rows if row.id != request.id][:_NEAR]
 
+    given = await store.search(Search(origin_id=request.id), limit=MOST_COUNTED)
     return Around(
         trace=await others(Search(trace=request.trace_id)) if request.parent_id else (),
         session=await others(Search(only={"session": request.session})) if request.session else (),
         replays=await others(Search(replay_of=request.id)),
+        given=given.rows[:_NEAR],
+        given_count=len(given.rows),
     )
 
 

@@ -229,14 +229,14 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         "cache_read_saved_nanos": sum([row.cache_read_saved_nanos for row in rows]),
         "cache_write_extra_nanos": sum([row.cache_write_extra_nanos for row in rows]),
     }
-    # Of one group all were given, or none. What was given is as long, and was said as fast, as when it was made.
-    answered = rows[0].outcome == "ok" and not (rows[0].cache in GIVEN and not rows[0].attempts)
-    joined = values["joined"]
+    # All of a group were given, or none. What was given is as long, and was said as fast, as when it was made.
+    given = rows[0].cache in GIVEN and not rows[0].attempts
+    answered = rows[0].outcome == "ok" and not given
     spreads: dict[str, list[int]] = {
         "total_us": [row.total_us for row in rows],
         "first_content_us": [row.first_content_us for row in rows if row.stream and row.first_content_us],
         # Nobody knows which part of the time was ours of a request that waited for another one's call.
-        "overhead_us": [row.overhead_us for row in rows if not joined or row.cache != "joined"],
+        "overhead_us": [row.overhead_us for row in rows if not given or row.cache != "joined"],
         "queued_us": [row.queued_us for row in rows],
         "tokens_per_s": [speed for row in rows if (speed := _speed(row))] if answered else [],
         "cost_nanos": costs,

@@ -37,6 +37,10 @@ class AuditLog(Protocol):
         """Note a change that is made elsewhere; the id it comes with does not count."""
         ...
 
+    async def serves(self, configuration: bytes) -> bytes | None:
+        """From now on this configuration serves (JSON, without secrets). Returns the one noted before; None if none was."""
+        ...
+
     async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
         """The newest entries from `at_ns` on, oldest of them first."""
         ...

@@ -17,7 +17,7 @@ import zstandard
 
 from headgate.core.ids import id_ns, newest_id, oldest_id
 from headgate.stores.finding import Needle
-from headgate.stores.spans import RequestRow
+from headgate.stores.spans import GIVEN, RequestRow
 from headgate.stores.totals import FOREVER_NS
 
 __all__ = [
@@ -63,6 +63,7 @@ EQUAL = (
     "purpose",
     "prompt",
     "config_hash",
+    "cache",
     "operation",
     "dialect",
     "tier",
@@ -125,6 +126,10 @@ class Search:
     trace: str = ""
     """The caller's trace, of a request that came with one."""
     replay_of: int = 0
+    origin_id: int = 0
+    """Was given the answer of this request."""
+    cached: bool | None = None
+    """Was answered from memory, or by another one's call."""
     score: Score | None = None
     text: str = ""
     """Stands in the prompt or in the answer; whether letters are large or small makes no difference."""
@@ -243,6 +248,8 @@ def _indexed(search: Search) -> dict[str, tuple[str, str | int]]:
     found: dict[str, tuple[str, str | int]] = {}
     if search.replay_of:
         found["replay_of"] = ("replay_of = ? AND replay_of <> 0", search.replay_of)
+    if search.origin_id:
+        found["origin_id"] = ("origin_id = ? AND origin_id <> 0", search.origin_id)
     if search.trace:
         found["trace_id"] = ("trace_id = ? AND parent_id <> ''", search.trace)
     for name in ("session", "user", "key_id", "feature"):
@@ -286,6 +293,8 @@ def _parts(search: Search, by: str) -> Iterator[tuple[str, Sequence[Any]]]:
         yield ("stream" if search.stream else "NOT stream"), ()
     if search.degraded is not None:
         yield ("degraded <> ''" if search.degraded else "degraded = ''"), ()
+    if search.cached is not None:
+        yield f"cache {'' if search.cached else 'NOT '}IN ({', '.join('?' * len(GIVEN))})", sorted(GIVEN)
     if search.failed:
         yield "outcome <> 'ok'", ()
     if search.score is not None:
@@ -393,6 +402,8 @@ def is_found(row: RequestRow, search: Search) -> bool:
         and not (search.failed and row.outcome == "ok")
         and (not search.trace or (row.trace_id == search.trace and row.parent_id != ""))
         and (not search.replay_of or row.replay_of == search.replay_of)
+        and (not search.origin_id or row.origin_id == search.origin_id)
+        and (search.cached is None or (row.cache in GIVEN) is search.cached)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-__all__ = ["ASKED", "GIVEN", "AttemptRow", "Content", "Outcome", "Page", "RequestRow", "SpanStore"]
+__all__ = ["ASKED", "CACHED", "GIVEN", "AttemptRow", "Content", "Outcome", "Page", "RequestRow", "SpanStore"]
 
 Outcome = Literal["ok", "refused", "failed", "hung_up", "cut_off", "abandoned"]
 """ok: answered. refused: the caller's mistake. failed: ours or the provider's. hung_up: the caller left.
@@ -19,6 +19,8 @@ GIVEN = frozenset({"exact", "semantic", "joined", "stale"})
 """What `RequestRow.cache` says of a request that was answered without a call of its own."""
 ASKED = GIVEN | {"miss"}
 """And of one that could have been."""
+CACHED = ("exact", "semantic", "joined", "stale", "miss", "bypass", "refreshed")
+"""All that it says."""
 
 
 class RequestRow(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -101,13 +101,15 @@ Index("request_id", request.c.id, unique=True)
 for _name in ("key_id", "feature", "user"):
     _given = request.c[_name] != text("''")
     Index(f"request_{_name}", request.c[_name], sqlite_where=_given, postgresql_where=_given)
-# Conversations, requests of one trace of the caller's, and what was asked again: few requests have any of these.
+# Conversations, requests of one trace of the caller's, what was asked again and what was given again: few requests have any of these.
 _in_session = request.c.session != text("''")
 Index("request_session", request.c.session, sqlite_where=_in_session, postgresql_where=_in_session)
 _has_parent = request.c.parent_id != text("''")
 Index("request_trace", request.c.trace_id, sqlite_where=_has_parent, postgresql_where=_has_parent)
 _repeats = request.c.replay_of != text("0")
 Index("request_replay", request.c.replay_of, sqlite_where=_repeats, postgresql_where=_repeats)
+_given_again = request.c.origin_id != text("0")
+Index("request_origin", request.c.origin_id, sqlite_where=_given_again, postgresql_where=_given_again)
 
 # By request, then number: rows arrive in this order, and `show` finds a request's attempts side by side.
 attempt = Table(

@@ -148,6 +148,21 @@ def test_the_log_tells_in_order_what_was_done(backend: str, place: Path | str) -
 
 
 @each
+def test_whoever_starts_is_told_which_configuration_served_before(backend: str, place: Path | str) -> None:
+    """None at first; then always the one noted last."""
+
+    @aio
+    async def run() -> None:
+        async with stores(backend, place) as kept:
+            assert await kept.audit.serves(b"one") is None
+            assert await kept.audit.serves(b"two") == b"one"
+            assert await kept.audit.serves(b"two") == b"two"
+
+    run()
+
+
+
+@each
 def test_a_change_and_its_entry_are_kept_together(backend: str, place: Path | str) -> None:
     """What was not changed is not in the log; a rehearsal's entry bears the number it got."""
 

@@ -92,12 +92,18 @@ class RequestsQuery(msgspec.Struct, kw_only=True):
     """`yes`: only streams; `no`: only whole answers."""
     degraded: Word = ""
     """`yes`: only those answered by a degrade ladder."""
+    cached: Word = ""
+    """`yes`: only those answered from memory, or by the call of another request."""
+    cache: Annotated[Maybe, msgspec.Meta(examples=["exact"])] = UNSET
+    """Only those that memory answered so: `exact`, `semantic`, `joined`, `stale`; or `miss`, `bypass`, `refreshed`."""
     retried: Word = ""
     """`yes`: only those with more than one attempt."""
     trace: Word = ""
     """Only those of the caller's trace with this id (W3C)."""
     replay_of: Word = ""
     """Only those that repeat this request."""
+    given_from: Word = ""
+    """Only those that were given the answer of this request."""
     text: Word = ""
     """Only those with this text in the prompt or the answer; for whoever may read content. Contents are read for 0.2 s a page: go
     on as long as there is a `next`."""
@@ -180,6 +186,17 @@ class RequestTold(msgspec.Struct, kw_only=True):
     """Name and version of the prompt; empty if the caller's messages are all there is."""
     replay_of: str
     """The request that this one repeats; empty if it repeats none."""
+    cache: str
+    """exact, semantic, joined, stale: it was answered without a call of its own. miss: it could have been. bypass: it was not to be.
+    refreshed: it renewed an answer. Empty: its feature has no cache."""
+    origin: str
+    """The request whose answer it was given; empty if it got one of its own."""
+    saved_usd: str
+    """What that answer had cost, a decimal number."""
+    saved_ms: float
+    """How much longer that answer took when it was made."""
+    similarity: float
+    """How sure it was, 0 to 1, that the question is the same; 0 where it was not a question of being sure."""
 
 
 class AttemptTold(msgspec.Struct, kw_only=True):
@@ -252,6 +269,8 @@ class RequestShown(msgspec.Struct, kw_only=True):
     attempts: list[AttemptTold]
     notes: dict[str, Any]
     """What was decided on the way, in words."""
+    variables: dict[str, str]
+    """Of the prompt; empty if there were none, they are not kept, or you may not read content."""
     error_detail: str
     """A provider's own words may stand here, and in them a part of the prompt: empty without the right to read content."""
     prompt: ContentTold | None
@@ -269,6 +288,10 @@ class RequestShown(msgspec.Struct, kw_only=True):
     """The latest other requests of the session, newest first."""
     replays: list[RequestTold]
     """Requests that repeat this one, newest first."""
+    given_again: list[RequestTold]
+    """The latest requests that were given its answer, newest first."""
+    given_again_count: int
+    """How many they are, at most 1,000."""
 
 
 class RequestPage(msgspec.Struct, kw_only=True):
@@ -342,6 +365,7 @@ async def show_request(asked: Asked[None, None]) -> RequestShown:
         request=told(shown.request),
         attempts=[_attempt(row, content=may) for row in shown.attempts],
         notes=_object(shown.request.notes),
+        variables={name: str(value) for name, value in _object(shown.request.variables).items()} if may else {},
         error_detail=shown.request.error_detail if may else "",
         prompt=_content(shown.prompt) if may else None,
         reply=_content(shown.reply) if may else None,
@@ -349,6 +373,7 @@ async def show_request(asked: Asked[None, None]) -> RequestShown:
         content=may,
         waterfall=_lanes(waterfall(shown.request, shown.attempts)),
         **_told_around(near),
+        given_again_count=near.given_count,
     )
 
 
@@ -357,6 +382,7 @@ def _told_around(near: Around) -> dict[str, list[RequestTold]]:
         "same_trace": [told(row) for row in near.trace],
         "same_session": [told(row) for row in near.session],
         "replays": [told(row) for row in near.replays],
+        "given_again": [told(row) for row in near.given],
     }
 
 
@@ -413,6 +439,11 @@ def told(row: RequestRow) -> RequestTold:
         config=row.config_hash,
         prompt=row.prompt,
         replay_of=request_id_text(row.replay_of) if row.replay_of else "",
+        cache=row.cache,
+        origin=request_id_text(row.origin_id) if row.origin_id else "",
+        saved_usd=f"{usd(row.avoided_nanos):f}",
+        saved_ms=row.avoided_us / 1000,
+        similarity=row.similarity / 1e6,
     )
 
 

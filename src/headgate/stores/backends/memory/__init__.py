@@ -211,6 +211,7 @@ class MemoryAudit:
 
     def __init__(self) -> None:
         self._entries: list[AuditEntry] = []
+        self._serves: bytes | None = None
 
     def note(self, entry: AuditEntry | None) -> None:
         """Keep an entry, if there is one."""
@@ -220,6 +221,11 @@ class MemoryAudit:
     async def add(self, entry: AuditEntry) -> None:
         """See `AuditLog`."""
         self.note(entry)
+
+    async def serves(self, configuration: bytes) -> bytes | None:
+        """See `AuditLog`."""
+        before, self._serves = self._serves, configuration
+        return before
 
     async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
         """See `AuditLog`."""

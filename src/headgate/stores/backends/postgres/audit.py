@@ -22,6 +22,11 @@ _BEFORE = (
     'SELECT id, at_ns, actor, action, subject, "before", "after" FROM audit '
     "WHERE id < $1 AND at_ns >= $2 ORDER BY id DESC LIMIT $3"
 )
+_SERVED = "SELECT value FROM installation WHERE name = 'configuration' FOR UPDATE"
+_SERVES = (
+    "INSERT INTO installation (name, value) VALUES ('configuration', $1) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 class PostgresAudit:
@@ -33,6 +38,17 @@ class PostgresAudit:
     async def add(self, entry: AuditEntry) -> None:
         """See `AuditLog`."""
         await self._database.run(lambda connection: note(connection, entry))
+
+    async def serves(self, configuration: bytes) -> bytes | None:
+        """See `AuditLog`."""
+
+        async def swap(connection: Connection) -> bytes | None:
+            async with connection.transaction():
+                before = await connection.fetchval(_SERVED)
+                await connection.execute(_SERVES, configuration)
+            return None if before is None else bytes(before)
+
+        return await self._database.run(swap)
 
     async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
         """See `AuditLog`."""

@@ -297,6 +297,8 @@ CREATE UNIQUE INDEX request_id ON request (id);
 
 CREATE INDEX request_key_id ON request (key_id) WHERE key_id != '';
 
+CREATE INDEX request_origin ON request (origin_id) WHERE origin_id != 0;
+
 CREATE INDEX request_replay ON request (replay_of) WHERE replay_of != 0;
 
 CREATE INDEX request_session ON request (session) WHERE session != '';

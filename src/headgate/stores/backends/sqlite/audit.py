@@ -20,6 +20,8 @@ _BEFORE = (
     'SELECT id, at_ns, actor, action, subject, "before", "after" FROM audit '
     "WHERE id < ? AND at_ns >= ? ORDER BY id DESC LIMIT ?"
 )
+_SERVED = "SELECT value FROM installation WHERE name = 'configuration'"
+_SERVES = "INSERT OR REPLACE INTO installation (name, value) VALUES ('configuration', ?)"
 
 
 class SqliteAudit:
@@ -31,6 +33,17 @@ class SqliteAudit:
     async def add(self, entry: AuditEntry) -> None:
         """See `AuditLog`."""
         await self._database.run(lambda connection: note(connection, entry))
+
+    async def serves(self, configuration: bytes) -> bytes | None:
+        """See `AuditLog`."""
+
+        def swap(connection: sqlite3.Connection) -> bytes | None:
+            with transaction(connection):
+                row = connection.execute(_SERVED).fetchone()
+                connection.execute(_SERVES, (configuration,))
+            return bytes(row[0]) if row else None
+
+        return await self._database.run(swap)
 
     async def since(self, at_ns: int, limit: int) -> Sequence[AuditEntry]:
         """See `AuditLog`."""

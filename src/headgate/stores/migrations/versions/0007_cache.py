@@ -23,6 +23,10 @@ def upgrade() -> None:
         op.add_column("request", _number(name))
     for name in ("reworded", "joined", "cacheable", "avoided_us", *_PROVIDERS_CACHE):
         op.add_column("rollup", _number(name))
+    given_again = sa.text("origin_id != 0")
+    op.create_index(
+        "request_origin", "request", ["origin_id"], sqlite_where=given_again, postgresql_where=given_again
+    )
 
 
 def _number(name: str) -> sa.Column[int]:
