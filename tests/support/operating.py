@@ -14,11 +14,13 @@ from headgate.admission.rights import ROLES, routes_of
 from headgate.alerts.rules.settings import WatchSettings
 from headgate.budgets.plan import plan_of
 from headgate.budgets.settings import BudgetSettings
+from headgate.cache.settings import CacheSettings
 from headgate.control.http.app import Api
 from headgate.control.http.route import Desk, Route
 from headgate.control.http.routes import ROUTES
 from headgate.control.installation import About
 from headgate.control.overview import Overview, features_in_words, models_in_words, providers_in_words
+from headgate.control.warming import NO_MEMORY
 from headgate.core.ids import IdSource
 from headgate.exchange.caller import Caller
 from headgate.stores.backends.memory import MemoryAudit, MemoryKeys, MemoryRehearsals, MemorySpans
@@ -105,6 +107,7 @@ class Operating:
             "overview": self._overview,
             "about": self._about,
             "replaying": None,
+            "memory": NO_MEMORY,
             "forget": self._forget,
             "changed": self._changed,
         }
@@ -216,7 +219,12 @@ def configuration() -> Any:
             alerts=[],
             providers={"house": provider},
             models={"small": SimpleNamespace(endpoints=[endpoint], strategy="order")},
-            features={"chat": SimpleNamespace(route="small", fallback=["large"], degrade=[], contract=None)},
+            features={
+                "chat": SimpleNamespace(
+                    route="small", fallback=["large"], degrade=[], contract=None, cache=None
+                )
+            },
+            cache=CacheSettings(),
             limits=[],
             watch=WatchSettings(),
         ),

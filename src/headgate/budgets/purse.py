@@ -162,6 +162,10 @@ class RequestPurse:
         if size is None:
             edited = exchange.edited and exchange.request is not self._clamped
             size = self._size = size_of(exchange, edited)
+        prefix = exchange.prefix
+        if prefix is not None and prefix.marks is not None and prefix.marks.some and not size.caches:
+            # We ask for it in the caller's place, and it costs the same.
+            size = self._size = Size(size.prompt, size.choices, caches=True)
         if exchange.dialect.operation != "chat":
             return worst_nanos(rates, size, 0, self._terms.margin)
         said = exchange.peek.max_tokens

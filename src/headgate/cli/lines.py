@@ -7,15 +7,17 @@ from datetime import datetime
 
 import click
 
+from headgate.control.traces import memory_words, saved_words
 from headgate.core.ids import request_id_text
 from headgate.core.money import usd
-from headgate.stores.spans import AttemptRow, RequestRow
+from headgate.stores.spans import GIVEN, AttemptRow, RequestRow
 
 __all__ = [
     "HEADER",
     "as_json",
     "cost_text",
     "degraded_text",
+    "given_text",
     "ms_text",
     "request_line",
     "tokens_in",
@@ -34,7 +36,7 @@ def request_line(row: RequestRow) -> str:
     served = f"{row.provider}/{row.reported_model or row.routed_model}" if row.provider else "-"
     asked = f"{row.requested_model or '-'}{'~' if row.stream else ''}"
     happened = row.outcome.replace("_", " ") + (f": {row.error_class}" if row.error_class else "")
-    aside = ", ".join(part for part in (row.purpose, degraded_text(row), row.tier) if part)
+    aside = ", ".join(part for part in (row.purpose, degraded_text(row), given_text(row), row.tier) if part)
     colour = {"ok": "green", "refused": "yellow", "hung_up": "yellow"}.get(row.outcome, "red")
     return (
         f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {request_id_text(row.id):<17} {_cut(asked, 20):<20} "
@@ -47,6 +49,14 @@ def request_line(row: RequestRow) -> str:
 def degraded_text(row: RequestRow) -> str:
     """`degraded: say`; "" if a model of the route answered."""
     return f"degraded: {row.degraded}" if row.degraded else ""
+
+
+def given_text(row: RequestRow) -> str:
+    """`exact hit, saved $0.0012 and 2.3 s`; "" if it was answered by a call of its own."""
+    if row.cache not in GIVEN:
+        return ""
+    saved = saved_words(row)
+    return memory_words(row) + (f", saved {saved}" if saved else "")
 
 
 def tokens_in(row: RequestRow | AttemptRow) -> int:
@@ -76,6 +86,8 @@ def as_json(row: RequestRow | AttemptRow) -> Mapping[str, object]:
     told: dict[str, object] = {name: getattr(row, name) for name in row.__struct_fields__}
     if isinstance(row, RequestRow):
         told["id"] = request_id_text(row.id)
+        told["origin_id"] = request_id_text(row.origin_id) if row.origin_id else ""
+        told["avoided_usd"] = f"{usd(row.avoided_nanos):f}"
     else:
         told["request_id"] = request_id_text(row.request_id)
     told["cost_usd"] = None if row.cost_nanos is None else f"{usd(row.cost_nanos):f}"

@@ -62,11 +62,14 @@ def command(request_id: str, config: Path | None, *, full: bool, as_json: bool) 
 
 async def _find(configuration: Configuration, number: int) -> Shown | None:
     from headgate.compose.stores import open_stores
-    from headgate.control.traces import show
+    from msgspec.structs import replace
+
+    from headgate.control.traces import given_again, show
 
     stores = open_stores(configuration.settings)
     try:
-        return await show(stores.spans, number)
+        shown = await show(stores.spans, number)
+        return None if shown is None else replace(shown, given_again=await given_again(stores.spans, number))
     finally:
         await stores.aclose()
 
@@ -77,7 +80,7 @@ def _lines(shown: Shown, *, most: int) -> Iterator[str]:
     row = shown.request
     yield f"{click.style(request_id_text(row.id), bold=True)}  {row.status} {_happened(row)}"
     yield ""
-    for name, text in _facts(row):
+    for name, text in _facts(row, shown.given_again):
         if text:
             yield f"  {name:<12} {text}"
     yield ""
@@ -100,7 +103,7 @@ def _happened(row: RequestRow) -> str:
     return f"{text}\n  {row.error_detail}" if row.error_detail else text
 
 
-def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
+def _facts(row: RequestRow, given_again: int) -> Iterator[tuple[str, str]]:
     from headgate.cli.lines import cost_text, tokens_in, tokens_out
     from headgate.core.ids import request_id_text
 
@@ -133,6 +136,8 @@ def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
     )
     yield "tags", row.tags
     yield "prompt", row.prompt
+    yield "variables", _printable(row.variables)
+    yield "memory", _memory(row)
     yield "replay of", request_id_text(row.replay_of) if row.replay_of else ""
     cached = f", {row.cache_read_tokens:,} of them cached" if row.cache_read_tokens else ""
     reasoning = f", {row.reasoning_tokens:,} of them reasoning" if row.reasoning_tokens else ""
@@ -141,8 +146,30 @@ def _facts(row: RequestRow) -> Iterator[tuple[str, str]]:
     yield "finished", row.finish_reason
     yield "own time", f"{row.overhead_us / 1000:.2f} ms of {row.total_us / 1000:.1f} ms"
     yield "trace", row.trace_id
+    yield "given again", _times(given_again)
     yield "config", row.config_hash
     yield "notes", row.notes
+
+
+def _times(count: int) -> str:
+    from headgate.control.traces import MOST_COUNTED
+
+    if not count:
+        return ""
+    if count == 1:
+        return "once"
+    return f"{count:,} times{' or more' if count >= MOST_COUNTED else ''}"
+
+
+def _memory(row: RequestRow) -> str:
+    from headgate.control.traces import memory_words, saved_words
+    from headgate.core.ids import request_id_text
+
+    words = memory_words(row)
+    if row.origin_id:
+        words += f" of {request_id_text(row.origin_id)}"
+    saved = saved_words(row)
+    return f"{words}, saved {saved}" if saved else words
 
 
 def _waterfall(row: RequestRow, attempts: Any) -> Iterator[str]:
@@ -151,6 +178,10 @@ def _waterfall(row: RequestRow, attempts: Any) -> Iterator[str]:
 
     total = max(row.total_us, 1)
     yield f"  {'request':<30} |{'█' * _WIDTH}| {ms_text(row.total_us)}"
+    if row.origin_id and not attempts:
+        begun = min(round(_WIDTH * (row.first_content_us or row.total_us) / total), _WIDTH)
+        name = "another one's call" if row.cache == "joined" else "memory"
+        yield f"  {name:<30} |{'·' * begun}{'█' * (_WIDTH - begun)}| {ms_text(row.total_us)}"
     for attempt in attempts:
         name = (
             f"{attempt.number}. {attempt.kind}{' ' if attempt.kind else ''}{attempt.provider}/{attempt.model}"
@@ -208,6 +239,7 @@ def _as_json(shown: Shown) -> dict[str, Any]:
 
     return {
         "request": as_json(shown.request),
+        "given_again": shown.given_again,
         "attempts": [as_json(attempt) for attempt in shown.attempts],
         "prompt": content(shown.prompt),
         "reply": content(shown.reply),

@@ -19,6 +19,7 @@ from headgate.control.http.app import Api
 from headgate.control.http.route import Desk
 from headgate.control.overview import Overviews
 from headgate.control.replays import Sending
+from headgate.control.warming import NO_MEMORY
 from headgate.core.ids import IdSource
 from headgate.edge.gate import Gate
 from headgate.exchange.caller import Caller
@@ -77,6 +78,7 @@ def desk_of(gateway: Running, stores: Stores, known: KnownKeys) -> Desk:
         overview=gateway.overviews.now,
         about=gateway.abouts.now,
         replaying=gateway.replaying,
+        memory=NO_MEMORY,
         forget=gateway.seeing.forgetting,
         changed=lambda: _refreshed(known),
     )

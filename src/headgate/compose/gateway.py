@@ -17,7 +17,7 @@ from headgate.compose.api import api_of, desk_of
 from headgate.compose.budgets import BookPrices
 from headgate.compose.dashboard import Dashboard
 from headgate.compose.keys import KnownKeys
-from headgate.compose.manners import ladders, longest_use, manners_of, shadow_settings_of
+from headgate.compose.manners import kept_prefixes, ladders, longest_use, manners_of, shadow_settings_of
 from headgate.compose.metering import Metering
 from headgate.compose.noting import note_configuration, note_start
 from headgate.compose.places import Places, asked_for, directory_of
@@ -52,6 +52,7 @@ from headgate.exchange.stage import Proceed, Stage
 from headgate.journey import journey
 from headgate.providers.health.book import HealthBook
 from headgate.providers.port import Endpoint
+from headgate.providers.prefixes import Prefixes
 from headgate.providers.probing import Prober
 from headgate.providers.rehearsal.orders import Rehearsals
 from headgate.providers.transport.client import Transport
@@ -110,9 +111,14 @@ class Gateway:
         self._prices = blended_prices(self._book)
         self._learning = Learning(settings.routing.learned, os.environ, usd_of=self._usd_of)
         places = Places(settings, self._providers, self._healths, self._rehearsals)
-        self._router = Router(self._directory(settings, places, self._prices), volume=self._volume)
+        self._shadow_settings, self._prefixes = (
+            shadow_settings_of(settings),
+            Prefixes(kept_prefixes(settings)),
+        )
+        self._router = Router(
+            self._directory(settings, places, self._prices), volume=self._volume, prefixes=self._prefixes
+        )
         places.claim()
-        self._shadow_settings = shadow_settings_of(settings)
         self.shadows = Shadows(self._send_copy, self._ids, self._clock, self._shadow)
         self._ladders = ladders(settings)
         self._stale = MemoryStale(self._clock)
@@ -139,7 +145,11 @@ class Gateway:
             "accept": accept,
             "route": self._router,
             "dispatch": Dispatch(
-                ids=self._ids, manner=self._manner, ladder=self._ladder, shadows=self.shadows
+                ids=self._ids,
+                manner=self._manner,
+                ladder=self._ladder,
+                shadows=self.shadows,
+                prefixes=self._prefixes,
             ),
         }
         self.replaying = Replaying(
@@ -232,6 +242,7 @@ class Gateway:
         self._prices = prices
         self._learning.start()
         self._manners = manners
+        self._prefixes.use(kept_prefixes(settings))
         self._recording.use(settings)
         self._shadow_settings = shadow_settings_of(settings)
         self._ladders = planned

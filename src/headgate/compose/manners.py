@@ -10,8 +10,10 @@ from headgate.dispatch.ladder.plan import NO_LADDER, LadderPlan, ladders_of
 from headgate.dispatch.manner import Manner
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.dispatch.shadow import ShadowSettings
+from headgate.providers.prefixes import Keep
 
 __all__ = [
+    "kept_prefixes",
     "ladders",
     "limits_of",
     "longest_use",
@@ -62,6 +64,13 @@ def longest_use(manners: Iterable[Manner]) -> float:
 def shadow_settings_of(settings: Settings) -> dict[str, ShadowSettings]:
     """Of the features that have copies made."""
     return {name: each.shadow for name, each in settings.features.items() if each.shadow is not None}
+
+
+def kept_prefixes(settings: Settings) -> dict[str, Keep]:
+    """Feature -> for how long providers shall keep how its prompts begin; "" for what belongs to no feature."""
+    default = settings.defaults.prompt_caching
+    kept = {name: each.prompt_caching or default for name, each in settings.features.items()}
+    return {**kept, "": default}
 
 
 def limits_of(settings: Settings) -> Plan:

@@ -45,13 +45,17 @@ class CountedScores:
     def __init__(self, store: ScoreStore, counter: Counter) -> None:
         self._store = store
         self._counter = counter
+        self.heard: Callable[[Sequence[ScoreRow]], None] = _nobody
+        """Called with what is new; never waits."""
 
     async def add(self, rows: Sequence[ScoreRow], now_ns: int) -> Sequence[Fate]:
         """See `ScoreStore`."""
         fates = await self._store.add(rows, now_ns)
-        for row, fate in zip(rows, fates, strict=True):
-            if fate in ("joined", "waiting"):
-                self._counter.add((row.name, row.source))
+        new = [row for row, fate in zip(rows, fates, strict=True) if fate in ("joined", "waiting")]
+        for row in new:
+            self._counter.add((row.name, row.source))
+        if new:
+            self.heard(new)
         return fates
 
     async def join(self, now_ns: int, limit: int = 500) -> Joined:
@@ -93,6 +97,10 @@ class CountedScores:
     ) -> Sequence[Judged]:
         """See `ScoreStore`."""
         return await self._store.lowest(name, since_ns, by=by, limit=limit, feature=feature)
+
+
+def _nobody(rows: Sequence[ScoreRow]) -> None:
+    """Nobody listens."""
 
 
 class QualityService:

@@ -29,6 +29,7 @@ from headgate.providers.adapters.bedrock import BedrockSettings
 from headgate.providers.adapters.gemini import GeminiSettings
 from headgate.providers.adapters.openai import OpenAISettings
 from headgate.providers.health.settings import HealthSettings
+from headgate.providers.prefixes import Keep
 from headgate.providers.settings import ProviderSettings
 from headgate.providers.simulated.settings import SimulatedSettings
 from headgate.quality.contracts.settings import ContractSettings
@@ -116,6 +117,9 @@ class FeatureSettings(Section, frozen=True):
     """How long its requests are kept. Left out: as in `records.keep`."""
     cache: FeatureCacheSettings | None = None
     """Which of its answers are given again, to whom, and for how long. Left out: none."""
+    prompt_caching: Keep | None = None
+    """For how long providers shall keep the beginnings of its prompts that come again, to bill them less: `5m`, `1h`, or `off`, which
+    leaves requests as callers wrote them. Left out: as in `[defaults]`."""
     degrade: list[str] = msgspec.field(default_factory=list)
     """What answers when every model has failed, tried in order: `stale:24h` (the last good answer to the same request),
     `model:NAME` or `own:NAME` (another model), `rules:NAME`, `http:URL` or `http:NAME` (a callback),
@@ -131,6 +135,8 @@ class DefaultSettings(Section, frozen=True):
     """What is tried again, and after which wait."""
     answer_tokens: AnswerTokenSettings = AnswerTokenSettings()
     """How long answers may be."""
+    prompt_caching: Keep = "off"
+    """For how long providers shall keep the beginnings of prompts that come again, to bill them less: `5m`, `1h`, or `off`."""
 
 
 class LogSettings(Section, frozen=True):

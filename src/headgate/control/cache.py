@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -17,14 +17,15 @@ from headgate.quality.intervals import share_interval
 from headgate.stores.answers import AnswerStore, CacheEntry, Judgement, Popular, Removal, Selection
 from headgate.stores.audit import AuditEntry, AuditLog
 from headgate.stores.rollups import Rolled, RollupStore, Scope
+from headgate.stores.searching import Search, Searching
 from headgate.stores.spans import GIVEN, RequestRow, SpanStore
 
 __all__ = [
     "EVERYTHING",
     "PURPOSES",
-    "CacheGone",
     "CacheReport",
     "FeatureCache",
+    "Given",
     "Hits",
     "NoSuchEntry",
     "State",
@@ -33,6 +34,7 @@ __all__ = [
     "answer_text",
     "clear",
     "entry_of",
+    "given_to",
     "hits_over_time",
     "key_of",
     "report",
@@ -51,12 +53,12 @@ EVERYTHING = "everything"
 State = Literal["fresh", "stale"]
 
 
+class Records(SpanStore, Searching, Protocol):
+    """What is asked about what happened."""
+
+
 class NoSuchEntry(LookupError):
     """Nothing is kept under this; the text says what was looked for."""
-
-
-class CacheGone(Exception):
-    """There is no memory: no feature has a cache, or it is off."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -292,6 +294,24 @@ def answer_text(entry: CacheEntry) -> str:
         return msgspec.json.decode(entry.answer, type=Answer).text
     except (msgspec.DecodeError, msgspec.ValidationError):
         return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A request that an entry's answer was given to, in other words."""
+
+    row: RequestRow
+    question: str
+    """What was asked; "" if that is not kept, or not to be told."""
+
+
+async def given_to(records: Records, entry: CacheEntry, *, content: bool, limit: int = 20) -> list[Given]:
+    """The latest requests in other words that were given this answer. content: with what they asked. Raises StoreUnavailable."""
+    if not entry.origin_id:
+        return []
+    search = Search(origin_id=entry.origin_id, only={"cache": "semantic"})
+    found = await records.search(search, limit=limit)
+    return [Given(row=row, question=await _question(records, row) if content else "") for row in found.rows]
 
 
 # Changes

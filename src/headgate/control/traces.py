@@ -10,10 +10,22 @@ import msgspec
 
 from headgate.core.ids import RequestId
 from headgate.core.messages import Answer
+from headgate.core.money import usd
 from headgate.stores.searching import Search, Searching
 from headgate.stores.spans import AttemptRow, Content, RequestRow, SpanStore
 
-__all__ = ["MOST_COUNTED", "Around", "Shown", "around", "reply_text", "show", "tail"]
+__all__ = [
+    "MOST_COUNTED",
+    "Around",
+    "Shown",
+    "around",
+    "given_again",
+    "memory_words",
+    "reply_text",
+    "saved_words",
+    "show",
+    "tail",
+]
 
 _PAGE = 500
 _NEAR = 20
@@ -32,6 +44,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller got: the provider's bytes of a whole answer, or the answer folded from a stream."""
     reply_text: str
     """The text of the answer; "" if there is none or it is not kept."""
+    given_again: int = 0
+    """How many requests were given its answer, at most MOST_COUNTED; 0: nobody has counted, or none was."""
 
 
 async def show(store: SpanStore, request_id: RequestId) -> Shown | None:
@@ -48,6 +62,11 @@ async def show(store: SpanStore, request_id: RequestId) -> Shown | None:
         reply=reply,
         reply_text=reply_text(reply) if reply else "",
     )
+
+
+async def given_again(store: Searching, request_id: int) -> int:
+    """How many requests were given the answer of this one, at most MOST_COUNTED. Raises StoreUnavailable."""
+    return len((await store.search(Search(origin_id=request_id), limit=MOST_COUNTED)).rows)
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +98,47 @@ async def around(store: Searching, request: RequestRow) -> Around:
         given=given.rows[:_NEAR],
         given_count=len(given.rows),
     )
+
+
+def memory_words(row: RequestRow) -> str:
+    """How memory answered, without whose answer it was: `exact hit`, `semantic hit, 97.3 % sure`, `bypass: it asks about now`; "" where
+    there is no cache."""
+    if not row.cache:
+        return ""
+    words = _HOW.get(row.cache, row.cache)
+    if row.similarity:
+        words += f", {row.similarity / 10_000:.1f} % sure"
+    if row.cache == "bypass":
+        try:
+            why = msgspec.json.decode(row.notes, type=dict[str, object]).get("cache") if row.notes else ""
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            why = ""
+        words += f": {why}" if why else ""
+    return words
+
+
+_HOW = {
+    "exact": "exact hit",
+    "semantic": "semantic hit",
+    "stale": "stale hit",
+    "joined": "joined call",
+    "refreshed": "renewed the entry",
+}
+
+
+def saved_words(row: RequestRow) -> str:
+    """`$0.0012 and 2.3 s`; "" if nothing was saved."""
+    parts = []
+    if row.avoided_nanos:
+        amount = f"{usd(row.avoided_nanos):.9f}".rstrip("0")
+        parts.append(f"${amount}{'0' * max(2 - len(amount.partition('.')[2]), 0)}")
+    if row.avoided_us:
+        parts.append(
+            f"{row.avoided_us / 1e6:.1f} s"
+            if row.avoided_us >= 1_000_000
+            else f"{row.avoided_us / 1e3:.0f} ms"
+        )
+    return " and ".join(parts)
 
 
 async def tail(store: SpanStore, *, last: int = 0, poll_seconds: float = 0.25) -> AsyncIterator[RequestRow]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -14,7 +13,7 @@ import msgspec
 from headgate.cache.settings import FeatureCacheSettings
 from headgate.control.replays import MayNot, NotStored, Sending, complete, estimated, may_ask
 from headgate.core.errors import BudgetSpent, GatewayError
-from headgate.core.ids import parse_request_id, request_id_text
+from headgate.core.ids import parse_request_id
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
 from headgate.quality.replay.capping import BUDGET, SpendCap
@@ -25,6 +24,7 @@ from headgate.stores.searching import Search, Searching
 from headgate.stores.spans import RequestRow, SpanStore
 
 __all__ = [
+    "NO_MEMORY",
     "PURPOSE",
     "Asking",
     "CannotWarm",
@@ -72,6 +72,19 @@ class Memory(Protocol):
     def key(self, exchange: Exchange) -> tuple[bytes, str]:
         """Under which an answer to this would be kept: (key, "") or (b"", why it would not be). Raises GatewayError."""
         ...
+
+
+class _NoMemory:
+    """Of a gateway that keeps no answers."""
+
+    answers = None
+
+    def key(self, exchange: Exchange) -> tuple[bytes, str]:  # noqa: ARG002 - the protocol's signature
+        """See `Memory`."""
+        return b"", "nothing is kept here"
+
+
+NO_MEMORY: Memory = _NoMemory()
 
 
 class Asking(msgspec.Struct, kw_only=True, frozen=True):
@@ -208,13 +221,16 @@ async def _sent(
         sent = await sending.send(exchange, original, cap)
     finally:
         cap.end(exchange.replay_of)
-    told = {"key": key, "id": sent.id, "cost_nanos": cap.spent - before, "most_nanos": most}
+    outcome: Outcome
     if sent.error is not None:
         capped = isinstance(sent.error, BudgetSpent) and sent.error.budget == BUDGET
-        return Warmed(outcome="capped" if capped else "failed", why=sent.error.message, **told)
-    if await _is_kept(answers, key, sent.id):
-        return Warmed(outcome="stored", **told)
-    return Warmed(outcome="not_kept", why=sent.notes.get("cache", ""), **told)
+        outcome, why = "capped" if capped else "failed", sent.error.message
+    elif await _is_kept(answers, key, sent.id):
+        outcome, why = "stored", ""
+    else:
+        outcome, why = "not_kept", sent.notes.get("cache", "")
+    cost = cap.spent - before
+    return Warmed(outcome=outcome, key=key, id=sent.id, cost_nanos=cost, most_nanos=most, why=why)
 
 
 async def _is_kept(answers: AnswerStore, key: bytes, request_id: int) -> bool:
@@ -239,10 +255,10 @@ def _exchange(sending: Sending, original: Original, asking: Asking, caller: Call
     exchange.tags.pop("replay_of", None)
     if asking.user:
         exchange.user = asking.user
+    exchange.trace_parent = ""
     if not asking.request:
         # Nobody asked it before: it is kept for those who share answers with whoever asks it now.
         exchange.asked_by = None
-        exchange.trace_parent = ""
     return exchange
 
 
@@ -306,16 +322,3 @@ def reworded(body: bytes, question: str) -> dict[str, Any]:
     if not messages or not isinstance(messages[-1], dict) or messages[-1].get("role") != "user":
         raise CannotWarm("the request that the question is put into does not end with what a user said")
     return {**read, name: [*messages[:-1], {**messages[-1], "content": question}]}
-
-
-def outcome_words(done: Sequence[Warmed]) -> dict[str, int]:
-    """How many of each outcome."""
-    counted: dict[str, int] = defaultdict(int)
-    for each in done:
-        counted[each.outcome] += 1
-    return dict(counted)
-
-
-def asked_words(found: Sequence[MostAsked]) -> list[dict[str, Any]]:
-    """As JSON tells it."""
-    return [{"request": request_id_text(each.request), "times": each.times} for each in found]

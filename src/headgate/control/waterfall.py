@@ -7,16 +7,18 @@ from typing import Literal
 
 import msgspec
 
-from headgate.stores.spans import AttemptRow, Outcome, RequestRow
+from headgate.stores.spans import GIVEN, AttemptRow, Outcome, RequestRow
 
 __all__ = ["KINDS", "Bar", "Kind", "Lane", "Waterfall", "waterfall"]
 
-Kind = Literal["queue", "own", "pause", "connect", "send", "wait", "begin", "stream"]
+Kind = Literal["queue", "own", "pause", "memory", "joined", "connect", "send", "wait", "begin", "stream"]
 
 KINDS: dict[Kind, str] = {
     "queue": "waited for room in a limit",
     "own": "our own work: who asks, limits, route, encoding",
     "pause": "between two attempts",
+    "memory": "the answer was there already, and was looked for",
+    "joined": "waited for the call of another request that asked the same",
     "connect": "connecting to the provider",
     "send": "sending the request",
     "wait": "the provider was silent",
@@ -39,7 +41,7 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """The request itself (`number` 0) or one of its attempts. Its bars follow each other and do not overlap."""
+    """The request itself (`number` 0), memory (0, too) or one of its attempts. Its bars follow each other and do not overlap."""
 
     number: int
     name: str
@@ -68,8 +70,27 @@ def waterfall(request: RequestRow, attempts: Sequence[AttemptRow]) -> Waterfall:
     """From rows as they are stored. What did not happen has no bar; of a stretch of no length there is none either."""
     total = max([request.total_us, *(one.ended_us for one in attempts)])
     lanes = [Lane(one.number, _name(one), one.outcome, tuple(_bars(one))) for one in attempts]
+    if request.cache in GIVEN and not attempts:
+        lanes.append(Lane(0, _MEMORY[request.cache], request.outcome, tuple(_given(request))))
     own = Lane(0, "request", request.outcome, tuple(_between(request, lanes, total)))
     return Waterfall(total, (own, *lanes))
+
+
+_MEMORY = {
+    "exact": "memory",
+    "semantic": "memory, other words",
+    "stale": "memory, stale",
+    "joined": "another one's call",
+}
+
+
+def _given(request: RequestRow) -> Iterator[Bar]:
+    """An answer that no attempt has made."""
+    begun = min(max(request.first_content_us or request.total_us, request.queued_us), request.total_us)
+    if begun > request.queued_us:
+        yield Bar("joined" if request.cache == "joined" else "memory", request.queued_us, begun)
+    if request.total_us > begun:
+        yield Bar("stream", begun, request.total_us)
 
 
 def _name(attempt: AttemptRow) -> str:

@@ -8,7 +8,7 @@
     │   ├── NotAuthenticated, NotAllowed
     │   ├── LimitReached ── TooLargeForLimit
     │   ├── BudgetSpent ── TooDearForBudget, PriceUnknown
-    │   └── NoEndpointAllowed
+    │   └── NoEndpointAllowed, NotInCache
     ├── GatewayFault           ours: InternalFault, ShuttingDown, LimitsUnavailable, BudgetsUnavailable
     └── ProviderFault          the endpoint's
         ├── TransportFault     no usable HTTP answer came; `.phase` says how far it got
@@ -57,6 +57,7 @@ __all__ = [
     "NoEndpointAllowed",
     "NotAllowed",
     "NotAuthenticated",
+    "NotInCache",
     "NothingAvailable",
     "PoolTimeout",
     "PriceUnknown",
@@ -255,6 +256,12 @@ class NoEndpointAllowed(CallerMistake):
     """Rules on where this request may go (region, own machines only) leave no endpoint; the message names the rule."""
 
     status, code, category = 403, "no_endpoint_allowed", "permission"
+
+
+class NotInCache(CallerMistake):
+    """The caller wants an answer from memory only (`Cache-Control: only-if-cached`), and there is none. 504 by RFC 9111."""
+
+    status, code, category = 504, "not_in_cache", "not_found"
 
 
 # Ours

@@ -20,6 +20,7 @@ NAVIGATION = (
     ("/", "Overview", "dashboard"),
     ("/traces", "Traces", "api.requests.list"),
     ("/cost", "Cost", "api.costs.show"),
+    ("/cache", "Cache", "api.cache.report"),
     ("/quality", "Quality", "api.quality.show"),
     ("/features", "Features", "dashboard"),
     ("/alerts", "Alerts", "api.alerts.list"),

@@ -24,11 +24,23 @@ from headgate.dispatch.remedy import rest_seconds, shun_seconds, verdict
 from headgate.dispatch.streaming import StreamedAnswer
 from headgate.exchange.attempt import Attempt, AttemptKind
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.prefix import prefix_of
 from headgate.exchange.reply import Reply, whole
 from headgate.providers.discretion import hush
 from headgate.providers.health.health import Verdict
 from headgate.providers.health.hints import hints_of
-from headgate.providers.port import Call, Endpoint, Limiting, Timeouts, UpstreamReply, UpstreamRequest, Wire
+from headgate.providers.port import (
+    Call,
+    Endpoint,
+    Limiting,
+    Marking,
+    Marks,
+    Timeouts,
+    UpstreamReply,
+    UpstreamRequest,
+    Wire,
+)
+from headgate.providers.prefixes import Prefixes
 
 __all__ = ["Attempting", "NoPlace"]
 
@@ -60,8 +72,10 @@ class NoPlace(Exception):
 class Attempting:
     """Makes attempts, writes down what is known of each, and tells the endpoint's health how it went."""
 
-    def __init__(self, ids: IdSource) -> None:
+    def __init__(self, ids: IdSource, prefixes: Prefixes | None = None) -> None:
+        """prefixes: which beginnings providers shall keep; None: nobody asks them to."""
         self._ids = ids
+        self._prefixes = prefixes
 
     async def __call__(
         self,
@@ -90,7 +104,11 @@ class Attempting:
             wire = endpoint.adapter.wire_for(dialect.operation, dialect.name)
             if wire is None:
                 return _without(exchange, endpoint)
-            prepared = _prepared(exchange, endpoint, wire, request)
+            prefixes = self._prefixes
+            if prefixes is not None and prefixes.keep_of(exchange.feature) == "off":
+                prefixes = None
+            marks = _marks(exchange, prefixes) if prefixes is not None and request is None else None
+            prepared = _prepared(exchange, endpoint, wire, request, marks)
             leaving = self._attempt(exchange, endpoint, wire, kind)
             if exchange.purse is not None or exchange.grant is not None:
                 await _paid(exchange, leaving)
@@ -100,6 +118,8 @@ class Attempting:
             reply = await _answered(exchange, attempt, wire, prepared, timeouts, manner)
             said = "ok"
             exchange.answering = attempt
+            if prefixes is not None and exchange.prefix is not None:
+                prefixes.answered(exchange.prefix, endpoint, monotonic())
             return reply
         except GatewayError as error:
             usual = manner.usual(stream=exchange.peek.stream, alone=alone)
@@ -164,15 +184,30 @@ def _hurried(error: GatewayError, given: Timeouts, usual: Timeouts) -> bool:
 
 
 def _prepared(
-    exchange: Exchange, endpoint: Endpoint, wire: Wire, request: ChatRequest | None
+    exchange: Exchange,
+    endpoint: Endpoint,
+    wire: Wire,
+    request: ChatRequest | None,
+    marks: Marks | None,
 ) -> UpstreamRequest:
     model = endpoint.model
     body = _body_for(exchange, endpoint, wire) if request is None else wire.encode(request, model)
+    if marks is not None and isinstance(wire, Marking):
+        body = wire.mark(body, model, marks)
     stream, headers, feature = exchange.peek.stream, exchange.headers, exchange.feature
     call = Call(exchange.dialect.operation, wire.name, model, body, stream, headers, feature)
     prepared = endpoint.adapter.request(call)
     prepared.call = call
     return prepared
+
+
+def _marks(exchange: Exchange, prefixes: Prefixes) -> Marks | None:
+    """What the provider shall keep; None: nothing, or what the caller says itself."""
+    prefix = prefix_of(exchange)
+    if prefix is None:
+        return None
+    marks = prefixes.marks(prefix, exchange.feature, exchange.routed_model, monotonic())
+    return None if prefix.beginnings.own else marks
 
 
 async def _answered(

@@ -29,6 +29,7 @@ from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
 from headgate.providers.port import Endpoint
+from headgate.providers.prefixes import Prefixes
 
 __all__ = ["Dispatch"]
 
@@ -46,12 +47,13 @@ class Dispatch:
         ladder: Callable[[Ask], Ladder] | None = None,
         shadows: Shadows | None = None,
         draw: Callable[[], float] = random.random,
+        prefixes: Prefixes | None = None,
     ) -> None:
         """manner: feature -> how its requests are dispatched. ladder: makes what is climbed when nobody answers, given how
-        its models are asked. draw: chance, a number from 0 to 1."""
+        its models are asked. draw: chance, a number from 0 to 1. prefixes: which beginnings of prompts providers shall keep."""
         self.ladder = ladder(self.reserve) if ladder is not None else None
         self.shadows = shadows
-        self._attempting = Attempting(ids)
+        self._attempting = Attempting(ids, prefixes)
         self._manner = manner
         self._draw = draw
         self._shares: dict[str, HedgeShare] = {}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headgate.exchange.purse import Purse
     from headgate.exchange.reply import Reply
     from headgate.providers.port import Endpoint
+    from headgate.providers.prefixes import Prefix
 
 __all__ = ["Exchange", "Observer"]
 
@@ -90,6 +91,7 @@ class Exchange:
         "path",
         "peek",
         "preferred",
+        "prefix",
         "prompt",
         "purpose",
         "purse",
@@ -146,6 +148,8 @@ class Exchange:
         """Where the request may go, best first."""
         self.preferred: Sequence[Endpoint] = ()
         """Where the model that was chosen is reached; who else answers does so in its place."""
+        self.prefix: Prefix | None = None
+        """How the prompt begins, where that matters to providers' prompt caches; see `prefix_of`."""
         self.reserves: Mapping[str, Sequence[Endpoint]] = _NO_RESERVES
         """Where the models of the degrade ladder may be reached, by the ladder's name of them; the same rules hold."""
         self.route_as = ""
@@ -292,6 +296,20 @@ class Exchange:
         if failures:
             raise ExceptionGroup("closing an exchange", failures)
         return None
+
+    def hand_over(self) -> Callable[[], Awaitable[None] | None]:
+        """For a closer, the first to run: somebody goes on with the call that this request has made. What is left to be closed, the
+        record among it, is closed when they call the result, which is as `close` is."""
+        rest = self._closers[:]
+        # In place: `close` is looking at this list.
+        self._closers.clear()
+
+        def close() -> Awaitable[None] | None:
+            self._closers[:0] = rest
+            rest.clear()
+            return self.close()
+
+        return close
 
     async def _close_waiting(self, pending: Awaitable[None]) -> None:
         following: Awaitable[None] | None = pending

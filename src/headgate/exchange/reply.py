@@ -72,6 +72,12 @@ class Reply:
     def streaming(self) -> bool:
         return self.frames is not None
 
+    def again(self) -> Reply:
+        """A whole answer once more, for somebody else who asked the same."""
+        return Reply(
+            wire=self.wire, answer=self._answer, body=self.body, decode=self._decode, status=self.status
+        )
+
     def with_frames(self, frames: AsyncIterator[Frame]) -> Reply:
         """The same reply with other frames, to be encoded from their events."""
         return Reply(frames=frames, status=self.status, headers=self.headers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from headgate.core.errors import GatewayError
@@ -30,6 +30,8 @@ __all__ = [
     "Endpoint",
     "Headers",
     "Limiting",
+    "Marking",
+    "Marks",
     "Relaying",
     "Reply",
     "StreamDecoder",
@@ -240,6 +242,43 @@ class Limiting(Protocol):
     def limit(self, body: bytes, most: int) -> bytes | None:
         """`body`, which is in this very wire, with the limit; None where that is not certain to count, because the body may
         name one already."""
+        ...
+
+
+class Marks(NamedTuple):
+    """Which beginnings of a prompt a provider shall keep, to bill them less when they come again."""
+
+    tools: bool = False
+    """All tools, where the system prompt behind them differs."""
+    instructions: bool = False
+    """Tools and system prompt."""
+    history: bool = False
+    """The conversation up to the model's last answer: what comes after it differs."""
+    conversation: bool = False
+    """All of it: it will go on."""
+    long: bool = False
+    """For an hour instead of five minutes."""
+    key: str = ""
+    """A name for the beginning, where a provider wants one; another one for each tenant and feature."""
+    tools_tokens: int = 0
+    instructions_tokens: int = 0
+    history_tokens: int = 0
+    tokens: int = 0
+    """About how many there are up to each of these ends."""
+
+    @property
+    def some(self) -> bool:
+        """Is anything to be kept that is paid for?"""
+        return self.tools or self.instructions or self.history or self.conversation
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """A wire that can say what the provider shall keep."""
+
+    def mark(self, body: bytes, model: str, marks: Marks) -> bytes:
+        """`body`, which is in this very wire and says nothing of it itself, with the marks; the very same object if there are none
+        to be set, because too little would be kept or the model keeps nothing. All that is not marked stays byte for byte."""
         ...
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from headgate.core.error_groups import group_of
 from headgate.exchange.exchange import Exchange
-from headgate.stores.spans import AttemptRow, RequestRow
+from headgate.stores.rollups import MEMORY
+from headgate.stores.spans import GIVEN, AttemptRow, RequestRow
 from headgate.telemetry.metrics import Metrics
 
 __all__ = ["Counting", "Ended"]
@@ -87,6 +88,14 @@ def _count(metrics: Metrics, ended: Ended) -> None:
         return  # nobody asked: of a shadow copy, only what was asked of a provider counts
     outcome = request.outcome
     metrics.requests.add((feature, outcome))
+    given = False
+    if request.cache:
+        metrics.cache_requests.add((feature, request.cache))
+        if request.avoided_nanos or request.avoided_us:
+            metrics.measures.add_saved(feature, request.avoided_nanos, request.avoided_us)
+        given = not attempts and request.cache in GIVEN
+        if given:
+            model = MEMORY  # how fast a model is, calls alone tell
     if request.degraded:
         metrics.degraded.add((feature, request.degraded))
     if len(attempts) > 1:
@@ -105,7 +114,9 @@ def _count(metrics: Metrics, ended: Ended) -> None:
     key = (feature, model, outcome)
     measured = measures.requests.get(key) or measures.measured(key)
     first = tokens = waited = 0
-    if outcome == "ok":
+    if given:
+        first = request.first_content_us if request.stream else 0
+    elif outcome == "ok":
         # As rollups have it (`stores.adding_up`): of streams from the first content on, of whole answers with the thinking.
         if request.stream and request.first_content_us:
             first, tokens = request.first_content_us, request.output_tokens

@@ -70,7 +70,10 @@ def in_order(
         if pool.looks_at_region:
             region = exchange.header(b"x-headgate-region").strip()
             break
-    moment = Moment(exchange.received_at + exchange.queued_seconds, exchange.id, exchange.session, region)
+    hold = exchange.prefix.hold if exchange.prefix is not None else None
+    moment = Moment(
+        exchange.received_at + exchange.queued_seconds, exchange.id, exchange.session, region, hold
+    )
     waiting: Waiting = []
     found: list[Endpoint] = []
     for pool in pools:

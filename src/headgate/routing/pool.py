@@ -7,6 +7,7 @@ from itertools import groupby
 
 from headgate.providers.port import Endpoint
 from headgate.routing.chance import draw, salt
+from headgate.routing.holding import in_front
 from headgate.routing.spill import Spill
 from headgate.routing.strategies import Moment, PriceOf, cheapest, sticky, strategy
 
@@ -128,6 +129,8 @@ class Pool:
                     good.append(each)
             if len(good) > 1:
                 good = self._in_order(good, moment)
+                if moment.hold is not None and not (self.sticky and moment.session):
+                    good = in_front(good, moment.hold, self.strategy)
             found = found + good if found else good
         if self._spill is not None:
             found = self._spill.arrange(found, now)

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 from headgate.core.messages import ModelList
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.prefix import prefix_of
 from headgate.exchange.reply import Reply, whole
 from headgate.exchange.stage import Proceed
 from headgate.providers.port import Endpoint
+from headgate.providers.prefixes import Prefixes
 from headgate.routing.deciding import decide, in_order
 from headgate.routing.decision import Decision
 from headgate.routing.directory import Directory
@@ -23,11 +25,15 @@ __all__ = ["Router"]
 class Router:
     """Sets `exchange.candidates` and `reserves`. Also answers which names there are, for it alone knows them."""
 
-    def __init__(self, directory: Directory, *, volume: DayVolume | None = None) -> None:
-        """volume: where calls are counted for rules that ask; the one that the directory's policies look at."""
+    def __init__(
+        self, directory: Directory, *, volume: DayVolume | None = None, prefixes: Prefixes | None = None
+    ) -> None:
+        """volume: where calls are counted for rules that ask; the one that the directory's policies look at. prefixes: who knows which
+        endpoint has read the beginning of a prompt lately."""
         self.directory = directory
         """Swapped whole when the configuration changes."""
         self._volume = volume or DayVolume()
+        self._prefixes = prefixes
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
         operation = exchange.dialect.operation
@@ -51,6 +57,7 @@ class Router:
             if route.plain and _well(route.candidates, exchange.received_at):
                 exchange.candidates = route.candidates
             else:
+                self._look_for_hold(exchange)
                 exchange.candidates = in_order(exchange, route.pools)[0]
             return await proceed(exchange)
         decision = await self.decide(exchange, route)
@@ -64,6 +71,7 @@ class Router:
         directory = self.directory
         exchange.feature = route.feature or exchange.feature
         exchange.routed_model = route.model
+        self._look_for_hold(exchange)
         decision = await decide(exchange, route, directory)
         exchange.confined = any(rule.confines for rule in decision.rules)
         exchange.routed_model = decision.model
@@ -81,6 +89,15 @@ class Router:
                 day = datetime.fromtimestamp(exchange.started_ns / 1e9, ZoneInfo(zone)).toordinal()
                 self._volume.count(name, zone, day)
         return decision
+
+    def _look_for_hold(self, exchange: Exchange) -> None:
+        """Who has read the beginning of this prompt lately goes on with it, where the strategy leaves a choice."""
+        prefixes = self._prefixes
+        if prefixes is None or prefixes.keep_of(exchange.feature) == "off":
+            return
+        prefix = prefix_of(exchange)
+        if prefix is not None:
+            prefixes.hold(prefix, exchange.feature, exchange.received_at)
 
     def _names(self, exchange: Exchange) -> Reply:
         if exchange.peek.model:

@@ -11,6 +11,7 @@ from math import inf
 from typing import Any
 
 from headgate.providers.port import Endpoint
+from headgate.providers.prefixes import Hold
 from headgate.routing.chance import STIR, WORD, draw, log_draw, log_draws, unit
 
 __all__ = [
@@ -47,6 +48,8 @@ class Moment:
     session: str = ""
     region: str = ""
     """Where the caller says to be."""
+    hold: Hold | None = None
+    """Who has read the beginning of the prompt lately."""
 
 
 Strategy = Callable[[list[Endpoint], Moment], list[Endpoint]]

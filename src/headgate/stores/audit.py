@@ -21,7 +21,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Who did it, such as `cli:ann` or `gateway`."""
     action: str
     """What was done: `key.create`, `key.rotate`, `key.revoke`, `rehearsal.start`, `rehearsal.stop`, `budget.deposit`, `ledger.reconcile`,
-    `config.change`, `rule.add`, `rule.pause`, `rule.resume`, `rule.remove`."""
+    `config.change`, `rule.add`, `rule.pause`, `rule.resume`, `rule.remove`, `cache.clear`, `cache.wrong`."""
     subject: str = ""
     """To what: the id of the key or the rehearsal."""
     before: str = ""

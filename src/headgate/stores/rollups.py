@@ -195,11 +195,17 @@ class Mark(msgspec.Struct, kw_only=True, frozen=True):
 
 
 GaugeName = Literal[
-    "in_flight", "limit_waiting", "budget_waiting", "journal_bytes", "records_dropped", "shadows_dropped"
+    "in_flight",
+    "limit_waiting",
+    "budget_waiting",
+    "journal_bytes",
+    "records_dropped",
+    "shadows_dropped",
+    "cache_wrong_share",
 ]
 """in_flight: requests being served. limit_waiting, budget_waiting: requests that wait for room in a limit, for money that others
 hold. journal_bytes: records that are not in the database yet. records_dropped, shadows_dropped: records that were lost, copies
-that were not sent, since the gateway was started."""
+that were not sent, since the gateway was started. cache_wrong_share: of semantic hits, where most of a feature's were wrong."""
 
 
 class Gauge(msgspec.Struct, kw_only=True, frozen=True):

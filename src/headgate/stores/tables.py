@@ -31,6 +31,10 @@ from headgate.stores.spans import AttemptRow, RequestRow
 
 __all__ = [
     "alert",
+    "answer",
+    "answer_judgement",
+    "answer_removal",
+    "answer_room",
     "attempt",
     "audit",
     "budget_use",
@@ -521,3 +525,81 @@ login = Table(
 )
 """A person signed in; `hash` is of what their browser's cookie says."""
 Index("login_person", login.c.person)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("key", LargeBinary, primary_key=True, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("compat", LargeBinary, nullable=False),
+    _text("embedder"),
+    _text("tenant"),
+    _text("feature"),
+    _text("scope"),
+    _text("owner"),
+    _text("user"),
+    _number("origin_id"),
+    Column("made_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("used_ns", BigInteger, nullable=False),
+    _number("hits"),
+    Column("size", BigInteger, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+"""Answers that may be given again. `entry`: all of it but the vector, as MessagePack; the other columns repeat what it is found, removed and
+evicted by. `number`: of the batch it came with, so that other nodes see what is new."""
+Index("answer_number", answer.c.number)
+Index("answer_used", answer.c.used_ns)
+Index("answer_until", answer.c.until_ns)
+_has_vector = answer.c.embedder != text("''")
+Index(
+    "answer_near", answer.c.compat, answer.c.embedder, sqlite_where=_has_vector, postgresql_where=_has_vector
+)
+
+answer_room = Table(
+    "answer_room",
+    metadata,
+    Column("id", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    _number("written"),
+    _number("removed"),
+    _number("floor"),
+    _number("entries"),
+    _number("bytes"),
+)
+"""One row: the number of the last batch of `answer` and of the last `answer_removal`, up to which number those are not kept any more, and
+what `answer` holds."""
+
+answer_removal = Table(
+    "answer_removal",
+    metadata,
+    Column("number", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("which", Text, nullable=False),
+)
+"""What was removed of `answer` within the last minute, in words that name no person, so that no node gives it any more."""
+
+answer_judgement = Table(
+    "answer_judgement",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("right", Boolean, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    _text("source"),
+    _text("question"),
+    _number("request_id"),
+    _text("feature"),
+    Column("weight", Float, nullable=False, server_default=text("1")),
+)
+"""Would an entry's answer have been right for another question?"""
+Index("answer_judgement_key", answer_judgement.c.key)
+Index("answer_judgement_at", answer_judgement.c.at_ns)
+_of_request = answer_judgement.c.request_id != text("0")
+Index(
+    "answer_judgement_request",
+    answer_judgement.c.request_id,
+    sqlite_where=_of_request,
+    postgresql_where=_of_request,
+)

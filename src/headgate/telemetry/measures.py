@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 
 from headgate.telemetry.names import (
+    CACHE_LOOKUP,
+    CACHE_SAVED_SECONDS,
+    CACHE_SAVED_USD,
     COST,
     ERRORS,
     FIRST_TOKEN,
@@ -44,6 +48,7 @@ def _in_micros(metric: Metric) -> tuple[int, ...]:
 
 _TOOK, _FIRST, _OVERHEAD, _QUEUED = map(_in_micros, (TOOK, FIRST_TOKEN, OVERHEAD, QUEUED))
 _SPEED = SPEED.bounds
+_LOOKUP = CACHE_LOOKUP.bounds
 
 
 class Names:
@@ -138,6 +143,10 @@ class Measures:
         """By feature, model, provider and how certain the cost is."""
         self.errors: dict[tuple[str, str, str], int] = {}
         """By feature, model and group of errors."""
+        self.saved: dict[str, tuple[int, int]] = {}
+        """Nano-dollars and microseconds, by feature."""
+        self.lookups: dict[str, tuple[list[int], float]] = {}
+        """Of memory, by kind: counts by bucket, and the sum."""
 
     def measured(self, key: tuple[str, str, str]) -> Measured:
         """The one of a combination that has none under just this key; see `requests`."""
@@ -162,6 +171,18 @@ class Measures:
             place = (OTHER, OTHER, group)
         self.errors[place] = self.errors.get(place, 0) + 1
 
+    def add_saved(self, feature: str, nanos: int, microseconds: int) -> None:
+        """An answer was given again."""
+        place = self.features(feature)
+        before = self.saved.get(place, (0, 0))
+        self.saved[place] = (before[0] + nanos, before[1] + microseconds)
+
+    def looked_up(self, kind: Literal["exact", "semantic"], seconds: float) -> None:
+        """Memory was asked, whatever it said."""
+        counts, total = self.lookups.get(kind) or ([0] * (len(_LOOKUP) + 1), 0.0)
+        counts[bisect_left(_LOOKUP, seconds)] += 1
+        self.lookups[kind] = (counts, total + seconds)
+
     def distributions(self) -> Mapping[str, Distributions]:
         """By the metric's name; only series that have anything in them."""
         overhead: dict[tuple[str, ...], tuple[list[int], int]] = {}
@@ -178,6 +199,7 @@ class Measures:
             SPEED.name: [(key, one.speed, one.speed_sum) for key, one in all_of if any(one.speed)],
             OVERHEAD.name: [(key, counts, total / _MICROS) for key, (counts, total) in overhead.items()],
             QUEUED.name: [(key, counts, total / _MICROS) for key, (counts, total) in queued.items()],
+            CACHE_LOOKUP.name: [((kind,), counts, total) for kind, (counts, total) in self.lookups.items()],
         }
 
     def sums(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
@@ -195,7 +217,14 @@ class Measures:
                 cost[feature, model, provider, label] = one.nanos / _NANOS
         errors: dict[tuple[str, ...], float] = {}
         errors.update(self.errors.items())
-        return {TOKENS.name: tokens, COST.name: cost, UNPRICED.name: unpriced, ERRORS.name: errors}
+        return {
+            TOKENS.name: tokens,
+            COST.name: cost,
+            UNPRICED.name: unpriced,
+            ERRORS.name: errors,
+            CACHE_SAVED_USD.name: {(name,): nanos / _NANOS for name, (nanos, _) in self.saved.items()},
+            CACHE_SAVED_SECONDS.name: {(name,): us / _MICROS for name, (_, us) in self.saved.items()},
+        }
 
 
 def _add(

@@ -14,6 +14,8 @@ from headgate.telemetry.measures import Distributions, Measures
 from headgate.telemetry.names import (
     ATTEMPT_ERRORS,
     ATTEMPTS,
+    CACHE_REQUESTS,
+    CACHE_SKIPPED,
     DEGRADED,
     FALLBACKS,
     HEDGES,
@@ -78,13 +80,23 @@ class Metrics:
         self.resumed = Counter(RESUMED)
         self.fallbacks = Counter(FALLBACKS)
         self.attempt_errors = Counter(ATTEMPT_ERRORS)
+        self.cache_requests = Counter(CACHE_REQUESTS)
+        self.cache_skipped = Counter(CACHE_SKIPPED)
         self.measures = Measures()
         self.before_reading: Callable[[], None] = _nothing
         """Called whenever somebody looks: what is counted late is counted then."""
-        self._by_feature = (self.requests, self.degraded, self.hedges, self.resumed, self.fallbacks)
+        self._by_feature = (
+            self.requests,
+            self.degraded,
+            self.hedges,
+            self.resumed,
+            self.fallbacks,
+            self.cache_requests,
+        )
         self._by_model = (self.attempts, self.attempt_errors)
         self._reads: dict[str, Callable[[], Series]] = {
-            each.metric.name: each.values.items for each in (*self._by_feature, *self._by_model)
+            each.metric.name: each.values.items
+            for each in (*self._by_feature, *self._by_model, self.cache_skipped)
         }
 
     def read(self, metric: Metric, series: Callable[[], Series]) -> None:

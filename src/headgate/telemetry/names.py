@@ -19,6 +19,16 @@ __all__ = [
     "BUDGET_USED",
     "BUDGET_WAITING",
     "BUILD",
+    "CACHE_BYTES",
+    "CACHE_ENTRIES",
+    "CACHE_EVICTED",
+    "CACHE_JOINED",
+    "CACHE_LOOKUP",
+    "CACHE_REQUESTS",
+    "CACHE_SAVED_SECONDS",
+    "CACHE_SAVED_USD",
+    "CACHE_SKIPPED",
+    "CACHE_WRONG",
     "COST",
     "DEGRADED",
     "ENDPOINT_OPEN",
@@ -349,6 +359,65 @@ OTLP_POSTS = Metric(
     "Batches for the OTLP collector, by what became of them.",
 )
 
+CACHE_REQUESTS = Metric(
+    "headgate_cache_requests_total",
+    "counter",
+    ("feature", "outcome"),
+    "Requests of features that have a cache, by how memory answered.",
+    open="feature",
+)
+CACHE_SAVED_USD = Metric(
+    "headgate_cache_saved_usd_total",
+    "counter",
+    ("feature",),
+    "US dollars that answers had cost which were given again.",
+    open="feature",
+)
+CACHE_SAVED_SECONDS = Metric(
+    "headgate_cache_saved_seconds_total",
+    "counter",
+    ("feature",),
+    "Time that nobody had to wait, because answers were there already.",
+    open="feature",
+)
+CACHE_SKIPPED = Metric(
+    "headgate_cache_skipped_total",
+    "counter",
+    ("why",),
+    "Requests that went on without memory: it was slow, or gone.",
+)
+CACHE_LOOKUP = Metric(
+    "headgate_cache_lookup_seconds",
+    "histogram",
+    ("kind",),
+    "How long memory was asked for an answer: by its key, or by nearness with embedding and check.",
+    bounds=(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1),
+)
+CACHE_ENTRIES = Metric(
+    "headgate_cache_entries", "gauge", (), "Answers that are kept to be given again, as last counted."
+)
+CACHE_BYTES = Metric(
+    "headgate_cache_bytes", "gauge", (), "Bytes of the answers that are kept, as last counted."
+)
+CACHE_EVICTED = Metric(
+    "headgate_cache_evicted_total",
+    "counter",
+    (),
+    "Answers that this gateway has let go for want of room.",
+)
+CACHE_JOINED = Metric(
+    "headgate_cache_joined_readers",
+    "gauge",
+    (),
+    "Requests that share the call of another one at this moment.",
+)
+CACHE_WRONG = Metric(
+    "headgate_cache_wrong_share",
+    "gauge",
+    ("feature",),
+    "The part of semantic hits that were wrong, estimated from samples of the last week.",
+)
+
 METRICS = (
     REQUESTS,
     DEGRADED,
@@ -393,6 +462,16 @@ METRICS = (
     ALERT_DELIVERIES,
     SCORES,
     SCORES_ALONE,
+    CACHE_REQUESTS,
+    CACHE_SAVED_USD,
+    CACHE_SAVED_SECONDS,
+    CACHE_SKIPPED,
+    CACHE_LOOKUP,
+    CACHE_ENTRIES,
+    CACHE_BYTES,
+    CACHE_EVICTED,
+    CACHE_JOINED,
+    CACHE_WRONG,
     OTLP_SPANS,
     OTLP_POSTS,
     BUILD,

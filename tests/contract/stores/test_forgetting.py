@@ -69,7 +69,7 @@ class Subject:
                 session=f"session-{mark}-{number % 3}",
                 tags=msgspec.json.encode({"mail": f"{mark}@x", "task": "shared"}).decode(),
                 notes=f'{{"route":"{mark}"}}',
-                error_detail=f"they said {mark}",
+                error_detail=f"they said {mark}", variables=f'{{"name":"{mark}"}}',
                 error_class="timeout",
                 outcome="failed",
                 feature="chat",

@@ -118,8 +118,9 @@ def subject(backend: str, place: Path | str) -> Iterator[Subject]:
 
 def test_contents_go_and_spans_stay(subject: Subject) -> None:
     """Prompts and the words of errors of long ago; figures, and what is younger, stay. Once is enough."""
-    old = subject.write(40, body="an old prompt", error_detail="x", cost_nanos=5)
-    young = subject.write(20, body="a young prompt", error_detail="y")
+    old = subject.write(40, body="an old prompt", error_detail="x", cost_nanos=5, variables='{"a":"b"}')
+    filled = subject.write(39, variables='{"a":"c"}')
+    young = subject.write(20, body="a young prompt", error_detail="y", variables='{"a":"d"}')
 
     @aio
     async def check() -> None:
@@ -127,7 +128,10 @@ def test_contents_go_and_spans_stay(subject: Subject) -> None:
         assert (await subject.text(old), await subject.text(young)) == ("", "a young prompt")
         row = await subject.stores.spans.request(old)
         assert row is not None
-        assert (row.cost_nanos, row.error_detail) == (5, "")
+        assert (row.cost_nanos, row.error_detail, row.variables) == (5, "", "")
+        # Also of one that has nothing else to delete.
+        row, kept = [await subject.stores.spans.request(each) for each in (filled, young)]
+        assert row is not None and kept is not None and (row.variables, kept.variables) == ("", '{"a":"d"}')
         assert [each.error_detail for each in await subject.stores.spans.attempts(old)] == [""]
         assert [each.error_detail for each in await subject.stores.spans.attempts(young)] == ["their words"]
         assert await subject.contents_swept(30) == 0

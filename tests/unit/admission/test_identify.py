@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from headgate.admission.keys import KEY_PREFIX, hash_key, new_key
 from headgate.admission.ring import KeyRing
 from headgate.admission.stage import Identify
-from headgate.core.errors import NotAllowed, NotAuthenticated
+from headgate.core.errors import InvalidRequest, NotAllowed, NotAuthenticated
 from headgate.edge.dialects.openai_chat import OpenAIChat
 from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
@@ -183,6 +183,35 @@ def test_any_bytes_can_be_tags(value: bytes) -> None:
         assert all(name and name == name.strip() for name in found.tags)
 
     check()
+
+
+@aio
+async def test_an_application_may_say_which_prompt_it_used_and_how_it_filled_it() -> None:
+    """Those that keep prompts in their own code."""
+    found = await identified(
+        GOOD, (b"x-headgate-prompt", b" greeting@7 "), (b"x-headgate-variables", b'{"name": "Ada", "city": "K\\u00f6ln"}')
+    )
+    assert (found.prompt, found.variables) == ("greeting@7", {"name": "Ada", "city": "Köln"})
+    assert (await identified(GOOD)).variables == {}
+    assert len((await identified(GOOD, (b"x-headgate-prompt", b"x" * 999))).prompt) == 256
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"null", b"[]", b'{"a": 1}', b'{"a": "b"', b'{"a": "\\ud800"}', b'{"a": "\xff"}', b"x" * 5_000]
+)
+@aio
+async def test_variables_that_are_none_are_refused(value: bytes) -> None:
+    """Whoever sends them relies on them. What stands there is not repeated."""
+    with pytest.raises(InvalidRequest) as raised:
+        await identified(GOOD, (b"x-headgate-variables", value))
+    assert raised.value.param == "x-headgate-variables"
+
+
+@aio
+async def test_what_strangers_say_of_variables_is_not_read() -> None:
+    """They are told that they have no key, and nothing else."""
+    with pytest.raises(NotAuthenticated):
+        await identified((b"x-headgate-variables", b"{"))
 
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

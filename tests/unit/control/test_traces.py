@@ -5,7 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from headgate.control.traces import reply_text, show, tail
+from headgate.control.traces import (
+    around,
+    given_again,
+    memory_words,
+    reply_text,
+    saved_words,
+    show,
+    tail,
+)
 from headgate.core.messages import Answer, Choice, Text
 from headgate.stores.backends.memory import MemorySpans
 from headgate.stores.sink import Batch, Position
@@ -106,3 +114,34 @@ async def test_show_does_without_contents_that_are_gone() -> None:
 def test_the_text_of_an_answer_is_found_in_every_format(kind: str, data: bytes, text: str) -> None:
     """Also of one that is cut off or has none."""
     assert reply_text(kept(kind, data)) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "saved"),
+    [
+        ({}, "", ""),
+        ({"cache": "exact", "avoided_nanos": 1_200_000, "avoided_us": 2_340_000}, "exact hit", "$0.0012 and 2.3 s"),
+        ({"cache": "semantic", "similarity": 973_000}, "semantic hit, 97.3 % sure", ""),
+        ({"cache": "joined", "avoided_nanos": 2 * 10**9}, "joined call", "$2.00"),
+        ({"cache": "stale", "avoided_us": 80_000}, "stale hit", "80 ms"),
+        ({"cache": "miss"}, "miss", ""),
+        ({"cache": "bypass", "notes": '{"cache":"it asks about now"}'}, "bypass: it asks about now", ""),
+        ({"cache": "bypass", "notes": "broken"}, "bypass", ""),
+        ({"cache": "refreshed"}, "renewed the entry", ""),
+    ],
+)
+def test_what_memory_did_is_told_in_words(given: dict[str, object], words: str, saved: str) -> None:
+    """For people; `cache` says it for programs."""
+    row = RequestRow(1, 0, "t", **given)  # type: ignore[arg-type]
+    assert (memory_words(row), saved_words(row)) == (words, saved)
+
+
+@aio
+async def test_an_answer_knows_how_often_it_was_given_again() -> None:
+    """And to whom, the latest first."""
+    store = MemorySpans()
+    write(store, RequestRow(1, 0, "t"), *[RequestRow(n, 0, "t", cache="exact", origin_id=1) for n in range(2, 32)])
+    assert await given_again(store, 1) == 30
+    near = await around(store, RequestRow(1, 0, "t"))
+    assert (near.given_count, [row.id for row in near.given[:2]], len(near.given)) == (30, [31, 30], 20)
+    assert await given_again(store, 2) == 0

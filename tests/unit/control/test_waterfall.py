@@ -56,6 +56,26 @@ def test_between_retries_there_is_a_pause() -> None:
     assert told(own) == [("own", 0, 100), ("pause", 300, 700)]
 
 
+def test_what_memory_answered_has_a_lane_of_its_own() -> None:
+    """No attempt was made; a stream at a natural pace takes its time after the first word."""
+    row = request(total_us=500, queued_us=100, first_content_us=120, cache="exact", origin_id=9, stream=True)
+    lanes = waterfall(row, []).lanes
+    assert [(lane.number, lane.name) for lane in lanes] == [(0, "request"), (0, "memory")]
+    assert told(lanes[0]) == [("queue", 0, 100)]
+    assert told(lanes[1]) == [("memory", 100, 120), ("stream", 120, 500)]
+
+
+def test_who_shares_a_call_waits_for_it() -> None:
+    """A whole answer has no first word."""
+    lanes = waterfall(request(total_us=500, cache="joined", origin_id=9), []).lanes
+    assert told(lanes[1]) == [("joined", 0, 500)]
+
+
+def test_a_miss_is_a_request_like_others() -> None:
+    """Its call has the time."""
+    assert len(waterfall(request(total_us=500, cache="miss"), [attempt(1, 0, 500)]).lanes) == 2
+
+
 def test_hedges_run_side_by_side() -> None:
     """Their time is not counted twice, and there is no pause while either runs."""
     fall = waterfall(

@@ -73,6 +73,7 @@ TABLE: dict[Remedy, dict[Verdict, set[str]]] = {
             "NotAuthenticated",
             "NotAllowed",
             "NoEndpointAllowed",
+            "NotInCache",
             "LimitReached",
             "LimitsUnavailable",
             "BudgetsUnavailable",

@@ -63,6 +63,35 @@ def numbers(counter: Counter) -> dict[str, int]:
 
 
 @aio
+async def test_what_memory_answered_is_counted_with_what_it_saved(recording: Recording) -> None:
+    """By how it answered; and no model was as fast as that."""
+    hit = {"cache": "exact", "origin_id": 5, "avoided_nanos": 2_000_000, "avoided_us": 500_000}
+    for _ in range(2):
+        await serve(recording, asked(recording, routed_model="small", **hit), answering(recording, ()))
+    await serve(recording, asked(recording, cache="miss", routed_model="small"), answering(recording, ("",)))
+    metrics = recording.stage.metrics
+    assert numbers(metrics.cache_requests) == {"chat exact": 2, "chat miss": 1}
+    assert metrics.measures.saved == {"chat": (4_000_000, 1_000_000)}
+    assert {key[1]: sum(one.took) for key, one in metrics.measures.requests.items()} == {"cache": 2, "small": 1}
+    assert not any(metrics.measures.requests["chat", "cache", "ok"].speed)
+    text = metrics.text().decode()
+    assert 'headgate_cache_saved_usd_total{feature="chat"} 0.004' in text
+    assert 'headgate_cache_saved_seconds_total{feature="chat"} 1.0' in text
+
+
+@aio
+async def test_how_long_memory_was_asked_is_shown(recording: Recording) -> None:
+    """By key and by nearness apart."""
+    metrics = recording.stage.metrics
+    metrics.measures.looked_up("exact", 0.00004)
+    metrics.measures.looked_up("semantic", 0.012)
+    text = metrics.text().decode()
+    assert 'headgate_cache_lookup_seconds_bucket{kind="exact",le="5e-05"} 1' in text
+    assert 'headgate_cache_lookup_seconds_bucket{kind="semantic",le="0.01"} 0' in text
+    assert 'headgate_cache_lookup_seconds_sum{kind="semantic"} 0.012' in text
+
+
+@aio
 async def test_a_request_and_its_attempts_are_counted_once(recording: Recording) -> None:
     """Attempts by why they were made; the second of two side by side is a hedge."""
     exchange = asked(recording)

@@ -59,12 +59,18 @@ def _quantile(name: str, words: str, sketch: str, share: float, unit: Unit, scal
     return Metric(name, words, unit, sketches=(sketch,), of=of, bad=bad, apart=apart)
 
 
-def _share(name: str, words: str, part: Callable[[Tally], int], whole: Callable[[Tally], int]) -> Metric:
+def _share(
+    name: str,
+    words: str,
+    part: Callable[[Tally], int],
+    whole: Callable[[Tally], int],
+    bad: Literal["above", "below"] = "above",
+) -> Metric:
     def of(tally: Tally) -> Found:
         total = whole(tally)
         return (part(tally) / total if total else None), total
 
-    return Metric(name, words, "share", of=of, apart=_share_apart(part, whole))
+    return Metric(name, words, "share", bad=bad, of=of, apart=_share_apart(part, whole))
 
 
 def _cost_per_request(tally: Tally) -> Found:
@@ -147,6 +153,7 @@ _ALL = (
     _share("failover_rate", "the part of requests that another endpoint had to answer", lambda t: t.sums["failovers"], lambda t: t.count(*_ANSWERABLE)),
     _share("refusal_rate", "the part of answers that a model declined to give", lambda t: t.sums["refusals"], lambda t: t.count("ok") + t.sums["declined"]),
     _share("cache_rate", "the part of answers that were there already", lambda t: t.sums["cached"], lambda t: t.count("ok")),
+    _share("cache_hit_rate", "the part of answers that memory was asked for and had", lambda t: t.sums["cached"], lambda t: t.sums["cacheable"], bad="below"),
     Metric(
         "quality",
         "the mean of this score",
@@ -160,6 +167,7 @@ _ALL = (
     Metric("in_flight", "requests in flight on one node", "requests", family="gauge", gauge="in_flight"),
     Metric("queue_depth", "requests that wait for room in a limit", "requests", family="gauge", gauge="limit_waiting"),
     Metric("journal_lag", "records that are not in the database yet", "bytes", family="gauge", gauge="journal_bytes"),
+    Metric("cache_wrong_share", "the part of semantic hits of a feature that samples found wrong", "share", family="gauge", gauge="cache_wrong_share"),
     Metric("records_dropped", "records that were lost", "requests", family="gauge", gauge="records_dropped"),
 )  # fmt: skip
 METRICS: Mapping[str, Metric] = MappingProxyType({each.name: each for each in _ALL})

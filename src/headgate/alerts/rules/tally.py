@@ -37,6 +37,7 @@ class Tally:
             found.sums["answerable_nanos"] = row.cost_nanos
         if outcome == "ok":
             found.sums["degraded"], found.sums["cached"] = row.degraded, row.cached
+            found.sums["cacheable"] = row.cacheable
         else:
             found.sums["declined"] = row.refusals
         for name, sketch in row.sketches.items():

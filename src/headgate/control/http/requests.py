@@ -365,7 +365,9 @@ async def show_request(asked: Asked[None, None]) -> RequestShown:
         request=told(shown.request),
         attempts=[_attempt(row, content=may) for row in shown.attempts],
         notes=_object(shown.request.notes),
-        variables={name: str(value) for name, value in _object(shown.request.variables).items()} if may else {},
+        variables={name: str(value) for name, value in _object(shown.request.variables).items()}
+        if may
+        else {},
         error_detail=shown.request.error_detail if may else "",
         prompt=_content(shown.prompt) if may else None,
         reply=_content(shown.reply) if may else None,

@@ -13,6 +13,7 @@ from headgate.control.installation import About
 from headgate.control.keys import Keys
 from headgate.control.overview import Overview
 from headgate.control.replays import Sending
+from headgate.control.warming import Memory
 from headgate.exchange.caller import Caller
 from headgate.providers.port import Endpoint
 from headgate.stores.alerts import Alerts
@@ -82,6 +83,8 @@ class Desk:
     """The installation, as it is now."""
     replaying: Sending
     """Sends recorded requests again."""
+    memory: Memory
+    """Where answers are kept, and under which key."""
     forget: Forgets
     """Delete what is kept of a user."""
     changed: Callable[[], Awaitable[None]]

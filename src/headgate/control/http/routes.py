@@ -6,6 +6,7 @@ from headgate.control.http import (
     alerts,
     audit,
     budgets,
+    cache,
     configuration,
     contracts,
     costs,
@@ -51,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
     *feedback.ROUTES,
     *scores.ROUTES,
     *quality.ROUTES,
+    *cache.ROUTES,
     *rehearsals.ROUTES,
     *replays.ROUTES,
 )

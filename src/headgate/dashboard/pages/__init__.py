@@ -39,6 +39,7 @@ from __future__ import annotations
 from headgate.dashboard.looking import Page
 from headgate.dashboard.pages import (
     alerts,
+    cache,
     cost,
     features,
     keys,
@@ -55,6 +56,7 @@ ALL: tuple[Page, ...] = (
     *overview.PAGES,
     *cost.PAGES,
     *quality.PAGES,
+    *cache.PAGES,
     *keys.PAGES,
     *settings.PAGES,
     *replays.PAGES,

@@ -15,12 +15,12 @@ from headgate.control.http.problems import Problem
 from headgate.control.http.requests import RequestListQuery, before_id, wanted
 from headgate.control.http.sessions import ConversationQuery, SessionsQuery, list_sessions
 from headgate.control.looking import WORDS
-from headgate.control.traces import around, show
+from headgate.control.traces import MOST_COUNTED, around, memory_words, saved_words, show
 from headgate.control.waterfall import KINDS, Waterfall, waterfall
 from headgate.core.ids import parse_request_id, request_id_text
 from headgate.core.money import nanos
 from headgate.dashboard.looking import Looking, Redirect, Shown, page
-from headgate.stores.spans import Content, RequestRow
+from headgate.stores.spans import CACHED, Content, RequestRow
 
 __all__ = ["PAGES", "drawn"]
 
@@ -35,9 +35,9 @@ _FIRST = ("feature", "model", "user", "status", "text")
 """Filters that are always there; the others are behind `more`."""
 _MORE = (
     "session", "key", "team", "tenant", "provider", "outcome", "error", "purpose", "prompt", "tag", "slower", "faster",
-    "first_slower", "costlier", "cheaper", "score", "stream", "retried", "degraded", "failed", "config", "trace", "replay_of",
+    "first_slower", "costlier", "cheaper", "score", "stream", "retried", "degraded", "cached", "cache", "failed", "config", "trace", "replay_of", "given_from",
 )  # fmt: skip
-_YES_OR_NO = frozenset({"stream", "retried", "degraded", "failed"})
+_YES_OR_NO = frozenset({"stream", "retried", "degraded", "cached", "failed"})
 _OUTCOMES = ("ok", "refused", "failed", "hung_up", "cut_off")
 _LANE = 26
 _BAR = 16
@@ -78,6 +78,7 @@ async def browse(asked: Looking) -> Shown | Redirect:
             "filtered": [(name, value) for name, value in given.items() if value],
             "yes_or_no": sorted(_YES_OR_NO),
             "outcomes": _OUTCOMES,
+            "cached": CACHED,
             "features": sorted(asked.desk.configuration().settings.features),
             "live": not (given["text"] or asked.query.get("cursor") or not stretch.name),
             "cursor": asked.query.get("cursor", ""),
@@ -126,6 +127,7 @@ async def detail(asked: Looking) -> Shown:
                     ("In the caller's trace", near.trace),
                     ("In the same session", near.session),
                     ("Sent again", near.replays),
+                    ("Given its answer", near.given),
                 )
                 if rows
             ],
@@ -141,6 +143,12 @@ async def detail(asked: Looking) -> Shown:
             ],
             "may_replay": asked.viewer.may("api.replays.start") and may,
             "original": request_id_text(row.replay_of) if row.replay_of else "",
+            "memory": memory_words(row),
+            "saved": saved_words(row),
+            "origin": request_id_text(row.origin_id) if row.origin_id else "",
+            "given_again": near.given_count,
+            "many": near.given_count >= MOST_COUNTED,
+            "variables": sorted(_object(row.variables).items()) if may else [],
         },
     )
 

@@ -29,11 +29,12 @@ from headgate.dispatch.ladder.settings import (
     SayRung,
     StaleRung,
 )
-from headgate.dispatch.ladder.stale import StaleAnswers, key_of, packed, unpacked, wish
+from headgate.dispatch.ladder.stale import StaleAnswers, key_of, packed, unpacked
 from headgate.dispatch.ladder.template import FEATURE, fill
 from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
+from headgate.exchange.wish import wish_of
 from headgate.providers.port import Endpoint
 
 __all__ = ["Ask", "Ladder", "may_degrade", "situation"]
@@ -105,7 +106,7 @@ class Ladder:
         """A model of the route answers: keep it, once it is complete, if the feature's ladder has `stale`. Returns the same
         reply, to be handed on."""
         seconds = self._plan_of(exchange.feature).stale_seconds
-        if not seconds or exchange.degraded or exchange.purpose or not wish(exchange).keep:
+        if not seconds or exchange.degraded or exchange.purpose or not wish_of(exchange.headers).keep:
             return reply
         if reply.frames is not None:
             # Not `with_frames`: nothing is edited, so bytes may go on passing untouched.
@@ -172,7 +173,7 @@ class Ladder:
         assert_never(rung)
 
     async def _old(self, exchange: Exchange, rung: StaleRung) -> Reply:
-        wanted = wish(exchange)
+        wanted = wish_of(exchange.headers)
         most = rung.seconds if wanted.most_seconds is None else min(rung.seconds, wanted.most_seconds)
         key = key_of(exchange)
         kept = await self._stale.last(key) if key is not None else None

@@ -21,7 +21,7 @@ from headgate.dispatch.ladder.answer import MODEL
 from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
 
-__all__ = ["Kept", "MemoryStale", "StaleAnswers", "key_of", "packed", "unpacked", "wish"]
+__all__ = ["Kept", "MemoryStale", "StaleAnswers", "key_of", "packed", "unpacked"]
 
 MOST_BYTES = 16_000_000
 _MOST_OF_ONE = 500_000
@@ -109,29 +109,6 @@ class MemoryStale:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.bytes -= len(entry[0].answer) + _ENTRY
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the caller said about caches, in `cache-control`."""
-
-    keep: bool = True
-    most_seconds: float | None = None
-    """How old an answer may be; None: not said."""
-
-
-def wish(exchange: Exchange) -> Wish:
-    """`no-store` keeps nothing, `no-cache` wants nothing old, `max-age=SECONDS` nothing older."""
-    keep, most = True, None
-    for word in exchange.header(b"cache-control").lower().split(","):
-        name, _, value = word.strip().partition("=")
-        if name == "no-store":
-            keep = False
-        elif name == "no-cache":
-            most = 0.0
-        elif name == "max-age" and value.isascii() and value.isdigit():
-            most = float(value[:12]) if most is None else most
-    return Wish(keep, most)
 
 
 def key_of(exchange: Exchange) -> bytes | None:

@@ -76,8 +76,12 @@ class AzureOpenAIAdapter:
         self._models = Url.parse(f"{root}/models{tail}")
         self._deployments = urlsplit(root).path + "/deployments/"
         self._tail = tail
-        self._chat = OpenAIChat(max_tokens_field=settings.max_tokens_field, ask_usage=settings.stream_usage)
-        self._responses = OpenAIResponses() if settings.responses else None
+        # Versions of the classic path that are older than the field refuse it.
+        keyed = not self._classic
+        self._chat = OpenAIChat(
+            max_tokens_field=settings.max_tokens_field, ask_usage=settings.stream_usage, cache_key=keyed
+        )
+        self._responses = OpenAIResponses(cache_key=keyed) if settings.responses else None
         self._embeddings = OpenAIEmbeddings()
         self._may_call = bool(settings.api_key or settings.token)
         self._headers = _constant_headers(settings)

@@ -47,6 +47,8 @@ class OpenAISettings(ProviderSettings, frozen=True):
     """How a limit on the answer is said. auto: `max_completion_tokens` to api.openai.com, `max_tokens` elsewhere."""
     stream_usage: bool = True
     """Ask for usage at the end of streams. Off for servers that refuse `stream_options`; usage is then estimated."""
+    prompt_cache_key: bool | None = None
+    """Does the server take `prompt_cache_key`, which a feature's `prompt_caching` has sent? Not said: only api.openai.com does."""
     send_reasoning: bool = False
     """Send the model's earlier reasoning back as `reasoning_content`, where the server reads it."""
     send_top_k: bool = False
@@ -73,14 +75,16 @@ class OpenAIAdapter:
         field = settings.max_tokens_field
         if field == "auto":
             field = "max_completion_tokens" if self._is_openai else "max_tokens"
+        keyed = self._is_openai if settings.prompt_cache_key is None else settings.prompt_cache_key
         self._chat = OpenAIChat(
             max_tokens_field=field,
             ask_usage=settings.stream_usage,
             send_reasoning=settings.send_reasoning,
             send_top_k=settings.send_top_k,
+            cache_key=keyed,
         )
         native = self._is_openai if settings.responses is None else settings.responses
-        self._responses = OpenAIResponses() if native else None
+        self._responses = OpenAIResponses(cache_key=keyed) if native else None
         self._embeddings = OpenAIEmbeddings()
         self._may_call = bool(settings.api_key) or not self._is_openai
         self._headers = _constant_headers(settings)

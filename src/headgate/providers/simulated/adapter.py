@@ -30,8 +30,8 @@ class SimulatedAdapter:
         del settings  # they are the upstream's business
         self._urls = {wire: Url.parse(_HOST + path) for wire, path in PATHS.items()}
         self._models = Url.parse(f"{_HOST}/v1/models")
-        chat: Wire = OpenAIChat()
-        talks: tuple[Wire, ...] = (chat, OpenAIResponses(), AnthropicMessages())
+        chat: Wire = OpenAIChat(cache_key=True)
+        talks: tuple[Wire, ...] = (chat, OpenAIResponses(cache_key=True), AnthropicMessages())
         self._chat = {wire.name: wire for wire in talks}
         self._best: dict[Operation, Wire] = {
             "chat": chat,

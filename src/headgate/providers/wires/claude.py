@@ -16,9 +16,11 @@ __all__ = [
     "MIN_BUDGET",
     "ModelTraits",
     "effort_of",
+    "least_kept",
     "sampling_of",
     "thinking_of",
     "traits_of",
+    "version_of",
 ]
 
 MIN_BUDGET = 1024
@@ -50,16 +52,40 @@ class ModelTraits(NamedTuple):
     """Thinking can be switched off. The Fable and Mythos families always think; low effort is the least there."""
 
 
+_CURRENT = (99, 0)
+
+
+@lru_cache(maxsize=256)
+def version_of(model: str) -> tuple[int, int]:
+    """The version in the name; (99, 0) for a name without one, which is taken for a current model's."""
+    found = _NUMBERS.search(model.rpartition("claude")[2] if "claude" in model else "")
+    return _CURRENT if found is None else (int(found[1]), int(found[2] or 0))
+
+
+@lru_cache(maxsize=256)
+def least_kept(model: str) -> int:
+    """Tokens that a beginning must have for Claude to keep it; with fewer a mark is passed over, at no cost.
+
+    Source: Anthropic's page on prompt caching (November 2026)."""
+    version = version_of(model)
+    haiku, opus = "haiku" in model, "opus" in model
+    if (haiku and version == (4, 5)) or (opus and (4, 5) <= version <= (4, 7)):
+        return 4096
+    if haiku and version < (4, 0):
+        return 2048
+    newest = opus or "fable" in model or "mythos" in model
+    return 512 if newest and (5, 0) <= version < _CURRENT else 1024
+
+
 @lru_cache(maxsize=256)
 def traits_of(model: str) -> ModelTraits:
     """Traits by the version in the name; a name without one is taken for a current model.
 
     4.6 brought adaptive thinking, 4.7 took budgets and sampling away."""
     off = "fable" not in model and "mythos" not in model
-    found = _NUMBERS.search(model.rpartition("claude")[2] if "claude" in model else "")
-    if found is None:
+    version = version_of(model)
+    if version == _CURRENT:
         return ModelTraits(adaptive=True, budget=False, sampling=False, off=off)
-    version = (int(found[1]), int(found[2] or 0))
     current = version >= (4, 7)
     return ModelTraits(adaptive=version >= (4, 6), budget=not current, sampling=not current, off=off)
 

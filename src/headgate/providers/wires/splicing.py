@@ -13,13 +13,16 @@ from collections.abc import Sequence
 import msgspec
 
 from headgate.core.errors import MalformedBody
+from headgate.providers.port import Marks
 
-__all__ = ["add_field", "add_limit", "replace_model", "top_level"]
+__all__ = ["add_field", "add_limit", "add_prompt_cache_key", "replace_model", "top_level"]
 
 # The same word not followed by a colon is a value, as in `"enum": ["model"]`.
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")?')
 # Letters and `_` written as escapes, which no encoder does.
 _HIDDEN = re.compile(rb"\\u00[4-7]")
+_LEAST_KEPT = 1024
+"""Tokens of a prompt from which on OpenAI keeps its beginning."""
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -73,3 +76,11 @@ def add_limit(body: bytes, field: str, most: int, *, unless: Sequence[bytes]) ->
     if b"\\" in body and _HIDDEN.search(body) is not None:
         return None
     return add_field(body, field, b"%d" % most)
+
+
+def add_prompt_cache_key(body: bytes, marks: Marks) -> bytes:
+    """`body`, a request in one of OpenAI's formats that says no such key, with one, if it is long enough to be kept. OpenAI keeps
+    beginnings without being told; requests of one key come to the machine that has theirs."""
+    if marks.tokens < _LEAST_KEPT or not marks.key or (b"\\" in body and _HIDDEN.search(body) is not None):
+        return body
+    return add_field(body, "prompt_cache_key", msgspec.json.encode(marks.key))

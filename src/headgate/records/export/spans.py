@@ -51,6 +51,8 @@ _REQUEST: tuple[tuple[str, str], ...] = (
     (names.DEGRADED, "degraded"),
     (names.PURPOSE, "purpose"),
     (names.NOTES, "notes"),
+    (names.PROMPT, "prompt"),
+    (names.CACHE, "cache"),
     (names.COST_LABEL, "cost_label"),
     (names.STATUS_CODE, "status"),
     (names.REQUEST_STREAM, "stream"),
@@ -71,7 +73,7 @@ _of_request, _of_attempt = (attrgetter(*[field for _, field in each]) for each i
 def request_span(row: RequestRow, places: Places, *, content: Sequence[tuple[str, Value]] = (), full: bool = False,
                  users: bool = False) -> Span:  # fmt: skip
     """The span of a request. content: what was asked and answered, if that is to be told. full: an error's own words, too,
-    which may repeat a prompt."""
+    which may repeat a prompt, and what the prompt's variables were."""
     found: list[tuple[str, Value]] = [
         (names.OPERATION, row.operation),
         (names.REQUEST_ID, request_id_text(row.id)),
@@ -94,9 +96,17 @@ def request_span(row: RequestRow, places: Places, *, content: Sequence[tuple[str
         add((names.FIRST_CONTENT_SECONDS, row.first_content_us / 1e6))
     if row.avoided_nanos:
         add((names.AVOIDED_USD, row.avoided_nanos / 1e9))
+    if row.avoided_us:
+        add((names.AVOIDED_SECONDS, row.avoided_us / 1e6))
+    if row.origin_id:
+        add((names.CACHE_ORIGIN, request_id_text(row.origin_id)))
+    if row.similarity:
+        add((names.CACHE_SIMILARITY, row.similarity / 1e6))
     _add_answer(found, row)
     if row.tags:
-        found += _tags_of(row.tags)
+        found += _texts(names.TAG, row.tags)
+    if full and row.variables:
+        found += _texts(names.VARIABLE, row.variables)
     found += content
     return Span(
         _trace_id(row),
@@ -184,9 +194,9 @@ def _add_answer(found: list[tuple[str, Value]], row: RequestRow | AttemptRow) ->
         add((names.COST_USD, row.cost_nanos / 1e9))
 
 
-def _tags_of(text: str) -> list[tuple[str, Value]]:
+def _texts(before: str, text: str) -> list[tuple[str, Value]]:
     try:
-        return [(names.TAG + name, value) for name, value in _tags.decode(text).items()]
+        return [(before + name, value) for name, value in _tags.decode(text).items()]
     except msgspec.DecodeError:
         return []
 

@@ -179,13 +179,13 @@ async def test_every_metric_is_worked_out_from_rollups() -> None:
         "cost_nanos": 1e7,
         "output_tokens": 100,
     }
-    sums = {"degraded": 4, "failovers": 5, "refusals": 8, "cached": 16}
+    sums = {"degraded": 4, "failovers": 5, "refusals": 8, "cached": 16, "cacheable": 64}
     rollups.happen(NOW, 80, spread, sums=sums)
     rollups.happen(NOW, 20, outcome="failed", error="rate_limited")
     rollups.happen(NOW, 25, outcome="refused")
     rollups.happen(NOW, 1000, {"total_us": 1e9}, purpose="shadow")
     scores.judge(NOW, 0.75, 40)
-    for name in ("in_flight", "limit_waiting", "journal_bytes", "records_dropped"):
+    for name in ("in_flight", "limit_waiting", "journal_bytes", "records_dropped", "cache_wrong_share"):
         rollups.kept_gauges += [
             Gauge(at=NOW // 60 * 60 - 60, name=name, node=node, value=3) for node in (1, 2)
         ]
@@ -237,11 +237,13 @@ async def test_every_metric_is_worked_out_from_rollups() -> None:
         "failover_rate": 0.05,
         "refusal_rate": 0.1,
         "cache_rate": 0.2,
+        "cache_hit_rate": 0.25,
         "quality": 0.75,
         "drift": 1,
         "in_flight": 3,
         "queue_depth": 3,
         "journal_lag": 3,
+        "cache_wrong_share": 3,
         "records_dropped": 6,
     }
     assert values == pytest.approx(wanted, rel=0.05)

@@ -23,11 +23,12 @@ from headgate.core.messages import (
 )
 from headgate.core.usage import Usage
 from headgate.dispatch.ladder.climb import Ladder
-from headgate.dispatch.ladder.stale import MemoryStale, key_of, packed, wish
+from headgate.dispatch.ladder.stale import MemoryStale, key_of, packed
 from headgate.edge.dialects.openai_embeddings import OpenAIEmbeddings
 from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply, whole
+from headgate.exchange.wish import wish_of
 from headgate.testing.clock import FakeClock
 from tests.support.aio import aio
 from tests.support.ladders import DOWN, answered, asked, ladder, read, said
@@ -290,7 +291,7 @@ async def test_the_caller_may_say_what_is_kept_and_how_old_it_may_be(
 @given(st.binary())
 def test_any_cache_control_is_understood_or_overlooked(value: bytes) -> None:
     """Headers come from strangers."""
-    wish(asked(headers=[(b"cache-control", value)]))
+    wish_of(asked(headers=[(b"cache-control", value)]).headers)
 
 
 # What is not kept at all

@@ -64,6 +64,29 @@ def test_a_span_stands_where_the_callers_traceparent_says():
     assert (part.start_ns, part.end_ns) == (1_010_000_000, 1_200_000_000)
 
 
+def test_a_hit_names_the_request_whose_answer_it_was_given():
+    """And what was saved; nobody is said to have answered."""
+    row = request(
+        cache="semantic", origin_id=76, similarity=973_000, avoided_nanos=1_500_000, avoided_us=2_300_000,
+        attempts=0, provider="", prompt="greeting@7", variables='{"name":"Ada"}',
+    )  # fmt: skip
+    found = dict(request_span(row, places).attributes)
+    wanted = {
+        names.CACHE: "semantic",
+        names.CACHE_ORIGIN: request_id_text(76),
+        names.CACHE_SIMILARITY: 0.973,
+        names.AVOIDED_USD: 0.0015,
+        names.AVOIDED_SECONDS: 2.3,
+        names.PROMPT: "greeting@7",
+        names.PROVIDER: None,
+        "headgate.prompt.variable.name": None,
+    }
+    assert {name: found.get(name) for name in wanted} == wanted
+    # What variables were is told with contents alone.
+    assert dict(request_span(row, places, full=True).attributes)["headgate.prompt.variable.name"] == "Ada"
+    assert not [name for name, _ in request_span(request(), places).attributes if "cache" in name]
+
+
 @pytest.mark.parametrize("trace_id", ["", "0" * 32, "nonsense", "ab"])
 def test_a_request_without_a_trace_gets_the_same_one_whoever_exports_it(trace_id):
     """It was cut off before it had one: sent twice, it must be one trace."""

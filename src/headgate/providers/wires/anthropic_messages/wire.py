@@ -6,9 +6,10 @@ import msgspec
 
 from headgate.core.errors import GatewayError, UnsupportedRequest
 from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
-from headgate.providers.port import Headers
+from headgate.providers.port import Headers, Marks
 from headgate.providers.wires.anthropic_messages.content import WIRE
 from headgate.providers.wires.anthropic_messages.errors import refusal_of
+from headgate.providers.wires.anthropic_messages.marking import marked
 from headgate.providers.wires.anthropic_messages.reading import answer_of
 from headgate.providers.wires.anthropic_messages.streaming import MessagesDecoder
 from headgate.providers.wires.anthropic_messages.writing import body_of
@@ -44,6 +45,10 @@ class AnthropicMessages:
 
     def splice(self, body: bytes, model: str) -> bytes:
         return replace_model(body, model)
+
+    def mark(self, body: bytes, model: str, marks: Marks) -> bytes:
+        """See `Marking`."""
+        return marked(body, model, marks)
 
     def decode(self, body: bytes) -> Answer:
         return answer_of(body)

@@ -6,9 +6,10 @@ import msgspec
 
 from headgate.core.errors import GatewayError, UnsupportedRequest
 from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
-from headgate.providers.port import Headers
+from headgate.providers.port import Headers, Marks
 from headgate.providers.wires.bedrock_converse.content import WIRE
 from headgate.providers.wires.bedrock_converse.errors import refusal_of
+from headgate.providers.wires.bedrock_converse.marking import marked
 from headgate.providers.wires.bedrock_converse.reading import answer_of
 from headgate.providers.wires.bedrock_converse.streaming import ConverseDecoder
 from headgate.providers.wires.bedrock_converse.writing import body_of
@@ -33,6 +34,10 @@ class BedrockConverse:
 
     def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, the model stands in the path
         return body
+
+    def mark(self, body: bytes, model: str, marks: Marks) -> bytes:
+        """See `Marking`."""
+        return marked(body, model, marks)
 
     def decode(self, body: bytes) -> Answer:
         return answer_of(body)

@@ -8,12 +8,12 @@ import msgspec
 
 from headgate.core.errors import GatewayError, UnsupportedRequest
 from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
-from headgate.providers.port import Headers
+from headgate.providers.port import Headers, Marks
 from headgate.providers.wires.openai_chat.reply import glance_at_answer, read_answer
 from headgate.providers.wires.openai_chat.request import NAME, ChatBody, splice_chat
 from headgate.providers.wires.openai_chat.stream import ChatStream
 from headgate.providers.wires.openai_errors import http_refusal
-from headgate.providers.wires.splicing import add_limit
+from headgate.providers.wires.splicing import add_limit, add_prompt_cache_key
 
 __all__ = ["OpenAIChat"]
 
@@ -32,6 +32,7 @@ class OpenAIChat:
         ask_usage: bool = True,
         send_reasoning: bool = False,
         send_top_k: bool = False,
+        cache_key: bool = False,
     ) -> None:
         """How this server is spoken to.
 
@@ -41,11 +42,13 @@ class OpenAIChat:
         send_reasoning:    send earlier reasoning back as `reasoning_content`, as DeepSeek, vLLM and llama.cpp read it;
                            else it is dropped.
         send_top_k:        send `top_k` that came in another vendor's dialect; OpenAI refuses it, vLLM and llama.cpp take it.
+        cache_key:         it takes `prompt_cache_key`; other servers may refuse a field they do not know.
         """
         self._max_tokens_field = max_tokens_field
         self._ask_usage = ask_usage
         self._send_reasoning = send_reasoning
         self._send_top_k = send_top_k
+        self._cache_key = cache_key
 
     def encode(self, request: ChatRequest | EmbeddingsRequest, model: str) -> bytes:
         """The body that asks for `request`. Raises UnsupportedRequest for what chat completions cannot say."""
@@ -68,6 +71,10 @@ class OpenAIChat:
     def limit(self, body: bytes, most: int) -> bytes | None:
         """See `Limiting`."""
         return add_limit(body, self._max_tokens_field, most, unless=_LIMITS)
+
+    def mark(self, body: bytes, model: str, marks: Marks) -> bytes:  # noqa: ARG002 - all models take it
+        """See `Marking`."""
+        return add_prompt_cache_key(body, marks) if self._cache_key else body
 
     def decode(self, body: bytes) -> Answer:
         """A whole answer. Raises UpstreamMalformed."""

@@ -6,12 +6,12 @@ import msgspec
 
 from headgate.core.errors import GatewayError, UnsupportedRequest
 from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
-from headgate.providers.port import Headers
+from headgate.providers.port import Headers, Marks
 from headgate.providers.wires.openai_errors import http_refusal
 from headgate.providers.wires.openai_responses.reply import read_response
 from headgate.providers.wires.openai_responses.request import NAME, response_fields
 from headgate.providers.wires.openai_responses.stream import ResponseStream
-from headgate.providers.wires.splicing import add_limit, replace_model
+from headgate.providers.wires.splicing import add_limit, add_prompt_cache_key, replace_model
 
 __all__ = ["OpenAIResponses"]
 
@@ -20,6 +20,10 @@ class OpenAIResponses:
     """OpenAI's responses API. Its streams always report usage."""
 
     name = NAME
+
+    def __init__(self, *, cache_key: bool = True) -> None:
+        """cache_key: the server takes `prompt_cache_key`."""
+        self._cache_key = cache_key
 
     def encode(self, request: ChatRequest | EmbeddingsRequest, model: str) -> bytes:
         """The body that asks for `request`. Raises UnsupportedRequest for what responses cannot say."""
@@ -34,6 +38,10 @@ class OpenAIResponses:
     def limit(self, body: bytes, most: int) -> bytes | None:
         """See `Limiting`."""
         return add_limit(body, "max_output_tokens", most, unless=(b'"max_output_tokens"',))
+
+    def mark(self, body: bytes, model: str, marks: Marks) -> bytes:  # noqa: ARG002 - all models take it
+        """See `Marking`."""
+        return add_prompt_cache_key(body, marks) if self._cache_key else body
 
     def decode(self, body: bytes) -> Answer:
         """A whole answer. Raises UpstreamMalformed, ProviderRefusal for a response that failed."""

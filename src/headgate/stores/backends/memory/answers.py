@@ -34,7 +34,8 @@ class MemoryAnswers:
     def __init__(self, most_bytes: int, *, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._shelf = Shelf(most_bytes, now_ns=now_ns)
         self._index = Nearness()
-        self._judged: deque[Judgement] = deque(maxlen=_MOST_JUDGED)
+        self._judged: deque[Judgement] = deque()
+        self._lessons: dict[bytes, deque[Judgement]] = {}
 
     def at_hand(self, key: bytes) -> CacheEntry | None:
         """See `AnswerStore`."""
@@ -96,7 +97,9 @@ class MemoryAnswers:
             if which.origins:
                 gone = set(which.origins)
                 left = [each for each in self._judged if each.request_id not in gone]
-                self._judged = deque(left, maxlen=_MOST_JUDGED)
+                self._judged.clear()
+                self._lessons.clear()
+                await self.judge(left)
         newest = sorted(chosen, key=lambda slot: -slot.entry.made_ns)[:_SOME]
         return Removal(len(chosen), sum(slot.bytes for slot in chosen), [slot.entry for slot in newest])
 
@@ -114,15 +117,23 @@ class MemoryAnswers:
 
     async def judge(self, judgements: Sequence[Judgement]) -> None:
         """See `AnswerStore`."""
-        self._judged.extend(judgements)
+        for each in judgements:
+            self._judged.append(each)
+            some = self._lessons.setdefault(each.key, deque())
+            some.append(each)
+            if len(some) > MOST_JUDGEMENTS:
+                some.popleft()
+        while len(self._judged) > _MOST_JUDGED:
+            oldest = self._judged.popleft()
+            some = self._lessons.get(oldest.key, deque())
+            if some and some[0] is oldest:
+                some.popleft()
+            if not some:
+                self._lessons.pop(oldest.key, None)
 
     async def judgements(self, keys: Sequence[bytes]) -> Mapping[bytes, Sequence[Judgement]]:
         """See `AnswerStore`."""
-        found: dict[bytes, list[Judgement]] = {key: [] for key in keys}
-        for each in self._judged:
-            if each.key in found:
-                found[each.key].append(each)
-        return {key: some[-MOST_JUDGEMENTS:] for key, some in found.items() if some}
+        return {key: list(self._lessons[key]) for key in keys if key in self._lessons}
 
     async def judged(self, feature: str | None, since_ns: int, limit: int) -> Sequence[Judgement]:
         """See `AnswerStore`."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from headgate.stores.backends.sqlite.migrate import upgrade
 from headgate.stores.errors import StoreRefused, StoreTooNew, StoreUnavailable
 
-__all__ = ["VERSIONS", "Database", "connect", "set_pragma"]
+__all__ = ["VERSIONS", "Database", "Line", "connect", "set_pragma"]
 
 T = TypeVar("T")
 
@@ -87,11 +87,11 @@ class Database:
         self._prepared = False
         self._preparing = threading.Lock()
         # One thread: SQLite has one writer anyway, and most reads are short.
-        self._line = _Line(self, "headgate-database")
+        self._line = Line(self, "headgate-database")
         # A sum over months takes seconds, and a key that was revoked must not stay valid for so long.
-        self._long_line = _Line(self, "headgate-reports")
+        self._long_line = Line(self, "headgate-reports")
         # Nor a plot wait for a search through every answer.
-        self._short_line = _Line(self, "headgate-plots")
+        self._short_line = Line(self, "headgate-plots")
 
     def prepare(self) -> None:
         """Create the file, or bring an older one to the present schema. Any thread, any number of times, any number
@@ -124,6 +124,10 @@ class Database:
         """Ask what pages show, which takes no longer than they may and changes nothing. Raises StoreUnavailable."""
         return await self._short_line.run(question)
 
+    def line(self, name: str) -> Line:
+        """A connection with a thread of its own, for one that closes it."""
+        return Line(self, name)
+
     async def probe(self) -> None:
         """A real write and read, for `/readyz`. Raises StoreUnavailable."""
         await self.run(_write_and_read)
@@ -135,7 +139,7 @@ class Database:
         await self._line.close()
 
 
-class _Line:
+class Line:
     """A connection, and the one thread that uses it. Both are made when something is asked."""
 
     def __init__(self, database: Database, name: str) -> None:

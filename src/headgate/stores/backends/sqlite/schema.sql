@@ -15,6 +15,72 @@ CREATE TABLE alert (
 
 CREATE INDEX alert_kind ON alert (kind, subject);
 
+CREATE TABLE answer (
+  "key" BLOB NOT NULL,
+  number BIGINT NOT NULL,
+  compat BLOB NOT NULL,
+  embedder TEXT DEFAULT '' NOT NULL,
+  tenant TEXT DEFAULT '' NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  scope TEXT DEFAULT '' NOT NULL,
+  owner TEXT DEFAULT '' NOT NULL,
+  user TEXT DEFAULT '' NOT NULL,
+  origin_id BIGINT DEFAULT 0 NOT NULL,
+  made_ns BIGINT NOT NULL,
+  until_ns BIGINT NOT NULL,
+  used_ns BIGINT NOT NULL,
+  hits BIGINT DEFAULT 0 NOT NULL,
+  size BIGINT NOT NULL,
+  entry BLOB NOT NULL,
+  vector BLOB NOT NULL,
+  PRIMARY KEY ("key")
+);
+
+CREATE INDEX answer_near ON answer (compat, embedder) WHERE embedder != '';
+
+CREATE INDEX answer_number ON answer (number);
+
+CREATE INDEX answer_until ON answer (until_ns);
+
+CREATE INDEX answer_used ON answer (used_ns);
+
+CREATE TABLE answer_judgement (
+  id INTEGER NOT NULL,
+  "key" BLOB NOT NULL,
+  score FLOAT NOT NULL,
+  "right" BOOLEAN NOT NULL,
+  at_ns BIGINT NOT NULL,
+  source TEXT DEFAULT '' NOT NULL,
+  question TEXT DEFAULT '' NOT NULL,
+  request_id BIGINT DEFAULT 0 NOT NULL,
+  feature TEXT DEFAULT '' NOT NULL,
+  weight FLOAT DEFAULT 1 NOT NULL,
+  PRIMARY KEY (id)
+);
+
+CREATE INDEX answer_judgement_at ON answer_judgement (at_ns);
+
+CREATE INDEX answer_judgement_key ON answer_judgement ("key");
+
+CREATE INDEX answer_judgement_request ON answer_judgement (request_id) WHERE request_id != 0;
+
+CREATE TABLE answer_removal (
+  number BIGINT NOT NULL,
+  at_ns BIGINT NOT NULL,
+  which TEXT NOT NULL,
+  PRIMARY KEY (number)
+);
+
+CREATE TABLE answer_room (
+  id BIGINT NOT NULL,
+  written BIGINT DEFAULT 0 NOT NULL,
+  removed BIGINT DEFAULT 0 NOT NULL,
+  floor BIGINT DEFAULT 0 NOT NULL,
+  entries BIGINT DEFAULT 0 NOT NULL,
+  bytes BIGINT DEFAULT 0 NOT NULL,
+  PRIMARY KEY (id)
+);
+
 CREATE TABLE attempt (
   id BIGINT NOT NULL,
   request_id BIGINT NOT NULL,

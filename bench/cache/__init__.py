@@ -1,0 +1,1 @@
+"""How well questions in other words are told from other questions: data made by us, training, figures."""

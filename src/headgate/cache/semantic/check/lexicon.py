@@ -1,0 +1,155 @@
+"""What the check knows about words, read from the text files beside it. English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import NamedTuple
+
+from headgate.cache.semantic.check.splitting import split
+
+__all__ = ["Lexicon", "Rewrite", "load_lexicon"]
+
+_ENDINGS = (("sses", "ss"), ("ies", "y"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("zes", "z"))
+UNKNOWN = 20
+"""Band of a word that is in no list: once in a million."""
+
+
+class Rewrite(NamedTuple):
+    """`left` is read as `right`."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    begins: bool
+    """Only where the question begins."""
+
+
+@dataclass(slots=True)
+class Lexicon:
+    """Filled once, then only read."""
+
+    known: dict[str, int] = field(default_factory=dict)
+    """Common word -> how rare it is: -log2 of its share."""
+    bases: dict[str, str] = field(default_factory=dict)
+    rewrites: dict[str, list[Rewrite]] = field(default_factory=dict)
+    """By first word, longest first."""
+    gaps: dict[str, list[Rewrite]] = field(default_factory=dict)
+    """Likewise, with a `*` in them; of whole questions."""
+    same: dict[str, frozenset[int]] = field(default_factory=dict)
+    near: dict[str, frozenset[int]] = field(default_factory=dict)
+    apart: dict[str, frozenset[int]] = field(default_factory=dict)
+    weak: dict[str, frozenset[int]] = field(default_factory=dict)
+    phrases: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    """Phrases that stand in a group, as base forms: by first word, longest first."""
+
+    def base(self, word: str) -> str:
+        """The form a dictionary has, as far as endings tell: `cancels`, `canceling` -> `cancel`."""
+        found = self.bases.get(word)
+        if found is None:
+            return self._without_ending(word)
+        return found
+
+    def rarity(self, word: str) -> int:
+        """-log2 of its share of all words, or UNKNOWN."""
+        return self.known.get(word, UNKNOWN)
+
+    def _without_ending(self, word: str) -> str:
+        if len(word) < 4 or not word.isascii():
+            return word
+        if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+            for ending, instead in _ENDINGS:
+                if word.endswith(ending):
+                    return word[: -len(ending)] + instead
+            return word[:-1]
+        for ending in ("ing", "ied", "ed"):
+            if word.endswith(ending) and len(word) - len(ending) >= 2:
+                return self._stem(word, ending)
+        return word
+
+    def _stem(self, word: str, ending: str) -> str:
+        stem = word[: -len(ending)]
+        if ending == "ied":
+            return stem + "y"
+        if not any(letter in "aeiouy" for letter in stem):
+            return word
+        whole = [stem + "e", stem]
+        if len(stem) > 2 and stem[-1] == stem[-2]:
+            whole.append(stem[:-1])
+        here = [one for one in whole if one in self.known]
+        if here:
+            return min(here, key=lambda one: self.known[one])
+        return word if word in self.known and ending == "ing" else stem
+
+
+def load_lexicon() -> Lexicon:
+    """Takes some 30 ms; the files come with the package."""
+    lexicon = Lexicon()
+    for line in _lines("known.txt"):
+        band, _, words = line.partition(" ")
+        lexicon.known.update(dict.fromkeys(words.split(), int(band)))
+    for line in _lines("irregular.txt"):
+        base, *others = line.split()
+        lexicon.bases[base] = base
+        for other in others:
+            lexicon.bases.setdefault(other, base)
+    _read_rewrites(lexicon)
+    joined: set[tuple[str, ...]] = set()
+    for name, target in (("same.txt", lexicon.same), ("near.txt", lexicon.near)):
+        _read_groups(lexicon, list(_lines(name)), target, joined)
+    families = list(_lines("apart.txt"))
+    _read_groups(lexicon, [one for one in families if one[0] != "~"], lexicon.apart, joined)
+    _read_groups(lexicon, [one[1:] for one in families if one[0] == "~"], lexicon.weak, joined)
+    for phrase in sorted(joined, key=len, reverse=True):
+        lexicon.phrases.setdefault(phrase[0], []).append(phrase)
+    return lexicon
+
+
+def _lines(name: str) -> Iterator[str]:
+    text = (files(__package__) / "words" / name).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line.strip()
+
+
+def _read_groups(
+    lexicon: Lexicon, lines: list[str], target: dict[str, frozenset[int]], joined: set[tuple[str, ...]]
+) -> None:
+    collected: dict[str, set[int]] = {}
+    for number, line in enumerate(lines):
+        for member in line.split(","):
+            words = tuple(lexicon.base(one) for one in _rewritten(lexicon, split(member)))
+            if len(words) > 1:
+                joined.add(words)
+            if words:
+                collected.setdefault("_".join(words), set()).add(number)
+    target.update({word: frozenset(groups) for word, groups in collected.items()})
+
+
+def _rewritten(lexicon: Lexicon, words: list[str]) -> list[str]:
+    """Single words as they are spelled after rewriting: a group names `colour`, questions by then say `color`."""
+    found: list[str] = []
+    for word in words:
+        whole = [one for one in lexicon.rewrites.get(word, ()) if one.left == (word,) and not one.begins]
+        found.extend(whole[0].right if whole and len(words) == 1 and whole[0].right else (word,))
+    return found
+
+
+def _read_rewrites(lexicon: Lexicon) -> None:
+    for line in _lines("phrases.txt"):
+        lefts, _, right = line.rpartition(">")
+        for left in lefts.split(","):
+            left = left.strip()
+            begins, words = left.startswith("^"), tuple(_words(left.lstrip("^")))
+            if not words:
+                continue
+            rewrite = Rewrite(words, tuple(right.split()), begins)
+            where = lexicon.gaps if "*" in words else lexicon.rewrites
+            where.setdefault(words[0], []).append(rewrite)
+    for table in (lexicon.rewrites, lexicon.gaps):
+        for found in table.values():
+            found.sort(key=lambda one: len(one.left), reverse=True)
+
+
+def _words(phrase: str) -> list[str]:
+    return [part for word in phrase.split() for part in ([word] if word == "*" else split(word))]

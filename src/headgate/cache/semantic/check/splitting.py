@@ -1,0 +1,105 @@
+"""A question's words, numbers and signs, in small letters, contractions spelled out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["LONGEST", "capitalised", "split"]
+
+LONGEST = 4000
+"""Characters beyond which a question is not looked at closely."""
+
+_TOKEN = re.compile(
+    r"""
+    c\+\+ | \b[cf]\# | \.net\b | \b[upa]\.[skm]\.(?:a\.)?   # names that are made of signs, and p.m.
+    | (?<![\w.])-\d+(?:\.\d+)?                        # below zero
+    | \d{1,4}[/-]\d{1,2}[/-]\d{1,4} | \d{1,2}:\d{2} | \d+(?:\.\d+){2,}     # dates, times, versions
+    | \d{1,3}(?:,\d{3})+(?:\.\d+)? | \d+(?:\.\d+)?
+    | [^\W\d_]+(?:'[^\W\d_]+)* (?:\d[^\W_]*)?                # words, and b12, mp3
+    | [-+*/=<>^](?=\s*\d) | [%$€£¥&]
+    | _+ | [^\w\s.,;:!?'"()\[\]{}\-–—…¿¡«»„“”‘’`/*+=<>^#@|~\\]   # any other sign is a word of its own
+    """,
+    re.VERBOSE,
+)
+_IS = frozenset("what where who when how why that it he she there here which".split())
+_TAILS = {"re": "are", "ve": "have", "ll": "will", "d": "would", "m": "am"}
+_BARE = {
+    "dont": ("do", "not"),
+    "doesnt": ("does", "not"),
+    "didnt": ("did", "not"),
+    "cant": ("can", "not"),
+    "cannot": ("can", "not"),
+    "wont": ("will", "not"),
+    "isnt": ("is", "not"),
+    "arent": ("are", "not"),
+    "wasnt": ("was", "not"),
+    "werent": ("were", "not"),
+    "couldnt": ("could", "not"),
+    "wouldnt": ("would", "not"),
+    "shouldnt": ("should", "not"),
+    "havent": ("have", "not"),
+    "hasnt": ("has", "not"),
+    "whats": ("what", "is"),
+    "wheres": ("where", "is"),
+    "whos": ("who", "is"),
+    "hows": ("how", "is"),
+    "whens": ("when", "is"),
+    "im": ("i", "am"),
+    "ive": ("i", "have"),
+    "youre": ("you", "are"),
+    "u": ("you",),
+    "ur": ("your",),
+    "&": ("and",),
+    "%": ("percent",),
+    "$": ("dollar",),
+    "€": ("euro",),
+    "£": ("pound",),
+    "¥": ("yen",),
+    "p.m.": ("pm",),
+    "a.m.": ("am",),
+}
+_FIXED = {"can't": ("can", "not"), "won't": ("will", "not"), "shan't": ("shall", "not"), "let's": ("let", "us")}
+
+
+def split(text: str) -> list[str]:
+    """Everything that tells questions apart; spaces, dashes within words and marks between them do not."""
+    found: list[str] = []
+    plain = unicodedata.normalize("NFKC", text[:LONGEST]).replace("’", "'").replace("`", "'").lower()
+    for match in _TOKEN.finditer(plain):
+        found.extend(_spelled(match.group()))
+    return found
+
+
+def capitalised(text: str) -> frozenset[str]:
+    """Words written with a capital where none is due: names, mostly. None if nearly everything is."""
+    names: set[str] = set()
+    words = due = 0
+    begins = True
+    for word in text[:LONGEST].split():
+        bare = word.strip(".,;:!?'\"()[]{}…").removesuffix("'s").removesuffix("’s")
+        if bare:
+            words += 1
+            if bare[0].isupper() and bare not in {"I", "I'm", "I'd", "I've", "I'll", "I’m", "I’d", "I’ve"}:
+                due += 1
+                if not begins:
+                    names.update(split(bare))
+            begins = word[-1] in ".!?:"
+    return frozenset(names) if due <= max(2, 0.6 * words) else frozenset()
+
+
+def _spelled(word: str) -> tuple[str, ...]:
+    if word in _BARE:
+        return _BARE[word]
+    if "'" not in word:
+        return (word,)
+    if word in _FIXED:
+        return _FIXED[word]
+    head, _, tail = word.rpartition("'")
+    if tail == "t" and head.endswith("n"):
+        return (head[:-1], "not")
+    if tail == "s":
+        return (head, "is") if head in _IS else (head,)
+    if tail in _TAILS:
+        return (head, _TAILS[tail])
+    return (word.replace("'", ""),)
