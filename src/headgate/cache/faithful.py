@@ -10,6 +10,7 @@ This knows the dialects' fields by name and nothing of their code; a field it do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -99,7 +100,9 @@ def _is_plain_format(wanted: object) -> bool:
         return wanted is None
     if wanted.get("type") == "json_schema" and "json_schema" in wanted:
         schema = wanted["json_schema"]
-        return wanted.keys() == {"type", "json_schema"} and isinstance(schema, dict) and schema.keys() <= _SCHEMA
+        return (
+            wanted.keys() == {"type", "json_schema"} and isinstance(schema, dict) and schema.keys() <= _SCHEMA
+        )
     return wanted.keys() == {"type"}
 
 
@@ -145,12 +148,16 @@ def _responses(body: Tree) -> bool:
         return False
     roles = []
     for turn in turns:
-        bare = {name: value for name, value in turn.items() if name != "type"} if isinstance(turn, dict) else turn
+        bare = (
+            {name: value for name, value in turn.items() if name != "type"}
+            if isinstance(turn, dict)
+            else turn
+        )
         if not _is_plain_turn(bare) or turn.get("type", "message") != "message":
             return False
         roles.append(turn["role"])
     # Neighbours of one side become one turn, and then nobody knows that they were two.
-    return all(one != other for one, other in zip(roles, roles[1:], strict=False))
+    return all(one != other for one, other in pairwise(roles))
 
 
 def _said_short(body: Tree) -> bool:

@@ -107,7 +107,9 @@ class Asides:
             raise
         except Exception as bug:
             log.exception("request %s failed inside Headgate", request_id_text(copy.id))
-            copy.error = InternalFault("a call in the background failed inside Headgate", detail=repr(bug)[:500])
+            copy.error = InternalFault(
+                "a call in the background failed inside Headgate", detail=repr(bug)[:500]
+            )
         return None
 
 

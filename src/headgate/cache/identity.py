@@ -67,7 +67,7 @@ class Look(NamedTuple):
     """What is to be known of a request before memory is asked."""
 
     identity: Identity | None
-    """None if there is a reason against it."""
+    """None if it cannot be told: then there is a reason against it, too."""
     why_not: str
     """Why the request is neither answered from memory nor its answer kept, in words and without contents; "" if it may be."""
 
@@ -86,7 +86,6 @@ class _Context(NamedTuple):
     index_version: str
     arm: tuple[str | None, ...]
     said: tuple[tuple[bytes, bytes], ...]
-    also: bytes
     scope: Sharing
     tenant: str
     team: str
@@ -107,14 +106,13 @@ class Identities:
         self.bytes = 0
         """Held now, about."""
 
-    def look(self, exchange: Exchange, policy: CachePolicy, also: bytes = b"") -> Look:
-        """Never raises for what the caller sent. also: what else changes the answer and only the caller of this knows, such as
-        the model that rules of use have chosen."""
-        if exchange.edited:
-            return _look(exchange, policy, _context(exchange, policy, also))
+    def look(self, exchange: Exchange, policy: CachePolicy) -> Look:
+        """Never raises for what the caller sent."""
         if len(exchange.body) > _MOST_BODY:
             return Look(None, "it is too long to be compared")
-        context = _context(exchange, policy, also)
+        context = _context(exchange, policy)
+        if exchange.edited:
+            return _look(exchange, policy, context)
         # A policy is one of a configuration: while it is held here, nothing else has its id.
         memo = (blake2b(exchange.body, digest_size=16).digest(), id(policy), context)
         seen = self._seen.get(memo)
@@ -125,10 +123,16 @@ class Identities:
         self._remember(memo, policy, look)
         return look
 
-    def of(self, exchange: Exchange, policy: CachePolicy, also: bytes = b"") -> Identity:
-        """As `identity_of`, which does not ask whether anything speaks against it."""
-        look = self.look(exchange, policy, also)
-        return look.identity or identity_of(exchange, policy, also)
+    def of(self, exchange: Exchange, policy: CachePolicy) -> Identity:
+        """Raises InvalidRequest where a request has none: it cannot be read whole, or not compared."""
+        look = self.look(exchange, policy)
+        if look.identity is None:
+            raise InvalidRequest(f"The request cannot be compared with others: {look.why_not}.")
+        return look.identity
+
+    def why_not(self, exchange: Exchange, policy: CachePolicy) -> str:
+        """Why the request is neither answered from memory nor its answer kept, in words and without contents; "" if it may be."""
+        return self.look(exchange, policy).why_not
 
     def clear(self) -> None:
         """Forget all of it."""
@@ -146,10 +150,11 @@ class Identities:
             self.bytes -= _size(gone)
 
 
-def identity_of(exchange: Exchange, policy: CachePolicy, also: bytes = b"") -> Identity:
+def identity_of(exchange: Exchange, policy: CachePolicy) -> Identity:
     """Raises MalformedBody, InvalidRequest, as reading the request does, and InvalidRequest for what cannot be compared."""
     try:
-        return _identity(exchange, _context(exchange, policy, also))
+        reason = why_not(exchange.request, policy)
+        return _identity(exchange, _context(exchange, policy), reason)
     except Doubtful as doubt:
         raise InvalidRequest(f"The request cannot be compared with others: {doubt}.") from None
 
@@ -157,7 +162,7 @@ def identity_of(exchange: Exchange, policy: CachePolicy, also: bytes = b"") -> I
 def _look(exchange: Exchange, policy: CachePolicy, context: _Context) -> Look:
     try:
         reason = why_not(exchange.request, policy)
-        return Look(None, reason) if reason else Look(_identity(exchange, context), "")
+        return Look(_identity(exchange, context, reason), reason)
     except Doubtful as doubt:
         return Look(None, str(doubt))
     except InvalidRequest:
@@ -169,7 +174,7 @@ def _size(look: Look) -> int:
     return 1200 + (4 * len(look.identity.question) if look.identity is not None else 0)
 
 
-def _context(exchange: Exchange, policy: CachePolicy, also: bytes) -> _Context:
+def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
     caller = exchange.caller or _NOBODY
     tags = exchange.tags
     sensitive = policy.sensitive or tags.get("data", "").lower() == "sensitive"
@@ -194,12 +199,12 @@ def _context(exchange: Exchange, policy: CachePolicy, also: bytes) -> _Context:
         model=policy.model,
         route=policy.route,
         route_as=exchange.route_as,
-        tier=exchange.tier,
+        # After routing it is no wish any more, but what was found.
+        tier="" if exchange.candidates else exchange.tier,
         prompt=exchange.prompt,
         index_version=exchange.index_version,
         arm=tuple([tags.get(name) for name in _ARM]) if tags else (),
         said=tuple(said),
-        also=also,
         scope="user" if sensitive else policy.settings.scope,
         tenant=caller.tenant,
         team=caller.team,
@@ -211,7 +216,7 @@ def _context(exchange: Exchange, policy: CachePolicy, also: bytes) -> _Context:
     )
 
 
-def _identity(exchange: Exchange, context: _Context) -> Identity:
+def _identity(exchange: Exchange, context: _Context, reason: str) -> Identity:
     request = exchange.request
     told, question = _told(request), ""
     rest: dict[str, object] | None = None
@@ -229,6 +234,8 @@ def _identity(exchange: Exchange, context: _Context) -> Identity:
     owner, who, named = _who(scope, context)
     around = (
         _FORM,
+        # What was kept while the rules allowed it is not found any more when they do not.
+        reason,
         context.tenant,
         scope,
         who,
@@ -241,13 +248,16 @@ def _identity(exchange: Exchange, context: _Context) -> Identity:
         context.index_version,
         context.arm,
         context.said,
-        context.also,
         context.operation,
     )
     body_of = None if rest is None else (context.wire, rest)
     key = _hash((*around, told, body_of))
     compat = key
-    if context.operation == "chat" and isinstance(request, ChatRequest) and (rest is None or blank is not None):
+    if (
+        context.operation == "chat"
+        and isinstance(request, ChatRequest)
+        and (rest is None or blank is not None)
+    ):
         question = _question(request)
         if question:
             apart = _told(_without_question(request))

@@ -319,6 +319,11 @@ class Flight:
         self.progress()
         self._look_around()
 
+    @property
+    def beside(self) -> int:
+        """How many listen, or wait to, beside the leader."""
+        return len(self._readers) + self._waiting - (self._own in self._readers)
+
     def _listened_to(self) -> bool:
         return bool(self._readers or self._waiting)
 

@@ -57,9 +57,10 @@ def why_not_told(request: ChatRequest | EmbeddingsRequest) -> str:
 def why_not_kept(
     exchange: Exchange,
     answer: LocalReply,
+    identity: Identity,
     policy: CachePolicy,
     *,
-    personal: Callable[[LocalReply], str],
+    personal: Callable[[Answer], str],
     fits: FitsSchema | None = None,
 ) -> str:
     """Why this answer is not given again; "" if it may be. personal: what personal data is in it, in words.
@@ -83,10 +84,8 @@ def why_not_kept(
     why = _why_not_whole(answer, request, policy) or _why_not_formed(answer, request, fits)
     if why:
         return why
-    if policy.settings.scope != "user" and not policy.sensitive:
-        found = personal(answer)
-        if found:
-            return f"it holds personal data ({found}), and others share what is kept"
+    if not identity.named and (found := personal(answer)):
+        return f"it holds personal data ({found}), and others share what is kept"
     return ""
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import dataclass
 
 from headgate.cache.settings import FeatureCacheSettings
 
@@ -26,10 +25,3 @@ class CachePolicy:
     """May its contents be written to disk, or told to Redis?"""
     sensitive: bool = False
     """The feature's data is sensitive: answers are never shared beyond their user."""
-
-    def answered_by(self, model: str) -> CachePolicy:
-        """The same where rules of use have another model answer: another model, other answers."""
-        if not model or model == self.model:
-            return self
-        route = blake2b(self.route + model.encode(), digest_size=16).digest()
-        return replace(self, model=model, route=route)

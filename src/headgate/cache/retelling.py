@@ -125,9 +125,7 @@ def spoken_pieces(events: Sequence[Event]) -> list[Event]:
         elif isinstance(event, ToolCallDelta):
             text = event.arguments
             pieces += [
-                ToolCallDelta(
-                    index=event.index, arguments=text[at : at + _ARGUMENTS], choice=event.choice
-                )
+                ToolCallDelta(index=event.index, arguments=text[at : at + _ARGUMENTS], choice=event.choice)
                 for at in range(0, len(text), _ARGUMENTS)
             ]
         else:

@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from headgate.cache.asking import Asking
 from headgate.cache.freshness import Asides
-from headgate.cache.identity import Identity
+from headgate.cache.identity import Identity, Look
 from headgate.cache.joining import Flight, LeaderFailed
 from headgate.cache.keeping import FitsSchema, entry_of, why_not_kept, why_not_told
 from headgate.cache.policy import CachePolicy
@@ -27,6 +27,7 @@ from headgate.cache.semantic.port import Found, Semantic
 from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, NotInCache, ProviderFault
 from headgate.core.ids import request_id_text
+from headgate.core.messages import Answer
 from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
@@ -34,6 +35,7 @@ from headgate.exchange.stage import Proceed
 from headgate.exchange.wish import NO_WISH, Wish, wish_of
 from headgate.stores.answers import AnswerStore, CacheEntry
 from headgate.stores.spans import GIVEN
+from headgate.telemetry.metrics import Metrics
 
 __all__ = ["WRITES", "Ground", "Recall", "SameAnswer"]
 
@@ -53,10 +55,10 @@ SameAnswer = Callable[[LocalReply, LocalReply], bool | None]
 log = logging.getLogger("headgate.cache")
 
 
-class Identify(Protocol):
-    """`identity.identity_of`, or something that remembers what it said."""
+class Looks(Protocol):
+    """`identity.Identities.look`."""
 
-    def __call__(self, exchange: Exchange, policy: CachePolicy, /) -> Identity: ...
+    def __call__(self, exchange: Exchange, policy: CachePolicy, also: bytes = b"", /) -> Look: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,8 @@ class Ground:
 
     policy_of: Callable[[Exchange], CachePolicy | None]
     """What the configuration says of this request's feature; None: it has no cache. Raises GatewayError where the name is unknown."""
-    identify: Identify
-    why_not: Callable[[Exchange, CachePolicy], str]
-    """Why this request is not to be answered from memory, in words without contents; "" if it may be."""
-    personal: Callable[[LocalReply], str]
+    look: Looks
+    personal: Callable[[Answer], str]
     """What personal data an answer holds, in words; "" if none."""
     cost_of: Callable[[Exchange], int]
     """What the attempts of a request have cost, nano-dollars; 0 if that is not known."""
@@ -99,18 +99,20 @@ class Recall:
         clock: Clock,
         *,
         semantic: Semantic | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.ground = ground
         self.semantic = semantic
-        self.asking = Asking(store, clock)
+        self.asking = Asking(store, clock, metrics)
         self.retelling = Retelling()
         self.counts = Counts()
+        self.took: Callable[[Literal["exact", "semantic"], float], None] = _nobody
+        """Told how long memory was asked, in seconds."""
         self._store = store
         self._asides = asides
         self._clock = clock
         self._flights: dict[bytes, Flight] = {}
         self._given: OrderedDict[bytes, int] = OrderedDict()
-        self._judged: dict[tuple[str, bytes, str], CachePolicy] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
         """See `Stage`."""
@@ -124,18 +126,25 @@ class Recall:
         wish = wish_of(exchange.headers) if not purpose else NO_WISH
         if wish.off:
             return await _bypass(exchange, proceed, "the caller wants no cache")
-        try:
-            if ground.judge is not None:
-                policy = self._as_judged(policy, await ground.judge(exchange))
-            identity = ground.identify(exchange, policy)
-        except GatewayError:
-            # Whoever looks next says so, in the right words and with the right record.
-            return await proceed(exchange)
+        also = b""
+        if ground.judge is not None:
+            try:
+                also = (await ground.judge(exchange)).encode()
+            except GatewayError:
+                # Whoever decides says so, in the right words and with the right record.
+                return await proceed(exchange)
+        identity, why = ground.look(exchange, policy, also)
+        if identity is None:
+            if wish.only_if_cached and not purpose:
+                raise NotInCache(_NOT_THERE)
+            return await _bypass(exchange, proceed, why)
         entry = None
         if wish.read and not purpose:
             entry = self._store.at_hand(identity.key)
             if entry is None and not self._store.absent(identity.key):
+                began = monotonic()
                 entry = await self.asking.get(identity.key)
+                self.took("exact", monotonic() - began)
             if entry is not None and (how := self._how(entry, identity, policy, wish)):
                 if exchange.grant is not None:
                     await exchange.granted()
@@ -152,8 +161,11 @@ class Recall:
             policy = self.ground.policy_of(exchange)
             if policy is None or exchange.purpose or not wish_of(exchange.headers).read:
                 return None
-            identity = self.ground.identify(exchange, policy)
+            also = (await self.ground.judge(exchange)).encode() if self.ground.judge is not None else b""
         except GatewayError:
+            return None
+        identity, _ = self.ground.look(exchange, policy, also)
+        if identity is None:
             return None
         entry = self._store.at_hand(identity.key) or await self.asking.get(identity.key)
         return entry if entry is not None and _belongs(entry, identity) else None
@@ -162,6 +174,11 @@ class Recall:
     def under_way(self) -> int:
         """Calls that may be joined."""
         return len(self._flights)
+
+    @property
+    def beside(self) -> int:
+        """Requests that share a call of another one."""
+        return sum(flight.beside for flight in self._flights.values())
 
     async def aclose(self) -> None:
         """Give up what nobody waits for, and calls that others went on with."""
@@ -234,11 +251,8 @@ class Recall:
     # No hit
 
     async def _without(self, exchange: Exchange, proceed: Proceed, miss: _Miss) -> Reply:
-        policy, identity, wish = miss.policy, miss.identity, miss.wish
-        try:
-            why = self._why_not(exchange, policy)
-        except GatewayError:
-            return await proceed(exchange)
+        policy, wish = miss.policy, miss.wish
+        why = _why_not_told(exchange)
         if why:
             if wish.only_if_cached and not exchange.purpose:
                 raise NotInCache(_NOT_THERE)
@@ -265,17 +279,13 @@ class Recall:
             log.debug("request %s gets an old answer after %s", request_id_text(exchange.id), error.code)
             return reply
 
-    def _why_not(self, exchange: Exchange, policy: CachePolicy) -> str:
-        operation = exchange.dialect.operation
-        request = exchange.request if operation != "count_tokens" else None
-        untold = why_not_told(request) if request is not None else ""
-        return untold or self.ground.why_not(exchange, policy)
-
     async def _similar(self, exchange: Exchange, miss: _Miss) -> Reply | None:
         semantic, policy, identity = self.semantic, miss.policy, miss.identity
         if semantic is None or policy.settings.semantic is None or not identity.question:
             return None
+        began = monotonic()
         found, miss.vector = await semantic.find(identity, policy)
+        self.took("semantic", monotonic() - began)
         if found is None:
             return None
         entry = found.entry
@@ -303,7 +313,9 @@ class Recall:
             self._asides.ask(exchange, "sample", identity.key, told)
         return reply
 
-    def _learn(self, found: Found, policy: CachePolicy, question: str, request_id: int, answer: LocalReply) -> None:
+    def _learn(
+        self, found: Found, policy: CachePolicy, question: str, request_id: int, answer: LocalReply
+    ) -> None:
         """The question has got an answer of its own: was the neighbour's right?"""
         if self.semantic is None or self.ground.same_answer is None:
             return
@@ -417,7 +429,9 @@ class Recall:
                 self._learn(miss.found, policy, miss.identity.question, exchange.id, answer)
             ground = self.ground
             refused = flight.refused or not miss.wish.keep
-            if refused or why_not_kept(exchange, answer, policy, personal=ground.personal, fits=ground.fits):
+            if refused or why_not_kept(
+                exchange, answer, miss.identity, policy, personal=ground.personal, fits=ground.fits
+            ):
                 self.counts.not_kept += 1
                 return
             entry = entry_of(
@@ -450,18 +464,6 @@ class Recall:
             return False
         return wish.takes_on_error(age, left, if_error=policy.settings.if_error)
 
-    def _as_judged(self, policy: CachePolicy, model: str) -> CachePolicy:
-        """Another model, another answer: rules of use may have one answer some callers and another one others."""
-        if not model or model == policy.model:
-            return policy
-        about = (policy.feature, policy.route, model)
-        found = self._judged.get(about)
-        if found is None:
-            if len(self._judged) > _COUNTED:
-                self._judged.clear()
-            found = self._judged[about] = policy.answered_by(model)
-        return found
-
 
 class _Miss:
     """A request that had no answer, on its way to one."""
@@ -477,18 +479,14 @@ class _Miss:
         self.vector = b""
 
 
-_NOT_THERE = (
-    "no answer to this request is kept, and no model is asked (`Cache-Control: only-if-cached`); send it without, to have it answered"
-)
+_NOT_THERE = "no answer to this request is kept, and no model is asked (`Cache-Control: only-if-cached`); send it without, to have it answered"
 _FREE = (b"x-headgate-cost-usd", b"0")
 _X_CACHE = {how: b"HIT (%b)" % how.encode() for how in GIVEN} | {
     "miss": b"MISS",
     "bypass": b"BYPASS",
     "refreshed": b"REFRESH",
 }
-_TOLD = {
-    how: ((b"x-cache", said), (b"x-headgate-cache", how.encode())) for how, said in _X_CACHE.items()
-}
+_TOLD = {how: ((b"x-cache", said), (b"x-headgate-cache", how.encode())) for how, said in _X_CACHE.items()}
 
 
 def _told(how: str) -> tuple[tuple[bytes, bytes], ...]:
@@ -518,6 +516,15 @@ def _avoided(took_us: int, exchange: Exchange) -> int:
 def _took(flight: Flight) -> int:
     leader = flight.leader
     return max(int((flight.ended_at - leader.received_at - leader.queued_seconds) * 1e6), 0)
+
+
+def _why_not_told(exchange: Exchange) -> str:
+    if exchange.dialect.operation == "count_tokens":
+        return ""
+    try:
+        return why_not_told(exchange.request)
+    except GatewayError:
+        return "it cannot be read"
 
 
 async def _bypass(exchange: Exchange, proceed: Proceed, why: str) -> Reply:

@@ -34,6 +34,7 @@ COMMANDS = {
     "errors": "What went wrong, and how many people it hit.",
     "forget": "Delete everything that is kept of one user.",
     "feedback": "Say what somebody thinks of an answer, and read what was said.",
+    "cache": "What is answered from memory and what that saves; clear it, fill it, say what was wrong.",
     "quality": "How answers are judged, what is worst, and what changed.",
     "budgets": "List budgets and how far they are spent; deposit into prepaid ones.",
     "cost": "Tell what it will cost, has cost, and would have cost elsewhere.",

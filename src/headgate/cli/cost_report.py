@@ -24,19 +24,34 @@ _TITLES = (
     "attempts",
     "tokens in",
     "cached",
+    "to cache",
     "tokens out",
     "reasoning",
     "cost USD",
     "share",
     "estimated USD",
     "avoided USD",
+    "cache saved USD",
+    "cache extra USD",
     "exact",
     "estimated",
     "unknown",
     "unasked",
 )
-_IF_ANY = ("cached", "reasoning", "estimated USD", "avoided USD", "estimated", "unknown", "unasked")
+_IF_ANY = (
+    "cached",
+    "to cache",
+    "reasoning",
+    "estimated USD",
+    "avoided USD",
+    "cache saved USD",
+    "cache extra USD",
+    "estimated",
+    "unknown",
+    "unasked",
+)
 """Columns that are left out of a table where all of them are nought."""
+_CACHE_USD = ("cache_read_saved_usd", "cache_write_extra_usd")
 
 
 @click.command("report", short_help="What has it cost?")
@@ -56,7 +71,8 @@ def report_command(config: Path | None, *, by: str, form: str, **asked: Any) -> 
     By: feature, model (which answered), routed, requested, provider, region, user, team, key, tenant, session, tier,
     dialect, operation, outcome, degraded, day and month (UTC), tag:NAME. Cost is `exact` where it follows from the
     provider's own count of tokens, `estimated` where that count is missing, `unknown` where the model has no price:
-    then a `+` stands behind the sum. `unasked` requests never reached a provider. What the ledger adds (calls of gateways
+    then a `+` stands behind the sum. `cached` tokens were read from a provider's prompt cache and `to cache` written to it: what that
+    saved, and what it cost on top, is against the price of other tokens. `unasked` requests never reached a provider. What the ledger adds (calls of gateways
     that died, differences to a provider's bill) stands in a table of its own, `not attributed` where it does not say.
 
     \b
@@ -112,8 +128,25 @@ def _lines(found: CostReport) -> Iterator[str]:
         yield click.style("What the ledger adds (headgate ledger), and not in a table above", bold=True)
         yield _difference_table(found)
         yield f"\n  Everything together: {money(usd(found.spent_nanos), fine=True)} USD"
+    everything = found.total.plus(found.total_apart)
+    if everything.cache_read_tokens or everything.cache_write_tokens or everything.cache_write_1h_tokens:
+        yield f"\n  {_providers_cache(everything)}"
     if found.total.unknown or found.total_apart.unknown:
         yield "\n  + requests of unknown price come on top; give their models a `price` in the configuration"
+
+
+def _providers_cache(line: Totals) -> str:
+    from headgate.core.money import usd
+
+    def dollars(nanos: int) -> str:
+        return f"{money(usd(nanos), fine=True)} USD"
+
+    saved, extra = line.cache_read_saved_nanos, line.cache_write_extra_nanos
+    written = line.cache_write_tokens + line.cache_write_1h_tokens
+    return (
+        f"Providers' caches: {line.cache_read_tokens:,} tokens read, {written:,} written; they saved {dollars(saved - extra)}: "
+        f"{dollars(saved)} by reading, less {dollars(extra)} that writing costs on top"
+    )
 
 
 def _table(words: Sequence[str], lines: Sequence[Totals], total: Totals) -> str:
@@ -170,12 +203,15 @@ def _figures(line: Totals, total: Totals) -> list[str]:
         f"{line.attempts:,}",
         f"{_prompt(line):,}",
         f"{line.cache_read_tokens:,}",
+        f"{line.cache_write_tokens + line.cache_write_1h_tokens:,}",
         f"{line.output_tokens + line.reasoning_tokens:,}",
         f"{line.reasoning_tokens:,}",
         f"{money(usd(line.cost_nanos), fine=True)}{'+' if line.unknown else ''}",
         percent(share),
         money(usd(line.estimated_nanos), fine=True),
         money(usd(line.avoided_nanos), fine=True),
+        money(usd(line.cache_read_saved_nanos), fine=True),
+        money(usd(line.cache_write_extra_nanos), fine=True),
         f"{line.exact + line.reconciled:,}",
         f"{line.estimated:,}",
         f"{line.unknown:,}",
@@ -193,7 +229,7 @@ def _print_csv(found: CostReport) -> None:
     from headgate.stores.totals import SUMS
 
     names = [name for name in SUMS if not name.endswith("_nanos")]
-    titles = ["purpose", *found.by, *names, "cost_usd", "estimated_usd", "avoided_usd"]
+    titles = ["purpose", *found.by, *names, "cost_usd", "estimated_usd", "avoided_usd", *_CACHE_USD]
     rows = [
         [
             *group,
@@ -201,6 +237,8 @@ def _print_csv(found: CostReport) -> None:
             f"{usd(line.cost_nanos):f}",
             f"{usd(line.estimated_nanos):f}",
             f"{usd(line.avoided_nanos):f}",
+            f"{usd(line.cache_read_saved_nanos):f}",
+            f"{usd(line.cache_write_extra_nanos):f}",
         ]
         for group, line in [
             *((("", *line.group), line) for line in found.lines),
@@ -239,4 +277,6 @@ def _told(line: Totals, group: dict[str, str]) -> dict[str, Any]:
         "cost_usd": f"{usd(line.cost_nanos):f}",
         "estimated_usd": f"{usd(line.estimated_nanos):f}",
         "avoided_usd": f"{usd(line.avoided_nanos):f}",
+        "cache_read_saved_usd": f"{usd(line.cache_read_saved_nanos):f}",
+        "cache_write_extra_usd": f"{usd(line.cache_write_extra_nanos):f}",
     }

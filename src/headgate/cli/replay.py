@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from headgate.stores.searching import Search
     from headgate.stores.spans import RequestRow
 
-__all__ = ["command"]
+__all__ = ["caller_named", "command", "until_ready"]
 
 _READY_SECONDS = 30.0
 
@@ -215,14 +215,14 @@ async def _run(
     try:
         # Before anything is started: an empty database would get its first key from us, and nobody would see it.
         rows = await _rows(stores.spans, wanted, limit, sample, seed)
-        caller = _caller(await stores.keys.all(), key)
+        caller = caller_named(await stores.keys.all(), key)
     finally:
         await stores.aclose()
     if not rows:
         say("no such requests are recorded that could be sent again")
         return 1
     async with running(configuration, bootstrap_key=None) as gateway:
-        await _until_ready(gateway)
+        await until_ready(gateway)
         if len(rows) == 1 and isinstance(wanted, list):
             return await _one(gateway, job, rows[0], caller)
         return await many(gateway, job, rows, caller)
@@ -246,7 +246,7 @@ async def _rows(
     return found
 
 
-def _caller(keys: Sequence[Any], wanted: str | None) -> Caller:
+def caller_named(keys: Sequence[Any], wanted: str | None) -> Caller:
     from headgate.admission.rights import routes_of
     from headgate.cli.actor import actor
     from headgate.core.near import did_you_mean
@@ -271,7 +271,7 @@ def _caller(keys: Sequence[Any], wanted: str | None) -> Caller:
     )
 
 
-async def _until_ready(gateway: Gateway) -> None:
+async def until_ready(gateway: Gateway) -> None:
     """Until prices are known, and what earlier processes left in their journals."""
     loop = asyncio.get_running_loop()
     due = loop.time() + _READY_SECONDS

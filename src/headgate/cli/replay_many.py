@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from headgate.quality.replay.changing import Changes
     from headgate.stores.spans import RequestRow
 
-__all__ = ["CAPPED", "INTERRUPTED", "Job", "line_of", "many", "private", "told_of"]
+__all__ = ["CAPPED", "INTERRUPTED", "Job", "interruptible", "line_of", "many", "private", "told_of"]
 
 CAPPED, INTERRUPTED = 3, 130
 """Exit codes."""
@@ -104,7 +104,7 @@ async def _sent(gateway: Gateway, job: Job, rows: Sequence[RequestRow], caller: 
     stop = asyncio.Event()
     file = private(job.jsonl) if job.jsonl is not None else None
     try:
-        with _bar(len(rows), "replaying", job) as step, _interruptible(stop):
+        with _bar(len(rows), "replaying", job) as step, interruptible(stop):
 
             async def told(done: Replayed) -> None:
                 if file is not None:
@@ -128,7 +128,7 @@ async def _sent(gateway: Gateway, job: Job, rows: Sequence[RequestRow], caller: 
 
 
 @contextmanager
-def _interruptible(stop: asyncio.Event) -> Iterator[None]:
+def interruptible(stop: asyncio.Event) -> Iterator[None]:
     """Ctrl-C lets what is under way end; a second one does not."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 

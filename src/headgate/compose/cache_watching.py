@@ -7,21 +7,38 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
+from headgate.cache.asking import Asking
+from headgate.control.cache import JUDGED, wrongness
 from headgate.core.clock import Clock
 from headgate.core.tasks import ended
 from headgate.stores.answers import Judgement, Sizes
 from headgate.stores.errors import StoreUnavailable
 from headgate.telemetry.metrics import Metrics
-from headgate.telemetry.names import CACHE_BYTES, CACHE_ENTRIES, CACHE_EVICTED, CACHE_WRONG
+from headgate.telemetry.names import (
+    CACHE_BYTES,
+    CACHE_ENTRIES,
+    CACHE_EVICTED,
+    CACHE_JOINED,
+    CACHE_SKIPPED,
+    CACHE_WRONG,
+)
 
-__all__ = ["CacheWatch", "wrong_share"]
+__all__ = ["CacheWatch", "Memory"]
 
 LOOK_SECONDS = 60.0
 _WEEK_NS = 7 * 86_400 * 1_000_000_000
-_JUDGEMENTS = 5_000
-"""The latest of a feature that are asked for."""
 
 log = logging.getLogger("headgate")
+
+
+class Memory(Protocol):
+    """Of the stage `Recall`."""
+
+    @property
+    def asking(self) -> Asking: ...
+
+    @property
+    def beside(self) -> int: ...
 
 
 class Counted(Protocol):
@@ -38,6 +55,7 @@ class CacheWatch:
     def __init__(
         self,
         store: Counted,
+        memory: Memory,
         semantic: Callable[[], Collection[str]],
         clock: Clock,
         metrics: Metrics,
@@ -57,6 +75,15 @@ class CacheWatch:
         metrics.read(CACHE_BYTES, lambda: [((), self.sizes.bytes)])
         metrics.read(CACHE_EVICTED, lambda: [((), self.sizes.evicted)])
         metrics.read(CACHE_WRONG, lambda: [((name,), share) for name, share in self.wrong.items()])
+        metrics.read(CACHE_JOINED, lambda: [((), memory.beside)])
+        metrics.read(
+            CACHE_SKIPPED,
+            lambda: [
+                (("slow",), memory.asking.late),
+                (("gone",), memory.asking.failed),
+                (("rested",), memory.asking.unasked),
+            ],
+        )
 
     @property
     def most_wrong(self) -> float:
@@ -80,7 +107,7 @@ class CacheWatch:
             since = self._clock.wall_ns() - _WEEK_NS
             found = {}
             for name in self._semantic():
-                share = wrong_share(await self._store.judged(name, since, _JUDGEMENTS))
+                share = wrongness(await self._store.judged(name, since, JUDGED)).share
                 if share is not None:
                     found[name] = share
             self.wrong = found
@@ -92,9 +119,3 @@ class CacheWatch:
             await self.look()
             await asyncio.sleep(self._look_seconds)
 
-
-def wrong_share(judgements: Sequence[Judgement]) -> float | None:
-    """The part of hits that were wrong, by samples alone: what people report is chosen by them. None without a sample."""
-    samples = [each for each in judgements if each.source == "sample"]
-    whole = sum(each.weight for each in samples)
-    return sum(each.weight for each in samples if not each.right) / whole if whole > 0 else None

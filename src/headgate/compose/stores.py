@@ -12,7 +12,9 @@ from headgate.config.model import Settings
 from headgate.records.apart import WriterApart
 from headgate.records.writer import Writer
 from headgate.stores.address import is_postgres
+from headgate.stores.answers import AnswerStore
 from headgate.stores.backends import postgres, sqlite
+from headgate.stores.backends.memory.answers import MemoryAnswers
 from headgate.stores.backends.memory.meters import MemoryMeters
 from headgate.stores.backends.memory.purses import MemoryPurses
 from headgate.stores.backends.redis.meters import RedisMeters
@@ -26,6 +28,7 @@ from headgate.stores.sink import SpanSink
 
 __all__ = [
     "Stores",
+    "answers_of",
     "database_path",
     "journal_directory",
     "meters_of",
@@ -144,6 +147,20 @@ def purses_of(
     server = settings.server
     purses = RedisPurses(outbox, uses, ready=ready)
     return SharedPurses(purses, policy=server.budgets_without_redis, nodes=server.nodes)
+
+
+def answers_of(settings: Settings, stores: Stores) -> AnswerStore:
+    """Where answers are kept that may be given again. Nothing is opened before it is started, or asked; closed by whoever made it."""
+    cache = settings.cache
+    memory, most = int(cache.memory), int(cache.disk)
+    engine = cache.engine
+    if engine == "auto":
+        engine = "redis" if settings.server.redis else "database"
+    if engine == "memory":
+        return MemoryAnswers(memory)
+    if isinstance(stores.database, sqlite.Database):
+        return sqlite.sqlite_answers(stores.database, memory_bytes=memory, most_bytes=most)
+    return postgres.postgres_answers(stores.database, memory_bytes=memory, most_bytes=most)
 
 
 async def move_installation(source: Path, target: str, progress: Progress) -> Sequence[Moved]:

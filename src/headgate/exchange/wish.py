@@ -61,7 +61,9 @@ class Wish:
         if not self.read:
             return False
         allowed = max(if_error, self.if_error, self.max_stale)
-        return left >= -allowed and (self.max_age is None or age <= self.max_age + max(self.if_error, self.max_stale))
+        return left >= -allowed and (
+            self.max_age is None or age <= self.max_age + max(self.if_error, self.max_stale)
+        )
 
 
 NO_WISH = Wish()

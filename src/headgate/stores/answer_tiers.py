@@ -451,7 +451,7 @@ class TieredAnswers:
             await self._write_hits()
             if self._monotonic() - tidied_at >= _TIDY_SECONDS:
                 tidied_at = self._monotonic()
-                while await self._backing.tidy():
+                while await self._backing.tidy():  # noqa: ASYNC110 - rare, and nothing says of one entry that it is written
                     await asyncio.sleep(0.05)
             if self._dropped:
                 log.warning("the cache's engine is too slow: %d answers were not kept", self._dropped)
@@ -464,7 +464,7 @@ class TieredAnswers:
         # They are written in the order in which they were put.
         key, last = next(reversed(self._waiting.items()))
         until = self._monotonic() + _FLUSH_SECONDS
-        while self._waiting.get(key) is last:  # noqa: ASYNC110 - rare, and nothing says of one entry that it is written
+        while self._waiting.get(key) is last:
             if self._monotonic() > until:
                 raise StoreUnavailable("the cache's engine does not take what is put")
             await asyncio.sleep(_GATHER_SECONDS)

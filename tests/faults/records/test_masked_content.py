@@ -6,26 +6,33 @@ What is looked through is proven to be looked through: of a feature whose conten
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
+from tests.support.aio import aio_within
 from tests.support.alerted import web_server
 from tests.support.echoing import CLOSED, OPEN, Echo, echoing_provider
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.planted import found_in
+from tests.support.postgres_server import postgres_server
+from tests.support.redis_server import redis_server
 
 __all__: list[str] = []
 
@@ -232,7 +239,10 @@ def shown(gateway: RunningGateway) -> dict[str, bytes]:
         ("tail", "--json", "--last", "1000", "--no-follow"),
     ):
         command = [sys.executable, "-m", "headgate", *words]
-        done = subprocess.run(command, cwd=gateway.directory, capture_output=True, timeout=60, check=True)
+        environment = {**os.environ, **(gateway.environment or {})}
+        done = subprocess.run(
+            command, cwd=gateway.directory, env=environment, capture_output=True, timeout=60, check=True
+        )
         told[" ".join(words)] = done.stdout + done.stderr
     return told
 
@@ -250,10 +260,42 @@ def say_more(gateway: RunningGateway, *, comments: bool) -> None:
         assert post(gateway, "/api/feedback", json.dumps({"request": asked, **words}).encode()) < 300
 
 
-def stored(gateway: RunningGateway, purpose: str) -> int:
-    with contextlib.closing(sqlite3.connect(f"file:{gateway.database}?mode=ro", uri=True)) as database:
-        query = "SELECT count(*) FROM request WHERE purpose = ?"
-        return int(database.execute(query, (purpose,)).fetchone()[0])
+@dataclass
+class Engines:
+    """Where an installation keeps things: a file, or servers."""
+
+    directory: Path
+    postgres: str = ""
+    redis: str = ""
+
+    @property
+    def section(self) -> str:
+        """`[server]` of its configuration."""
+        if not self.postgres:
+            return ""
+        return '[server]\ndatabase = "${PLACE_URL}"\nredis = "${CACHE_URL}"\n'
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PLACE_URL": self.postgres, "CACHE_URL": self.redis} if self.postgres else {}
+
+    def found(self, word: str) -> set[str]:
+        return found_in(self.directory, word, postgres=self.postgres, redis=self.redis)
+
+    def stored(self, purpose: str) -> int:
+        if self.postgres:
+            return asyncio.run(self._stored_on_server(purpose))
+        path = self.directory / "headgate.db"
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            query = "SELECT count(*) FROM request WHERE purpose = ?"
+            return int(database.execute(query, (purpose,)).fetchone()[0])
+
+    async def _stored_on_server(self, purpose: str) -> int:
+        connection = await asyncpg.connect(self.postgres)
+        try:
+            return int(await connection.fetchval("SELECT count(*) FROM request WHERE purpose = $1", purpose))
+        finally:
+            await connection.close()
 
 
 def wait(until: Any, what: str) -> None:
@@ -275,16 +317,42 @@ def all_of(bodies: Iterable[bytes]) -> bytes:
 def test_contents_that_are_switched_off_are_nowhere(tmp_path: Path, by_feature: bool) -> None:
     """In no file while it runs, when it was killed in the middle, after the next start, and when it has stopped; and nobody
     is told."""
+    look_everywhere(Engines(tmp_path), by_feature=by_feature)
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    with postgres_server() as server:
+        yield server.new_database()
+
+
+@pytest.mark.needs("postgres")
+@pytest.mark.needs("redis")
+def test_nor_are_they_on_any_server(tmp_path: Path, database: str) -> None:
+    """PostgreSQL and Redis hold what the file holds otherwise."""
+
+    @aio_within(110)
+    async def run() -> None:
+        async with redis_server() as redis:
+            await asyncio.to_thread(look_everywhere, Engines(tmp_path, database, redis.url), by_feature=True)
+
+    run()
+
+
+def look_everywhere(at: Engines, *, by_feature: bool) -> None:
+    """Ask, look; kill, look; start, look; stop, look."""
+    tmp_path = at.directory
     with (
         echoing_provider() as echo,
         web_server() as web,
         otlp_receiver() as collector,
     ):
-        text = config(echo, web.url, collector.url, by_feature=by_feature)
-        with running_gateway(tmp_path, text) as gateway:
+        text = at.section + config(echo, web.url, collector.url, by_feature=by_feature)
+        with running_gateway(tmp_path, text, environment=at.environment) as gateway:
+            gateway.environment = at.environment
             many = ask_everything(gateway)
-            wait(lambda: stored(gateway, "") >= many, f"{stored(gateway, '')} of {many} are stored")
-            wait(lambda: stored(gateway, "shadow") >= 8, "no shadow copies")
+            wait(lambda: at.stored("") >= many, f"{at.stored('')} of {many} are stored")
+            wait(lambda: at.stored("shadow") >= 8, "no shadow copies")
             wait(lambda: len(web.posts) >= 1, "nobody was alerted")
             wait(lambda: len(collector.spans()) > 2 * many, "few spans")
             say_more(gateway, comments=not by_feature)
@@ -292,19 +360,20 @@ def test_contents_that_are_switched_off_are_nowhere(tmp_path: Path, by_feature: 
             told["otlp"] = all_of(collector.raw)
             told["alerts"] = all_of(each.body for each in web.posts)
             assert places_of(CLOSED, told) == set()
-            assert found_in(tmp_path, CLOSED) == set()
+            assert at.found(CLOSED) == set()
             with half_read(gateway, chat("closed-slow", CLOSED, stream=True)):
                 gateway.kill()
-            assert found_in(tmp_path, CLOSED) == set(), "after kill -9"
-        with running_gateway(tmp_path, text) as gateway:
-            wait(lambda: stored(gateway, "") > many, "what was cut off is settled")
-            assert found_in(tmp_path, CLOSED) == set(), "after the next start"
+            assert at.found(CLOSED) == set(), "after kill -9"
+        with running_gateway(tmp_path, text, environment=at.environment) as gateway:
+            gateway.environment = at.environment
+            wait(lambda: at.stored("") > many, "what was cut off is settled")
+            assert at.found(CLOSED) == set(), "after the next start"
             assert places_of(CLOSED, shown(gateway)) == set()
             assert gateway.stop() == 0
-        assert found_in(tmp_path, CLOSED) == set(), "after it has stopped"
+        assert at.found(CLOSED) == set(), "after it has stopped"
         assert CLOSED.encode() in all_of(echo.heard), "it was asked"
         assert CLOSED.encode() not in all_of(collector.raw)
-        found = found_in(tmp_path, OPEN)
+        found = at.found(OPEN)
         if by_feature:
             assert "content_segment.data" in found, "the search finds what is kept"
             assert {"otlp", "traces export --content --quiet"} <= places_of(OPEN, told)

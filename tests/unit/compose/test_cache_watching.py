@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
-from headgate.compose.cache_watching import CacheWatch, wrong_share
+from headgate.cache.asking import Asking
+from headgate.compose.cache_watching import CacheWatch
 from headgate.stores.answers import Judgement, Sizes
 from headgate.stores.errors import StoreUnavailable
 from headgate.telemetry.metrics import Metrics
@@ -18,6 +17,14 @@ __all__: list[str] = []
 
 def judged(*, right: bool, source: str = "sample", weight: float = 1.0) -> Judgement:
     return Judgement(b"k" * 16, 0.9, right, 1, source, weight=weight)  # type: ignore[arg-type]
+
+
+class Memory:
+    beside = 4
+
+    def __init__(self) -> None:
+        self.asking = Asking(None, FakeClock())  # type: ignore[arg-type]
+        self.asking.late = 2
 
 
 class Store:
@@ -33,25 +40,11 @@ class Store:
         return [judged(right=feature == "chat")] if feature != "new" else []
 
 
-@pytest.mark.parametrize(
-    ("given", "share"),
-    [
-        ([], None),
-        ([judged(right=False, source="person")], None),
-        ([judged(right=True), judged(right=False)], 0.5),
-        ([judged(right=True, weight=20), judged(right=False, weight=5)], 0.2),
-    ],
-)
-def test_samples_alone_tell_how_often_it_is_wrong(given: list[Judgement], share: float | None) -> None:
-    """Each for the hits that it was drawn from; what people report they have chosen."""
-    assert wrong_share(given) == share
-
-
 @aio
 async def test_what_it_saw_is_shown_until_it_sees_something_else() -> None:
     """A store that is away makes no figure 0."""
     metrics, store = Metrics(), Store()
-    watch = CacheWatch(store, lambda: ("chat", "faq", "new"), FakeClock(), metrics)
+    watch = CacheWatch(store, Memory(), lambda: ("chat", "faq", "new"), FakeClock(), metrics)
     await watch.look()
     store.away = True
     await watch.look()
@@ -60,6 +53,8 @@ async def test_what_it_saw_is_shown_until_it_sees_something_else() -> None:
         "headgate_cache_entries 3",
         "headgate_cache_bytes 500",
         "headgate_cache_evicted_total 7",
+        "headgate_cache_joined_readers 4",
+        'headgate_cache_skipped_total{why="slow"} 2',
         'headgate_cache_wrong_share{feature="chat"} 0.0',
         'headgate_cache_wrong_share{feature="faq"} 1.0',
     ):

@@ -45,7 +45,10 @@ def encoded(body: Any) -> bytes:
 def test_anthropic_is_told_on_a_block(case):
     """As the golden file has it."""
     marks = Marks(**case["marks"], **MUCH)
-    assert json.loads(AnthropicMessages().mark(encoded(case["body"]), "claude-sonnet-5", marks)) == case["marked"]
+    assert (
+        json.loads(AnthropicMessages().mark(encoded(case["body"]), "claude-sonnet-5", marks))
+        == case["marked"]
+    )
 
 
 @cases("anthropic")
@@ -103,7 +106,9 @@ def test_the_sdk_of_openai_knows_the_key():
         (AzureOpenAIAdapter(AzureOpenAISettings(endpoint="https://r.openai.azure.com", api_key="k")), True),
         (
             AzureOpenAIAdapter(
-                AzureOpenAISettings(endpoint="https://r.openai.azure.com", api_key="k", api_version="2024-10-21")
+                AzureOpenAISettings(
+                    endpoint="https://r.openai.azure.com", api_key="k", api_version="2024-10-21"
+                )
             ),
             False,
         ),
@@ -136,7 +141,10 @@ def test_gemini_is_told_nothing():
 def test_a_short_prompt_passes_untouched(wire, model):
     """Less than the vendor keeps is not worth a changed byte."""
     body = b'{"system": [{"text": "x"}], "messages": [{"role": "user", "content": []}]}'
-    assert wire.mark(body, model, ALL._replace(tokens=1_000, instructions_tokens=1_000, history_tokens=1_000)) is body
+    assert (
+        wire.mark(body, model, ALL._replace(tokens=1_000, instructions_tokens=1_000, history_tokens=1_000))
+        is body
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,7 +167,9 @@ def test_how_much_claude_keeps_at_least(model, least):
     assert least_kept(model) == least
 
 
-@pytest.mark.parametrize("body", [b'{"messages": 7, "system": {}}', b'{"messages": ["x"], "tools": [1]}', b"{}"])
+@pytest.mark.parametrize(
+    "body", [b'{"messages": 7, "system": {}}', b'{"messages": ["x"], "tools": [1]}', b"{}"]
+)
 def test_nonsense_passes_as_it_is(body):
     """The vendor says in its own words what is wrong with it."""
     marked = AnthropicMessages().mark(body, "claude-sonnet-5", ALL._replace(**MUCH))

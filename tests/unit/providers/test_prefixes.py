@@ -20,9 +20,7 @@ M, F = "small", "chat"
 
 def beginning(*turns: str, tenant: str = "", feature: str = F, **fields: Any) -> Prefix:
     """Of a chat, in which user and assistant take turns."""
-    messages = [
-        {"role": "assistant" if at % 2 else "user", "content": text} for at, text in enumerate(turns)
-    ]
+    messages = [{"role": "assistant" if at % 2 else "user", "content": text} for at, text in enumerate(turns)]
     found = beginnings_of(
         json.dumps({"model": "m", "system": SYSTEM, "messages": messages, **fields}).encode(),
         tenant=tenant,
@@ -211,7 +209,9 @@ def test_what_the_caller_says_itself_is_told_apart(field):
     assert not beginning("one").beginnings.own
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"messages": 3}', b'{"messages": [1]}', b'{"input": [1]}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"messages": 3}', b'{"messages": [1]}', b'{"input": [1]}', b"\xff"]
+)
 def test_what_cannot_be_read_has_no_beginning(body):
     """It is somebody else's affair to say so."""
     assert beginnings_of(body, tenant="", feature="") is None

@@ -51,13 +51,17 @@ __all__ = [
     "WarmWanted",
     "WrongTold",
     "WrongWanted",
+    "entry_told",
     "feature_settings",
+    "judgement_told",
     "list_entries",
     "memory_of",
     "remove",
+    "report_told",
     "show_entry",
     "show_report",
     "tell",
+    "warmed_told",
 ]
 
 _WARM_SECONDS = 600.0
@@ -428,7 +432,7 @@ async def show_report(asked: Asked[ReportQuery, None]) -> ReportShown:
         raise _no_feature(query.feature, features)
     answers = asked.desk.memory.answers
     found = await report(asked.desk.rollups, answers, features, since, now + 1, only=query.feature)
-    return _report(found)
+    return report_told(found)
 
 
 async def list_entries(asked: Asked[EntriesQuery, None]) -> EntryPage:
@@ -450,7 +454,7 @@ async def list_entries(asked: Asked[EntriesQuery, None]) -> EntryPage:
     found = await answers.browse(which, order=query.order, limit=query.limit, after=after)
     now = time.time_ns()
     more = found[-1].entry.key.hex() if len(found) == query.limit else None
-    return EntryPage(items=[_entry(each, now, content=may) for each in found], next=more, content=may)
+    return EntryPage(items=[entry_told(each, now, content=may) for each in found], next=more, content=may)
 
 
 async def show_entry(asked: Asked[None, None]) -> EntryShown:
@@ -463,7 +467,7 @@ async def show_entry(asked: Asked[None, None]) -> EntryShown:
     key = found.entry.key
     judgements = (await answers.judgements([key])).get(key, ())
     return EntryShown(
-        entry=_entry(found, time.time_ns(), content=may),
+        entry=entry_told(found, time.time_ns(), content=may),
         answer=answer_text(found.entry) if may else "",
         given=[
             GivenTold(
@@ -474,7 +478,7 @@ async def show_entry(asked: Asked[None, None]) -> EntryShown:
             )
             for each in await given_to(asked.desk.records, found.entry, content=may)
         ],
-        judgements=[_judgement(each, content=may) for each in reversed(judgements)],
+        judgements=[judgement_told(each, content=may) for each in reversed(judgements)],
         content=may,
     )
 
@@ -504,7 +508,7 @@ async def remove(asked: Asked[None, ClearWanted]) -> Cleared:
         dry_run=wanted.dry_run,
         entries=done.entries,
         bytes=done.bytes,
-        some=[_entry(Popular(each, 0, 0), now, content=may) for each in done.some[:_SHOWN]],
+        some=[entry_told(Popular(each, 0, 0), now, content=may) for each in done.some[:_SHOWN]],
     )
 
 
@@ -568,7 +572,7 @@ async def fill(asked: Asked[None, WarmWanted]) -> WarmShown:
             )
         except CannotWarm as wrong:
             raise Problem("invalid_request", str(wrong), param="items") from None
-    return WarmShown(items=[_warmed(each) for each in done], spent_usd=_usd(cap.spent))
+    return WarmShown(items=[warmed_told(each) for each in done], spent_usd=_usd(cap.spent))
 
 
 # What is read
@@ -686,7 +690,8 @@ def _wrongness(found: Wrongness) -> WrongnessTold:
     )
 
 
-def _report(found: CacheReport) -> ReportShown:
+def report_told(found: CacheReport) -> ReportShown:
+    """As `/api/cache/report` and `headgate cache stats --json` tell it."""
     return ReportShown(
         since=moment(found.since * _NS),
         until=moment(found.until * _NS),
@@ -709,7 +714,8 @@ def _report(found: CacheReport) -> ReportShown:
     )
 
 
-def _entry(popular: Popular, now_ns: int, *, content: bool) -> EntryTold:
+def entry_told(popular: Popular, now_ns: int, *, content: bool) -> EntryTold:
+    """content: with the question."""
     entry: CacheEntry = popular.entry
     return EntryTold(
         key=entry.key.hex(),
@@ -736,7 +742,8 @@ def _entry(popular: Popular, now_ns: int, *, content: bool) -> EntryTold:
     )
 
 
-def _judgement(each: Judgement, *, content: bool) -> JudgementTold:
+def judgement_told(each: Judgement, *, content: bool) -> JudgementTold:
+    """content: with the question."""
     return JudgementTold(
         at=moment(each.at_ns),
         score=each.score,
@@ -747,7 +754,8 @@ def _judgement(each: Judgement, *, content: bool) -> JudgementTold:
     )
 
 
-def _warmed(each: Warmed) -> WarmedTold:
+def warmed_told(each: Warmed) -> WarmedTold:
+    """As `/api/cache/warm` tells it."""
     return WarmedTold(
         outcome=each.outcome,
         key=each.key.hex(),

@@ -60,6 +60,10 @@ class Sum(msgspec.Struct, kw_only=True):
     """A decimal number, exact to the nano-dollar; requests of unknown price add nothing to it."""
     estimated_usd: str
     """The part of it that is estimated."""
+    cache_read_saved_usd: str
+    """What tokens from providers' prompt caches cost less than others."""
+    cache_write_extra_usd: str
+    """What tokens written to them cost more than others."""
     exact: int
     """Requests whose cost follows from the provider's own count of tokens."""
     estimated: int
@@ -125,6 +129,8 @@ def _sum(by: Sequence[str], line: Totals) -> Sum:
         reasoning_tokens=line.reasoning_tokens,
         cost_usd=f"{usd(line.cost_nanos):f}",
         estimated_usd=f"{usd(line.estimated_nanos):f}",
+        cache_read_saved_usd=f"{usd(line.cache_read_saved_nanos):f}",
+        cache_write_extra_usd=f"{usd(line.cache_write_extra_nanos):f}",
         exact=line.exact,
         estimated=line.estimated,
         reconciled=line.reconciled,

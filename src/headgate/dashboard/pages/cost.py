@@ -8,6 +8,7 @@ from urllib.parse import quote
 from headgate.control.forecast import DAYS, Forecast, forecast, month_of
 from headgate.control.http.budgets import BudgetsQuery, list_budgets
 from headgate.control.http.problems import Problem
+from headgate.control.provider_cache import provider_cache
 from headgate.control.spending import OTHERS, Line, as_csv, dimension, drill, offered, over_time, spending
 from headgate.dashboard.looking import Data, Looking, Raw, Shown, page
 from headgate.stores.rollups import DAY, RollupStore, Scope
@@ -45,6 +46,7 @@ async def show(asked: Looking) -> Shown:
             "left_out": max(len(found.lines) - _SHOWN, 0),
             "total": found.total,
             "besides": found.besides,
+            "provider_cache": (await provider_cache(rollups, stretch.since, stretch.until))[:_SHOWN],
             "expected": expected,
             "budgets": budgets,
             "planned": len(asked.desk.budgets().rules),

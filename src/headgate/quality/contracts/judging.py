@@ -207,7 +207,7 @@ def _state(
 def _sentence(feature: str, state: str, kept: Kept, contract: ContractSettings) -> str:
     promise = kept.promise
     promised = _promised(promise)
-    reached = f"{shown(promise, kept.value)} of {kept.total:,.0f} in the last {_days(contract.window)}"
+    reached = _reached(promise, kept, contract.window)
     head = f"Feature `{feature}` promises {promised}"
     left = (
         ""
@@ -228,6 +228,21 @@ def _sentence(feature: str, state: str, kept: Kept, contract: ContractSettings) 
         if state == "kept"
         else f"{head}; there is too little data now to tell."
     )
+
+
+def _reached(promise: Promise, kept: Kept, window: Duration) -> str:
+    """`of 118 answers in the last 7 days, 99 % were complete within 4.78 s`"""
+    value, since = shown(promise, kept.value), f"in the last {_days(window)}"
+    if promise.kind == "quality":
+        return f"of {kept.total:,.0f} judgements {since}, the mean is {value}"
+    if promise.kind == "availability":
+        return f"of {kept.total:,.0f} requests {since}, {value} were answered"
+    counted_ones, what = {
+        "first_token": ("streams", "began within"),
+        "latency": ("answers", "were complete within"),
+        "cost": ("answers", "cost at most"),
+    }[promise.kind]
+    return f"of {kept.total:,.0f} {counted_ones} {since}, {100 * promise.objective:g} % {what} {value}"
 
 
 def _promised(promise: Promise) -> str:

@@ -10,13 +10,14 @@ from msgspec.structs import replace
 from headgate.core.section import Duration
 from headgate.quality.contracts.assessing import Assessor
 from headgate.quality.contracts.burn import PACES, Counted, burn_rate, burning, rate_of
-from headgate.quality.contracts.judging import Report, report, shown, worst
+from headgate.quality.contracts.judging import Kept, Report, alert_of, report, shown, worst
 from headgate.quality.contracts.measuring import Measured, counted
 from headgate.quality.contracts.settings import ContractSettings, promises
 from headgate.quality.contracts.watching import ContractWatch
 from headgate.stores.alerts import Alert
 from headgate.stores.backends.memory.rules import MemoryRules
 from headgate.stores.rollups import DAY, HOUR, Rolled
+from headgate.stores.rules import Standing
 from headgate.testing.clock import FakeClock
 from tests.support.aio import aio
 from tests.support.rolled import FakeRollups, FakeScores
@@ -196,6 +197,26 @@ async def test_a_promise_at_risk_is_told_within_minutes_and_its_end_too() -> Non
     assert len(watched.told) == 1
     await watched.pass_time(480, every=600)
     assert [each.facts["state"] for each in watched.told] == ["at risk", "kept"]
+
+
+@pytest.mark.parametrize(
+    ("promise", "value", "said"),
+    [
+        ("availability", 0.982, "that 99 % of requests are answered, and has broken it: of 118 requests in the last 7 days, 98.2 % were answered."),
+        ("first_token_p95", 4.78, "that 95 % of streams begin within 1.5 s, and has broken it: of 118 streams in the last 7 days, 95 % began within 4.78 s."),
+        ("latency_p95", 9.0, "that 95 % of answers are complete within 8 s, and has broken it: of 118 answers in the last 7 days, 95 % were complete within 9 s."),
+        ("cost_p95", 0.02, "that 95 % of answers cost at most 0.01 USD, and has broken it: of 118 answers in the last 7 days, 95 % cost at most 0.02 USD."),
+        ("thumbs", 0.7, "`thumbs` of 0.8 at least, and has broken it: of 118 judgements in the last 7 days, the mean is 0.7."),
+    ],
+)  # fmt: skip
+def test_a_broken_promise_is_told_in_a_sentence(promise: str, value: float, said: str) -> None:
+    """What was promised, what was reached, and of how many."""
+    contract = replace(CONTRACT, window=Duration(7 * DAY))
+    (one,) = [each for each in promises(contract) if each.name == promise]
+    kept = Kept(one, "broken", 118, 90, value, -1.0, {}, {}, None)
+    before = Standing(rule="contract:shop", subject=promise, state="kept")
+    alert = alert_of("shop", before, replace(before, state="broken"), kept, contract)
+    assert alert is not None and alert.text == f"Feature `shop` promises {said}"
 
 
 @aio

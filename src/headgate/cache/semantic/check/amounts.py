@@ -57,7 +57,7 @@ def amount_at(words: Sequence[str], bases: Sequence[str], at: int) -> Amount | N
         return None
     value, taken = _value(words, at)
     if value is None:
-        return Amount(word, 1)
+        return _clock(word) if ":" in word else Amount(word, 1)
     return _finished(words, bases, at, value, taken)
 
 
@@ -76,6 +76,11 @@ def _finished(words: Sequence[str], bases: Sequence[str], at: int, value: float,
     return Amount(f"{value:g}" if abs(value) < 1e15 else words[at], taken)
 
 
+def _clock(word: str) -> Amount:
+    hours, _, minutes = word.partition(":")
+    return Amount(f"clock {int(hours) * 60 + int(minutes)}", 1)
+
+
 def _with_unit(value: float, unit: str, taken: int) -> Amount:
     dimension, factor = _TIMES[unit]
     return Amount(f"{dimension} {value * factor:g}", taken)
@@ -92,11 +97,7 @@ def _value(words: Sequence[str], at: int) -> tuple[float | None, int]:
             current *= _LARGE[word]
             if _LARGE[word] >= 1000:
                 total, current = total + current, 0.0
-        elif word in _SMALL and current % 100 in (0, 20, 30, 40, 50, 60, 70, 80, 90) and current % 100 > _SMALL[word] - 1 + (
-            current % 100 == 0
-        ):
-            current += _SMALL[word]
-        elif word in _SMALL and current % 100 == 0 and current:
+        elif word in _SMALL and ((current >= 20 and current % 10 == 0 and _SMALL[word] < 10) or current % 100 == 0):
             current += _SMALL[word]
         else:
             break

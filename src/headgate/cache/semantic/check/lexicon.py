@@ -100,9 +100,27 @@ def load_lexicon() -> Lexicon:
     families = list(_lines("apart.txt"))
     _read_groups(lexicon, [one for one in families if one[0] != "~"], lexicon.apart, joined)
     _read_groups(lexicon, [one[1:] for one in families if one[0] == "~"], lexicon.weak, joined)
+    _spread(lexicon)
     for phrase in sorted(joined, key=len, reverse=True):
         lexicon.phrases.setdefault(phrase[0], []).append(phrase)
     return lexicon
+
+
+def _spread(lexicon: Lexicon) -> None:
+    """What has no opposite of its own has those of the words that mean the same: `turn on` those of `enable`."""
+    members: dict[int, list[str]] = {}
+    for word, groups in lexicon.same.items():
+        for group in groups:
+            members.setdefault(group, []).append(word)
+    found: dict[str, frozenset[int]] = {}
+    for word, groups in lexicon.same.items():
+        if word not in lexicon.apart:
+            families = frozenset(
+                one for group in groups for other in members[group] for one in lexicon.apart.get(other, ())
+            )
+            if families:
+                found[word] = families
+    lexicon.apart.update(found)
 
 
 def _lines(name: str) -> Iterator[str]:

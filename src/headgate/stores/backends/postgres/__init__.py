@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headgate.stores.backends.postgres.alerts import PostgresAlerts
+    from headgate.stores.backends.postgres.answers import postgres_answers
     from headgate.stores.backends.postgres.audit import PostgresAudit
     from headgate.stores.backends.postgres.connection import Database
     from headgate.stores.backends.postgres.exports import PostgresExports
@@ -43,13 +44,14 @@ __all__ = [
     "PostgresSink",
     "PostgresSpans",
     "PostgresTarget",
+    "postgres_answers",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    place = {"Database": "connection", "PostgresKeeper": "keeping"}.get(name) or name.removeprefix(
-        "Postgres"
-    ).lower()
+    place = {"Database": "connection", "PostgresKeeper": "keeping", "postgres_answers": "answers"}.get(
+        name
+    ) or name.removeprefix("Postgres").lower()
     return getattr(importlib.import_module(f"{__name__}.{place}"), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headgate.stores.backends.sqlite.alerts import SqliteAlerts
+from headgate.stores.backends.sqlite.answers import sqlite_answers
 from headgate.stores.backends.sqlite.audit import SqliteAudit
 from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.backends.sqlite.exports import SqliteExports
@@ -36,4 +37,5 @@ __all__ = [
     "SqliteSecrets",
     "SqliteSink",
     "SqliteSpans",
+    "sqlite_answers",
 ]

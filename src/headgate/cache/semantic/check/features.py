@@ -1,0 +1,191 @@
+"""What a pair of questions looks like, as numbers, and what forbids to take one for the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from headgate.cache.semantic.check.aligning import Alignment, align
+from headgate.cache.semantic.check.lexicon import Lexicon
+from headgate.cache.semantic.check.reading import Reading, Word
+
+__all__ = ["FEATURES", "Seen", "look"]
+
+FEATURES = (
+    "cosine",
+    "far",
+    "over_sum",
+    "over_most",
+    "swapped",
+    "added",
+    "same",
+    "near",
+    "spelling",
+    "family",
+    "few_words",
+    "asks_close",
+    "asks_differ",
+    "modal",
+    "tense",
+    "places",
+    "counts",
+    "light",
+    "inverted",
+    "weakly_apart",
+    "names",
+    "somebody",
+    "letters",
+    "over_words",
+)
+"""In the order of the weights."""
+
+_CLOSE = frozenset(
+    frozenset(pair.split())
+    for pair in (
+        "how can|how want|how do|want do|what some|what do|what which|what_kind what|what_kind which|what how_works"
+        "|yes_no can|cannot why|cannot how|what want|some do|some want|how what_if|what_if what_happens|must yes_no"
+        "|should yes_no|how_much what|how_many what|must should|why cannot|which who|where which|how_long when|how how_works"
+        "|must can|what where|what who|what when|why what|how what"
+    ).split("|")
+)
+_ALIKE = frozenset(frozenset(pair.split()) for pair in "what which|how want|how do|want do|what do".split("|"))
+
+
+class Seen:
+    """A pair, looked at."""
+
+    __slots__ = ("values", "why")
+
+    def __init__(self, values: list[float], why: str) -> None:
+        self.values = values
+        self.why = why
+        """What forbids it, in words; "" if nothing does."""
+
+
+def look(asked: Reading, kept: Reading, cosine: float, lexicon: Lexicon) -> Seen:
+    """Reads both ways alike: look(a, b) is look(b, a)."""
+    found = align(asked, kept, lexicon)
+    why = _forbidden(asked, kept, found, lexicon)
+    left = sum(_loss(word) for word in found.left_over)
+    right = sum(_loss(word) for word in found.right_over)
+    over = [*found.left_over, *found.right_over]
+    how = Counter(pair.how for pair in found.pairs)
+    words = max(1, min(len(_content(asked)), len(_content(kept))))
+    close, differ = _asks(asked.asks, kept.asks)
+    values = {
+        "cosine": cosine,
+        "far": max(0.0, 0.85 - cosine),
+        "over_sum": min(3.0, left + right),
+        "over_most": max((_loss(word) for word in over), default=0.0),
+        "swapped": min(2.0, left, right),
+        "added": min(2.0, abs(left - right)),
+        "same": how["same"] / words,
+        "near": how["near"] / words,
+        "spelling": how["spelling"] / words,
+        "family": (how["family"] + how["joined"]) / words,
+        "few_words": 1.0 / words,
+        "asks_close": close,
+        "asks_differ": differ,
+        "modal": float((asked.ought != kept.ought) + (asked.must != kept.must)) + 0.5 * (asked.able != kept.able),
+        "tense": float((asked.past != kept.past) + (asked.later != kept.later)),
+        "places": min(3.0, float(sum(word.kind == "place" for word in over))),
+        "counts": min(2.0, float(sum(word.kind == "count" for word in over))),
+        "light": min(3.0, float(sum(word.kind == "light" for word in over))),
+        "inverted": _inverted(found),
+        "weakly_apart": float(_families(found, lexicon.weak) is not None),
+        "names": float(any(word.name or not word.common for word in over)),
+        "somebody": float(asked.others != kept.others),
+        "letters": _letters(asked.plain, kept.plain),
+        "over_words": min(3.0, float(sum(word.kind == "content" for word in over))),
+    }
+    return Seen([values[name] for name in FEATURES], why)
+
+
+def _content(reading: Reading) -> list[Word]:
+    return [word for word in reading.words if word.kind in ("content", "amount")]
+
+
+def _loss(word: Word) -> float:
+    return word.weight if word.kind in ("content", "count") else 0.0
+
+
+def _asks(left: str, right: str) -> tuple[float, float]:
+    pair = frozenset((left, right))
+    if left == right or pair in _ALIKE:
+        return 0.0, 0.0
+    if pair in _CLOSE or not left or not right:
+        return 1.0, 0.0
+    return 0.0, 1.0
+
+
+def _forbidden(asked: Reading, kept: Reading, found: Alignment, lexicon: Lexicon) -> str:
+    numbers, others = Counter(asked.amounts), Counter(kept.amounts)
+    if numbers != others:
+        differ = [*(numbers - others), *(others - numbers)]
+        return f"numbers differ: {', '.join(differ[:4])}"
+    if asked.nots != kept.nots:
+        return "one says not"
+    if asked.excepts != kept.excepts:
+        return "one makes an exception"
+    turned = _families(found, lexicon.apart)
+    if turned:
+        return f"{turned[0]} is not {turned[1]}"
+    for word in (*found.left_over, *found.right_over):
+        if word.kind == "content" and (word.name or any(letter.isdigit() for letter in word.text)):
+            return f"only one names {word.text}"
+    return _turned(asked, kept, found) or _denied(asked, kept, found)
+
+
+def _families(found: Alignment, families: dict[str, frozenset[int]]) -> tuple[str, str] | None:
+    for left in found.left_over:
+        groups = families.get(left.base)
+        if groups:
+            for right in found.right_over:
+                if not groups.isdisjoint(families.get(right.base, ())):
+                    return left.text, right.text
+    return None
+
+
+def _turned(asked: Reading, kept: Reading, found: Alignment) -> str:
+    """From A to B against from B to A: two words have changed their parts and their order."""
+    pairs = [pair for pair in found.pairs if asked.words[pair.left].kind in ("content", "amount")]
+    for number, one in enumerate(pairs):
+        for other in pairs[number + 1 :]:
+            if (one.left < other.left) == (one.right < other.right):
+                continue
+            roles = asked.words[one.left].role, asked.words[other.left].role
+            there = kept.words[one.right].role, kept.words[other.right].role
+            if roles != there and roles == there[::-1]:
+                return f"{asked.words[one.left].text} and {asked.words[other.left].text} have changed places"
+    return ""
+
+
+def _denied(asked: Reading, kept: Reading, found: Alignment) -> str:
+    for pair in found.pairs:
+        left, right = asked.words[pair.left], kept.words[pair.right]
+        if left.denied != right.denied and left.kind == "content" and asked.nots:
+            others = [one for one in found.pairs if asked.words[one.left].denied and not kept.words[one.right].denied]
+            backs = [one for one in found.pairs if kept.words[one.right].denied and not asked.words[one.left].denied]
+            if others and backs:
+                return f"not {asked.words[others[0].left].text} is not the same as not {kept.words[backs[0].right].text}"
+    return ""
+
+
+def _inverted(found: Alignment) -> float:
+    """Share of the pairs of words that stand the other way round."""
+    order = sorted((pair.left, pair.right) for pair in found.pairs)
+    total = len(order) * (len(order) - 1) // 2
+    if not total:
+        return 0.0
+    turned = sum(one[1] > other[1] for at, one in enumerate(order) for other in order[at + 1 :])
+    return turned / total
+
+
+def _letters(left: tuple[str, ...], right: tuple[str, ...]) -> float:
+    """Of groups of three letters, how many they share (Dice)."""
+    ones, others = _threes(left), _threes(right)
+    return 2 * len(ones & others) / max(1, len(ones) + len(others))
+
+
+def _threes(words: tuple[str, ...]) -> set[str]:
+    text = f" {' '.join(words)} "
+    return {text[at : at + 3] for at in range(len(text) - 2)}

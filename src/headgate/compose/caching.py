@@ -1,0 +1,221 @@
+"""What is answered from memory, put together: the stage `recall`, where answers are kept, and what each feature's configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from hashlib import blake2b
+
+import msgspec
+
+from headgate.cache.detect import personal_in
+from headgate.cache.freshness import Asides
+from headgate.cache.identity import Identities
+from headgate.cache.policy import CachePolicy
+from headgate.cache.semantic.port import Semantic
+from headgate.cache.stage import Ground, Recall, SameAnswer
+from headgate.config.model import Settings
+from headgate.core.clock import Clock
+from headgate.core.ids import IdSource
+from headgate.dispatch.ladder.stale import Kept
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.stage import Proceed, Stage
+from headgate.records.pricing import Pricer
+from headgate.routing.building import models_asked
+from headgate.routing.deciding import decide
+from headgate.routing.directory import Directory
+from headgate.stores.answers import AnswerStore
+from headgate.telemetry.metrics import Metrics
+from headgate.telemetry.names import CACHE_JOINED
+
+__all__ = ["Caching", "policies_of"]
+
+_MOST_POLICIES = 1000
+_OPERATIONS = ("chat", "embeddings", "count_tokens")
+
+
+class Caching:
+    """The stage `recall` of a gateway, with all it needs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: AnswerStore,
+        *,
+        directory: Callable[[], Directory],
+        pricer: Pricer,
+        send: Proceed,
+        ids: IdSource,
+        clock: Clock,
+        metrics: Metrics,
+        semantic: Semantic | None = None,
+        same_answer: SameAnswer | None = None,
+    ) -> None:
+        """directory: as it is now. send: the journey of requests that were let in already."""
+        self.store = store
+        self.asides = Asides(send, ids, clock)
+        self._directory = directory
+        self._pricer = pricer
+        self._identities = Identities()
+        self._judges = False
+        self._settings = settings
+        self.policies: Mapping[str, CachePolicy] = {}
+        self._by_model: dict[tuple[str, str], CachePolicy] = {}
+        self._same_answer = same_answer
+        self.recall = Recall(store, self._ground(), self.asides, clock, semantic=semantic, metrics=metrics)
+        metrics.read(CACHE_JOINED, lambda: [((), self.recall.joined_now)])
+        self.use(settings)
+
+    def stages(self) -> Mapping[str, Stage]:
+        """Without a feature that has a cache there is none, and it costs nothing."""
+        return {"recall": self.recall} if self.policies else {}
+
+    def use(self, settings: Settings) -> None:
+        """From the next request on."""
+        self._settings = settings
+        self.policies = policies_of(settings)
+        self._by_model.clear()
+        self._identities.clear()
+        self.recall.asking.slow = float(settings.cache.slow)
+        self.recall.ground = self._ground()
+
+    def semantic_features(self) -> list[str]:
+        """Those that answer questions in other words, or measure it."""
+        return [name for name, policy in self.policies.items() if policy.settings.semantic is not None]
+
+    async def start(self) -> None:
+        """Know what is kept."""
+        await self.store.start()
+
+    async def aclose(self) -> None:
+        """Give up what nobody waits for; what waits to be kept is kept."""
+        await self.recall.aclose()
+        await self.store.aclose()
+
+    async def older(self, exchange: Exchange) -> Kept | None:
+        """An answer to the same request for the degrade ladder. Never raises."""
+        if not self.policies:
+            return None
+        entry = await self.recall.last(exchange)
+        if entry is None:
+            return None
+        exchange.origin_id = entry.origin_id
+        return Kept(entry.answer, entry.made_ns)
+
+    def policy_of(self, exchange: Exchange) -> CachePolicy | None:
+        """What is configured of the feature that this request counts for; None: it has no cache."""
+        if exchange.dialect.operation not in _OPERATIONS:
+            return None
+        directory = self._directory()
+        route = directory.resolve(exchange.peek.model)
+        if route.feature:
+            return self.policies.get(route.feature)
+        policy = self.policies.get(exchange.feature)
+        if policy is None or directory.feature(exchange.feature) is None:
+            return None
+        # The feature is named beside a model: another model, other answers.
+        about = (exchange.feature, route.model)
+        found = self._by_model.get(about)
+        if found is None:
+            if len(self._by_model) >= _MOST_POLICIES:
+                self._by_model.clear()
+            digest = blake2b(policy.route + _json(_places(self._settings, [route.model])), digest_size=16)
+            found = self._by_model[about] = replace(policy, model=route.model, route=digest.digest())
+        return found
+
+    def _ground(self) -> Ground:
+        return Ground(
+            policy_of=self.policy_of,
+            look=self._identities.look,
+            personal=personal_in,
+            cost_of=self._cost_of,
+            judge=self._judge,
+            same_answer=self._same_answer,
+        )
+
+    async def _judge(self, exchange: Exchange) -> str:
+        """The model that rules of use let answer, where there are any. Raises as routing does."""
+        directory = self._directory()
+        if not directory.judges:
+            return ""
+        route = directory.resolve(exchange.peek.model)
+        if exchange.route_as:
+            route = directory.using(exchange.route_as, route)
+        return (await decide(exchange, route, directory)).model
+
+    def _cost_of(self, exchange: Exchange) -> int:
+        total = 0
+        for one in exchange.attempts:
+            if one.usage is not None:
+                total += (
+                    self._pricer.cost(
+                        one.endpoint,
+                        one.usage,
+                        when_ns=exchange.started_ns,
+                        reported_model=one.reported_model,
+                    )
+                    or 0
+                )
+        return total
+
+
+def policies_of(settings: Settings) -> dict[str, CachePolicy]:
+    """Feature -> what its answers' keeping goes by; none of those that have no cache, and none at all if it is switched off."""
+    if not settings.cache.enabled:
+        return {}
+    found: dict[str, CachePolicy] = {}
+    for name, feature in settings.features.items():
+        cache = feature.cache
+        if cache is None or not cache.exact:
+            continue
+        keep = settings.records.keep.content
+        if feature.keep is not None and feature.keep.content is not None:
+            keep = feature.keep.content
+        models = models_asked(feature)
+        how = (
+            msgspec.to_builtins(feature.route),
+            feature.fallback,
+            _places(settings, models),
+            # Who was not to be answered from memory yesterday has left nothing that is given today.
+            sorted(cache.let),
+            cache.when,
+        )
+        found[name] = CachePolicy(
+            feature=name,
+            model=models[0],
+            route=blake2b(_json(how), digest_size=16).digest(),
+            settings=cache,
+            longest=min(float(settings.cache.longest), float(keep)),
+            durable=settings.records.content and feature.content,
+            sensitive=feature.data == "sensitive",
+        )
+    return found
+
+
+def _places(settings: Settings, models: list[str]) -> list[object]:
+    """What stands behind names of models: the same name may mean another model tomorrow."""
+    found: list[object] = []
+    for name in models:
+        model = settings.models.get(name)
+        if model is None:
+            found.append([name, _server(settings, name.partition("/")[0])])
+        else:
+            found.append(
+                [
+                    name,
+                    [
+                        [each.provider, each.model, _server(settings, each.provider)]
+                        for each in model.endpoints
+                    ],
+                ]
+            )
+    return found
+
+
+def _server(settings: Settings, provider: str) -> str:
+    section = settings.providers.get(provider)
+    return f"{type(section).__name__} {getattr(section, 'base_url', '')}" if section is not None else ""
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value)
