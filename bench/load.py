@@ -32,6 +32,8 @@ class ClosedLoop(msgspec.Struct, frozen=True):
     p99_ms: float
     bad_status: int
     broken: int
+    hits: int = 0
+    """Answers that said they came from a cache."""
 
 
 class OpenLoop(msgspec.Struct, frozen=True):
@@ -59,9 +61,17 @@ class Streams(msgspec.Struct, frozen=True):
 
 
 def closed_loop(
-    target: Target, *, connections: int, seconds: float, work: Path, script: str = "wrk.lua"
+    target: Target,
+    *,
+    connections: int,
+    seconds: float,
+    work: Path,
+    script: str = "wrk.lua",
+    hit_header: tuple[str, str] | None = None,
 ) -> ClosedLoop:
-    """Drive one target with wrk as hard as it goes. Raises LoadFailed."""
+    """Drive one target with wrk as hard as it goes. Raises LoadFailed.
+
+    hit_header: a header and how its value begins, by which hits are counted; that takes wrk some time for each answer."""
     headers, body = work / "wrk-headers.txt", work / "wrk-body.bin"
     headers.write_text("".join(f"{name}: {value}\n" for name, value in target.headers.items()))
     body.write_bytes(target.body)
@@ -71,6 +81,8 @@ def closed_loop(
     url = f"http://127.0.0.1:{target.port}{target.path}"
     options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
     command = [program, *options, "-s", str(ROOT / "bench" / script), url, "--", str(headers), str(body)]
+    if hit_header is not None:
+        command += hit_header
     text = _run(command, patience=seconds + 60)
     for line in text.splitlines():
         if line.startswith("RESULT "):

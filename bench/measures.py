@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.shapes import Lane
     from bench.upstream import Served
 
-__all__ = ["Reading", "burst", "latency", "paced", "percentile", "slow", "whole"]
+__all__ = ["Reading", "burst", "hit", "latency", "paced", "percentile", "slow", "whole"]
 
 _CONNECTIONS = 16
 _QUIET_SHARE = 0.03
@@ -54,24 +54,27 @@ class _Window:
         self._watch = threading.Thread(target=self._watch_memory, daemon=True)
         self._watch.start()
 
-    def close(self) -> tuple[float, float, Served, Reading]:
-        """CPU seconds of contestant and upstream, what was served, and a reading with memory and writer lag."""
+    def close(self, given: int = 0) -> tuple[float, float, Served, Reading]:
+        """CPU seconds of contestant and upstream, what was served, and a reading with memory and writer lag.
+
+        given: answers that came without the upstream, which are on record too."""
         self._over.set()
         self._watch.join()
         tree = self._running.tree
         upstream_cpu = self._upstream_tree.cpu_seconds() - self._upstream_before
         served = self._running.upstream.served(self._lane).since(self._served_before)
-        recorded = self._running.recorded(served.requests)
+        answered = max(served.requests, given)
+        recorded = self._running.recorded(answered)
         settled = tree.wait_quiet(idle_share=_QUIET_SHARE, seconds=_QUIET_PATIENCE_SECONDS)
         settled += recorded.seconds if recorded else 0.0
         cpu = tree.cpu_seconds() - self._cpu_before
         reading = Reading({"rss_mb": self._peak / 1e6, "settle_s": settled})
         if recorded is not None:
             gained = recorded.rows - recorded.before
-            reading.figures |= {"served": served.requests, "recorded": gained, "recorded_s": recorded.seconds}
+            reading.figures |= {"served": answered, "recorded": gained, "recorded_s": recorded.seconds}
             # More rows than served requests are right: who hangs up before the upstream is asked is recorded too.
-            if gained < served.requests:
-                reading.warnings.append(f"records gained {gained} rows for {served.requests} requests served")
+            if gained < answered:
+                reading.warnings.append(f"records gained {gained} rows for {answered} requests served")
         return cpu, upstream_cpu, served, reading
 
     def _watch_memory(self) -> None:
@@ -105,6 +108,42 @@ def whole(running: Running, lane: Lane, *, seconds: float) -> Reading:
     # wrk hangs up in the middle of what is in flight when its time is over.
     if not 0 <= served.requests - good <= _CONNECTIONS:
         reading.warnings.append(f"upstream served {served.requests}, client got {good} good answers")
+    if seen.bad_status or seen.broken:
+        reading.warnings.append(f"{seen.bad_status} answers not 200, {seen.broken} connections broken")
+    return reading
+
+
+def hit(running: Running, lane: Lane, *, seconds: float) -> Reading:
+    """The same request over and over, as fast as 16 connections can: from the cache by those who have one, which is counted answer
+    by answer; through to the upstream by those who have none."""
+    header = running.contestant.hit_header
+    if header is None:
+        return whole(running, lane, seconds=seconds)
+    target = running.target(lane)
+    warm_up = _Window(running, lane)
+    warm = closed_loop(target, connections=_CONNECTIONS, seconds=1, work=running.work, hit_header=header)
+    warm_up.close(warm.requests)
+    window = _Window(running, lane)
+    seen = closed_loop(
+        target, connections=_CONNECTIONS, seconds=seconds, work=running.work, hit_header=header
+    )
+    good = seen.requests - seen.bad_status
+    cpu, _, served, reading = window.close(good)
+    if not seen.hits:
+        raise LoadFailed(f"none of {good} answers came from the cache")
+    reading.figures |= {
+        "cpu_us": cpu / good * 1e6,
+        "per_second": good / seen.seconds,
+        "cores": cpu / seen.seconds,
+        "p50_ms": seen.p50_ms,
+        "p99_ms": seen.p99_ms,
+        "requests": good,
+        "hits": seen.hits,
+    }
+    if seen.hits != good or served.requests:
+        reading.warnings.append(
+            f"{seen.hits} of {good} answers were hits, the upstream served {served.requests}"
+        )
     if seen.bad_status or seen.broken:
         reading.warnings.append(f"{seen.bad_status} answers not 200, {seen.broken} connections broken")
     return reading

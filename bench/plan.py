@@ -53,6 +53,7 @@ def full_plan() -> list[Scenario]:
     """All that `make bench` measures after the starts."""
     return [
         _whole(seconds=3, rounds=5),
+        _hit(seconds=3, rounds=5),
         _latency(rate=20, seconds=5, rounds=2, slow_rounds=2),
         _latency(rate=500, seconds=4, rounds=2, slow_rounds=0),
         _large(seconds=4, rounds=3),
@@ -65,7 +66,12 @@ def full_plan() -> list[Scenario]:
 
 def quick_plan() -> list[Scenario]:
     """A look in a minute and a half: the two held CPU budgets."""
-    return [_whole(seconds=3, rounds=3), _burst(seconds=2, rounds=1), _paced(rounds=1)]
+    return [
+        _whole(seconds=3, rounds=3),
+        _hit(seconds=3, rounds=2),
+        _burst(seconds=2, rounds=1),
+        _paced(rounds=1),
+    ]
 
 
 def _whole(*, seconds: float, rounds: int) -> Scenario:
@@ -74,6 +80,18 @@ def _whole(*, seconds: float, rounds: int) -> Scenario:
 
     about = "1 kB request, 0.9 kB JSON answer, 16 connections kept open, as fast as it goes"
     return Scenario("whole", about, measure, rounds, slow_rounds=2)
+
+
+def _hit(*, seconds: float, rounds: int) -> Scenario:
+    def measure(running: Running) -> Reading:
+        return measures.hit(running, LANES["hit"], seconds=seconds)
+
+    about = (
+        "the same 1 kB request over and over, answered from an exact cache by those who have one (each answer says so), "
+        "and forwarded by nginx, 16 connections kept open"
+    )
+    only = frozenset({"direct", "nginx", "nginx-plain", "headgate", "litellm"})
+    return Scenario("hit", about, measure, rounds, only=only, slow_rounds=2)
 
 
 def _large(*, seconds: float, rounds: int) -> Scenario:

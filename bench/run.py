@@ -67,7 +67,7 @@ Examples
     "scenarios",
     multiple=True,
     metavar="NAME",
-    help="cold whole latency large burst paced slow.",
+    help="cold whole hit latency large burst paced slow.",
 )
 @click.option("--quick", is_flag=True, help="nginx and Headgate alone, short rounds, under 90 seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON instead of tables.")

@@ -33,6 +33,7 @@ class Lane:
     prefix:     path before /v1 at the upstream; for streams it tells the upstream what to send.
     body_bytes: size of the request body, in bytes.
     tokens:     content events of one reply; 0 for whole answers.
+    cached:     who has a cache answers it from there.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Lane:
     prefix: str
     body_bytes: int
     tokens: int = 0
+    cached: bool = False
 
     @property
     def streamed(self) -> bool:
@@ -55,6 +57,7 @@ LANES: dict[str, Lane] = {
     lane.name: lane
     for lane in (
         Lane("whole", "static", "", 1_000),
+        Lane("hit", "static", "", 1_000, cached=True),
         Lane("large", "scripted", "/whole", 1_000_000),
         _stream_lane("burst", tokens=100, every_ms=0, per_write=25),
         _stream_lane("paced", tokens=100, every_ms=50, per_write=1),

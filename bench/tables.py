@@ -65,6 +65,7 @@ _WHOLE = [
     _Column("settled after s", "settle_s", _seconds),
     _Column("upstream CPU µs", "upstream_cpu_us", _us),
 ]
+_HIT = [*_WHOLE[:-1], _Column("of the cache", "hits", _count)]
 _LATENCY = [
     _Column("p50 ms", "latency_ms_p50", _ms),
     _Column("p99 ms", "latency_ms_p99", _ms),
@@ -102,7 +103,7 @@ _COLD = [
     _Column("idle CPU %", "idle_cpu_percent", lambda value: f"{value:.1f}"),
     _Column("processes", "processes", _count),
 ]
-_KINDS = {"cold": _COLD, "whole": _WHOLE, "large": _WHOLE, "burst": _STREAM, "paced": _STREAM}
+_KINDS = {"cold": _COLD, "whole": _WHOLE, "hit": _HIT, "large": _WHOLE, "burst": _STREAM, "paced": _STREAM}
 _KINDS |= {"latency": _LATENCY, "slow": _SLOW}
 
 
@@ -158,7 +159,7 @@ def _notes(title: str, summary: Summary) -> list[str]:
         rows, served = sum(one["recorded"] for one in kept), sum(one["served"] for one in kept)
         late = max(one["recorded_s"] for one in kept)
         notes.append(
-            f"{title}: the upstream served {served:,.0f} requests, the records gained {rows:,.0f}; "
+            f"{title}: {served:,.0f} requests were served, the records gained {rows:,.0f}; "
             f"they had caught up {late:.1f} s after the load ended, at the latest"
         )
     return notes

@@ -80,6 +80,8 @@ class Contestant(ABC):
     """How long it may take to listen."""
     slow: bool = False
     """Serves hundreds, not thousands, of requests a second: gets fewer rounds of the long scenarios."""
+    hit_header: tuple[str, str] | None = None
+    """The header of an answer from its cache, as it is sent, and what its value begins with; None: it has no cache here."""
 
     @abstractmethod
     def version(self) -> str:

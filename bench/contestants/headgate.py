@@ -23,6 +23,7 @@ __all__ = ["Headgate"]
 
 _KEY = "hg-bench-0123456789abcdef0123456789abcdef"
 _CATCH_UP_SECONDS = 60.0
+_CACHE = 'cache = { exact = "1h", when = "always" }'
 _REQUESTS_RECORDED = "SELECT count(*) FROM request"
 
 
@@ -32,6 +33,7 @@ class Headgate(Contestant):
     name = "headgate"
     title = "Headgate"
     does = "checks the key, resolves the feature, routes, prices, records every span and content in SQLite"
+    hit_header = ("x-cache", "HIT")
 
     def version(self) -> str:
         said = subprocess.run([self._program(), "--version"], capture_output=True, text=True, check=False)
@@ -88,6 +90,7 @@ price = {{ input = 0.15, output = 0.60 }}
 
 [features.{feature}]
 route = "{lane.name}"
+{_CACHE if lane.cached else ""}
 """
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from bench.contestants.contestant import Contestant, Launch
+from bench.contestants.contestant import Contestant, Launch, Target
 from bench.installation import Installation
 from bench.places import clean_environment
 from bench.shapes import LANES, UPSTREAM_MODEL
@@ -30,6 +31,7 @@ class LiteLlm(Contestant):
     does = "checks its master key and routes by model name; without PostgreSQL it has no keys, budgets or records"
     start_seconds = 90.0
     slow = True
+    hit_header = ("x-litellm-cache-key", "")
 
     def version(self) -> str:
         return _PLACE.versions()["litellm"]
@@ -52,7 +54,9 @@ class LiteLlm(Contestant):
         settings = {
             "model_list": models,
             "general_settings": {"master_key": _KEY},
-            "litellm_settings": {"num_retries": 0, "telemetry": False, "turn_off_message_logging": True},
+            "litellm_settings": {"num_retries": 0, "telemetry": False, "turn_off_message_logging": True}
+            # Only who asks for it is answered from the cache: all other scenarios are calls.
+            | {"cache": True, "cache_params": {"type": "local", "mode": "default_off"}},
         }
         # JSON is YAML too.
         (work / "config.yaml").write_text(json.dumps(settings, indent=1))
@@ -62,6 +66,12 @@ class LiteLlm(Contestant):
             LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_LOG="ERROR", LITELLM_MODE="PRODUCTION"
         )
         return Launch([*command, "--num_workers", "1", "--telemetry", "False"], quiet, work)
+
+    def target(self, lane: Lane, upstream: Upstream, port: int) -> Target:
+        target = super().target(lane, upstream, port)
+        if not lane.cached:
+            return target
+        return dataclasses.replace(target, body=target.body[:-1] + b',"cache":{"use-cache":true}}')
 
     def headers(self, lane: Lane, upstream: Upstream) -> dict[str, str]:
         return {"authorization": f"Bearer {_KEY}"}

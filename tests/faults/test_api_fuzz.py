@@ -32,6 +32,7 @@ endpoints = [{{ provider = "sim", model = "sim-small" }}]
 
 [features.chat]
 route = "small"
+cache = {{ exact = "1h", scope = "feature" }}
 contract = {{ availability = 0.99, latency_p95 = "5s", quality = {{ thumbs = 0.8 }} }}
 
 [feedback]

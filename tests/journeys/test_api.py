@@ -50,6 +50,10 @@ endpoints = [{{ provider = "sim", model = "sim-small" }}]
 [features.chat]
 route = "small"
 
+[features.kept]
+route = "small"
+cache = {{ exact = "1h", scope = "feature" }}
+
 [features.broken]
 route = "cloud/gpt-x"
 retry = {{ attempts = 1 }}
@@ -127,6 +131,13 @@ class Operator:
         asked = {"model": model, "messages": [{"role": "user", "content": PROMPT}]}
         return self.ask("POST", "/v1/chat/completions", asked, key=key, headers={"x-headgate-session": "s"})
 
+    def kept(self, question: str) -> str:
+        """The key of an answer that is kept."""
+        wanted = {"feature": "kept", "items": [{"question": question}], "max_usd": "1"}
+        [one] = self.ask("POST", "/api/cache/warm", wanted).json["items"]
+        assert one["outcome"] == "stored", one
+        return str(one["key"])
+
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
@@ -186,11 +197,14 @@ BODIES: dict[str, Any] = {
         "evaluator": "exact",
         "items": [{"request": "{request}", "name": "right", "boolean": True}],
     },
+    "api.cache.clear": {"dry_run": True, "everything": True},
+    "api.cache.wrong": {},
+    "api.cache.warm": {"feature": "kept", "items": [{"question": "Asked by {role}?"}], "max_usd": "1"},
     "api.rehearsals.start": {"endpoint": "pool", "fault": "reset", "duration": "1s"},
 }
 
 
-QUERIES = {"api.sessions.show": "?session=s"}
+QUERIES = {"api.sessions.show": "?session=s", "api.cache.asked": "?feature=kept"}
 """Of routes that cannot do without."""
 
 
@@ -212,6 +226,8 @@ def test_every_role_at_every_route(
         elif "/rules/{name}" in route.path:
             thing = f"{route.name}-{role}"
             assert operator.ask("POST", "/api/rules", BODIES["api.rules.add"] | {"name": thing}).status == 201
+        elif "/cache/entries/{key}" in route.path:
+            thing = operator.kept(f"{route.name} {role}")
         elif route.name in ("api.receivers.remove", "api.secrets.remove"):
             thing = f"{route.name}-{role}"
             sent = BODIES["api.receivers.add"] | {"name": thing}
@@ -219,9 +235,8 @@ def test_every_role_at_every_route(
             assert operator.ask("PUT", f"/api/secrets/{thing}", BODIES["api.secrets.give"]).status == 200
         else:
             thing = request_id
-        path = route.path.replace("{id}", str(thing)).replace("{name}", str(thing)) + QUERIES.get(
-            route.name, ""
-        )
+        path = route.path.replace("{id}", str(thing)).replace("{name}", str(thing))
+        path = path.replace("{key}", str(thing)) + QUERIES.get(route.name, "")
         if "{replay}" in path:
             path = path.replace(
                 "{replay}", operator.ask("POST", f"/api/requests/{request_id}/replay", {}).json["id"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -150,12 +152,14 @@ def test_openai_is_told_one_name_for_one_system_prompt(
     """From the first request on, for it costs nothing; the rest passes byte for byte."""
     upstream.answer = BY_NAME["openai"].says(Said("Yes."))
     upstream.take()
-    for question in ("Is it red?", "Is it blue?"):
-        body = {
-            "model": "chat",
-            "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
-        }
-        ask(gateway, "/v1/chat/completions", body)
+    turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "Is it red?"}]
+    body = {"model": "chat", "messages": turns}
+    ask(
+        gateway,
+        "/v1/chat/completions",
+        {"model": "chat", "messages": [turns[0], {"role": "user", "content": "Hi"}]},
+    )
+    ask(gateway, "/v1/chat/completions", body)
     one, two = upstream.take()
     assert one.json["prompt_cache_key"] == two.json["prompt_cache_key"]
     assert len(one.json["prompt_cache_key"]) <= 64
@@ -173,15 +177,15 @@ def test_money_is_set_aside_for_writing(gateway: RunningGateway, upstream: Recor
     system = "Dear. " + SYSTEM
     for question in ("Is it red?", "Is it blue?"):
         ask(gateway, "/v1/messages", messages("dear", question, system=system))
-    until(lambda: len(attempts_of(gateway, "dear")) == 2)
-    reserved = [row["reserved_usd"] for row in attempts_of(gateway, "dear")]
-    assert 1.2 < float(reserved[0]) / float(reserved[1]) < 2.1
+    reserved = until(lambda: len(found := reserved_for(gateway, "dear")) == 2 and found)
+    assert 1.2 < reserved[1] / reserved[0] < 2.1
 
 
-def attempts_of(gateway: RunningGateway, feature: str) -> list[Any]:
-    """The attempts of a feature's requests, the latest request first."""
-    rows = api(gateway, f"/api/requests?feature={feature}")["items"]
-    return [one for row in rows for one in api(gateway, f"/api/requests/{row['id']}")["attempts"]]
+def reserved_for(gateway: RunningGateway, feature: str) -> list[int]:
+    """What was set aside for each attempt, in order."""
+    question = "SELECT reserved_nanos FROM attempt JOIN request ON request.id = request_id WHERE feature = ? ORDER BY attempt.id"
+    with contextlib.closing(sqlite3.connect(gateway.database)) as database:
+        return [nanos for (nanos,) in database.execute(question, (feature,))]
 
 
 def api(gateway: RunningGateway, path: str) -> Any:

@@ -18,12 +18,23 @@ from headgate.stores.backends.memory.answers import MemoryAnswers
 from headgate.stores.backends.postgres.answers import postgres_answers
 from headgate.stores.backends.redis.answers import redis_answers
 from headgate.stores.backends.sqlite.answers import sqlite_answers
+from tests.support.redis_server import redis_server
 from tests.support.stores import POSTGRES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-__all__ = ["ENGINES", "SHARED_ENGINES", "key_of", "made", "opened", "vector_of"]
+__all__ = [
+    "ENGINES",
+    "SECOND",
+    "SHARED_ENGINES",
+    "comes_true",
+    "key_of",
+    "made",
+    "opened",
+    "spot",
+    "vector_of",
+]
 
 REDIS = pytest.param("redis", marks=pytest.mark.needs("redis"))
 ENGINES = ["memory", "sqlite", POSTGRES, REDIS]
@@ -74,6 +85,16 @@ def vector_of(*numbers: float) -> bytes:
 
     length = sum(each * each for each in numbers) ** 0.5
     return struct.pack(f"<{len(numbers)}e", *(each / length for each in numbers))
+
+
+@asynccontextmanager
+async def spot(engine: str, place: Path | str) -> AsyncIterator[Path | str]:
+    """Where an engine keeps what a test stores. place: of the fixture of that name."""
+    if engine == "redis":
+        async with redis_server() as server:
+            yield server.url
+    else:
+        yield place
 
 
 @asynccontextmanager

@@ -62,7 +62,9 @@ def entry_about(question: str, says: str = "Yes.", **instead: Any) -> CacheEntry
 class Remembers:
     """Fulfils `control.warming.Memory`."""
 
-    def __init__(self, *entries: CacheEntry, key: Callable[[Exchange], tuple[bytes, str]] | None = None) -> None:
+    def __init__(
+        self, *entries: CacheEntry, key: Callable[[Exchange], tuple[bytes, str]] | None = None
+    ) -> None:
         self.kept = MemoryAnswers(10_000_000)
         for entry in entries:
             self.kept.put(entry)
@@ -72,7 +74,7 @@ class Remembers:
     def answers(self) -> AnswerStore:
         return self.kept
 
-    def key(self, exchange: Exchange) -> tuple[bytes, str]:
+    async def key_of(self, exchange: Exchange) -> tuple[bytes, str]:
         """That of the body, unless something else was said."""
         return self._key(exchange) if self._key is not None else (key_for(exchange.body.decode()), "")
 

@@ -9,7 +9,6 @@ import logging
 from headgate.core.clock import Clock
 from headgate.stores.answers import AnswerStore, CacheEntry
 from headgate.stores.errors import StoreError
-from headgate.telemetry.metrics import Metrics
 
 __all__ = ["Asking"]
 
@@ -24,14 +23,17 @@ log = logging.getLogger("headgate.cache")
 class Asking:
     """Asks a store for single entries."""
 
-    def __init__(self, store: AnswerStore, clock: Clock, metrics: Metrics | None = None) -> None:
+    def __init__(self, store: AnswerStore, clock: Clock) -> None:
         self.slow = 0.02
         """Seconds."""
-        self.skipped = 0
-        """How often there was no answer in time, or none was asked for."""
+        self.late = 0
+        """How often it took too long."""
+        self.failed = 0
+        """How often it was not there."""
+        self.unasked = 0
+        """How often it was not asked, because it had been slow or away."""
         self._store = store
         self._clock = clock
-        self._metrics = metrics or Metrics()
         self._in_a_row = 0
         self._rest = _SHORTEST_REST
         self._until = 0.0
@@ -41,7 +43,7 @@ class Asking:
         """The entry; None also if nobody can tell in time. Never raises."""
         began = self._clock.monotonic()
         if self._until and began < self._until:
-            self._skip("gone")
+            self.unasked += 1
             return None
         if self._until:
             # One is sent to see whether it is back; the others do not wait with it.
@@ -50,24 +52,19 @@ class Asking:
             async with asyncio.timeout(self.slow):
                 entry = await self._store.get(key)
         except TimeoutError:
-            self._skip("slow")
+            self.late += 1
             self._bad(f"no answer within {1000 * self.slow:g} ms (`cache.slow`)")
         except StoreError as failure:
-            self._skip("gone")
+            self.failed += 1
             self._bad(str(failure))
         except Exception:
-            self._skip("gone")
+            self.failed += 1
             log.exception("the cache cannot be asked")
             self._bad("it failed")
         else:
             self._in_a_row, self._until, self._rest = 0, 0.0, _SHORTEST_REST
-            self._metrics.measures.looked_up("exact", self._clock.monotonic() - began)
             return entry
         return None
-
-    def _skip(self, why: str) -> None:
-        self.skipped += 1
-        self._metrics.cache_skipped.add((why,))
 
     def _bad(self, why: str) -> None:
         self._in_a_row += 1

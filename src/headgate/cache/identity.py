@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from headgate.cache.canonical import Doubtful, packed, plain, tree
-from headgate.cache.detect import is_personal, why_not
+from headgate.cache.detect.reasons import is_personal, why_not
 from headgate.cache.faithful import WHO_AND_HOW, is_told_wholly, rest_of, without_question
 from headgate.cache.policy import CachePolicy
 from headgate.cache.settings import Sharing
@@ -153,7 +153,7 @@ class Identities:
 def identity_of(exchange: Exchange, policy: CachePolicy) -> Identity:
     """Raises MalformedBody, InvalidRequest, as reading the request does, and InvalidRequest for what cannot be compared."""
     try:
-        reason = why_not(exchange.request, policy)
+        reason = why_not(exchange.request, policy, exchange.dialect.operation)
         return _identity(exchange, _context(exchange, policy), reason)
     except Doubtful as doubt:
         raise InvalidRequest(f"The request cannot be compared with others: {doubt}.") from None
@@ -161,7 +161,7 @@ def identity_of(exchange: Exchange, policy: CachePolicy) -> Identity:
 
 def _look(exchange: Exchange, policy: CachePolicy, context: _Context) -> Look:
     try:
-        reason = why_not(exchange.request, policy)
+        reason = why_not(exchange.request, policy, exchange.dialect.operation)
         return Look(_identity(exchange, context, reason), reason)
     except Doubtful as doubt:
         return Look(None, str(doubt))
@@ -175,7 +175,8 @@ def _size(look: Look) -> int:
 
 
 def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
-    caller = exchange.caller or _NOBODY
+    # Who fills memory ahead of time pays for it, and keeps the answer for those whose request it repeats.
+    caller = exchange.asked_by or exchange.caller or _NOBODY
     tags = exchange.tags
     sensitive = policy.sensitive or tags.get("data", "").lower() == "sensitive"
     said: list[tuple[bytes, bytes]] = []
@@ -228,7 +229,11 @@ def _identity(exchange: Exchange, context: _Context, reason: str) -> Identity:
         if not is_told_wholly(context.wire, body):
             rest = rest_of(body)
             blank = without_question(rest)
-    scope: Sharing = "user" if context.scope != "user" and is_personal(request) else context.scope
+    scope: Sharing = (
+        "user"
+        if context.scope != "user" and is_personal(request, exchange.dialect.operation)
+        else context.scope
+    )
     if scope == "team" and not context.team:
         scope = "user"
     owner, who, named = _who(scope, context)

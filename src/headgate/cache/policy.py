@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from headgate.cache.settings import FeatureCacheSettings
 
@@ -25,3 +26,8 @@ class CachePolicy:
     """May its contents be written to disk, or told to Redis?"""
     sensitive: bool = False
     """The feature's data is sensitive: answers are never shared beyond their user."""
+
+    def answered_by(self, model: str) -> CachePolicy:
+        """The same where rules of use have another model answer: another model, other answers."""
+        route = blake2b(self.route + model.encode(), digest_size=16).digest()
+        return replace(self, model=model, route=route)

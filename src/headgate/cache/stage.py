@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -22,7 +22,7 @@ from headgate.cache.identity import Identity, Look
 from headgate.cache.joining import Flight, LeaderFailed
 from headgate.cache.keeping import FitsSchema, entry_of, why_not_kept, why_not_told
 from headgate.cache.policy import CachePolicy
-from headgate.cache.retelling import Retelling, decoded
+from headgate.cache.retelling import Retelling
 from headgate.cache.semantic.port import Found, Semantic
 from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, NotInCache, ProviderFault
@@ -37,7 +37,7 @@ from headgate.stores.answers import AnswerStore, CacheEntry
 from headgate.stores.spans import GIVEN
 from headgate.telemetry.metrics import Metrics
 
-__all__ = ["WRITES", "Ground", "Recall", "SameAnswer"]
+__all__ = ["WRITES", "Ground", "Recall"]
 
 WRITES = frozenset({"refresh", "warm"})
 """Purposes of requests that are there to fill the cache: they read nothing from it."""
@@ -48,9 +48,7 @@ _LEADERS = 5
 _POPULAR = 2
 """Times that an entry was given here before it is renewed ahead of time."""
 _COUNTED = 10_000
-
-SameAnswer = Callable[[LocalReply, LocalReply], bool | None]
-"""Do both answers say the same? None: it cannot be told."""
+_NOTE = 300
 
 log = logging.getLogger("headgate.cache")
 
@@ -58,7 +56,7 @@ log = logging.getLogger("headgate.cache")
 class Looks(Protocol):
     """`identity.Identities.look`."""
 
-    def __call__(self, exchange: Exchange, policy: CachePolicy, also: bytes = b"", /) -> Look: ...
+    def __call__(self, exchange: Exchange, policy: CachePolicy, /) -> Look: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,6 @@ class Ground:
     judge: Callable[[Exchange], Awaitable[str]] | None = None
     """Where rules decide about each request: the model that they let answer this one. Raises GatewayError where they let none."""
     fits: FitsSchema | None = None
-    same_answer: SameAnswer | None = None
 
 
 class Counts:
@@ -103,16 +100,16 @@ class Recall:
     ) -> None:
         self.ground = ground
         self.semantic = semantic
-        self.asking = Asking(store, clock, metrics)
+        self.asking = Asking(store, clock)
         self.retelling = Retelling()
         self.counts = Counts()
-        self.took: Callable[[Literal["exact", "semantic"], float], None] = _nobody
-        """Told how long memory was asked, in seconds."""
+        self._measures = (metrics or Metrics()).measures
         self._store = store
         self._asides = asides
         self._clock = clock
         self._flights: dict[bytes, Flight] = {}
         self._given: OrderedDict[bytes, int] = OrderedDict()
+        self._judged: dict[tuple[str, bytes, str], CachePolicy] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
         """See `Stage`."""
@@ -126,15 +123,14 @@ class Recall:
         wish = wish_of(exchange.headers) if not purpose else NO_WISH
         if wish.off:
             return await _bypass(exchange, proceed, "the caller wants no cache")
-        also = b""
         if ground.judge is not None:
             try:
-                also = (await ground.judge(exchange)).encode()
+                policy = self._as_judged(policy, await ground.judge(exchange))
             except GatewayError:
                 # Whoever decides says so, in the right words and with the right record.
                 return await proceed(exchange)
-        identity, why = ground.look(exchange, policy, also)
-        if identity is None:
+        identity, why = ground.look(exchange, policy)
+        if identity is None or why:
             if wish.only_if_cached and not purpose:
                 raise NotInCache(_NOT_THERE)
             return await _bypass(exchange, proceed, why)
@@ -144,7 +140,7 @@ class Recall:
             if entry is None and not self._store.absent(identity.key):
                 began = monotonic()
                 entry = await self.asking.get(identity.key)
-                self.took("exact", monotonic() - began)
+                self._measures.looked_up("exact", monotonic() - began)
             if entry is not None and (how := self._how(entry, identity, policy, wish)):
                 if exchange.grant is not None:
                     await exchange.granted()
@@ -161,14 +157,25 @@ class Recall:
             policy = self.ground.policy_of(exchange)
             if policy is None or exchange.purpose or not wish_of(exchange.headers).read:
                 return None
-            also = (await self.ground.judge(exchange)).encode() if self.ground.judge is not None else b""
+            if self.ground.judge is not None:
+                policy = self._as_judged(policy, await self.ground.judge(exchange))
         except GatewayError:
             return None
-        identity, _ = self.ground.look(exchange, policy, also)
+        identity, _ = self.ground.look(exchange, policy)
         if identity is None:
             return None
         entry = self._store.at_hand(identity.key) or await self.asking.get(identity.key)
         return entry if entry is not None and _belongs(entry, identity) else None
+
+    async def key_of(self, exchange: Exchange) -> tuple[bytes, str]:
+        """Under which an answer to this would be kept; (b"", why) if it would not be. Raises GatewayError."""
+        policy = self.ground.policy_of(exchange)
+        if policy is None:
+            return b"", "its feature has no cache"
+        if self.ground.judge is not None:
+            policy = self._as_judged(policy, await self.ground.judge(exchange))
+        identity, why = self.ground.look(exchange, policy)
+        return (identity.key, "") if identity is not None and not why else (b"", why)
 
     @property
     def under_way(self) -> int:
@@ -230,8 +237,9 @@ class Recall:
 
     def _renew(self, exchange: Exchange, policy: CachePolicy, entry: CacheEntry, *, stale: bool) -> None:
         """Fetch it anew, if it is time to."""
+        renewed = partial(self._renewed, policy, entry.answer)
         if stale:
-            self._asides.ask(exchange, "refresh", entry.key)
+            self._asides.ask(exchange, "refresh", entry.key, renewed)
             return
         share = policy.settings.refresh
         if not share:
@@ -244,7 +252,7 @@ class Recall:
         if (
             times >= _POPULAR
             and left < share * (entry.fresh_ns - entry.made_ns)
-            and self._asides.ask(exchange, "refresh", entry.key)
+            and self._asides.ask(exchange, "refresh", entry.key, renewed)
         ):
             del self._given[entry.key]
 
@@ -284,8 +292,8 @@ class Recall:
         if semantic is None or policy.settings.semantic is None or not identity.question:
             return None
         began = monotonic()
-        found, miss.vector = await semantic.find(identity, policy)
-        self.took("semantic", monotonic() - began)
+        found, miss.vector = await semantic.find(identity, policy, exchange)
+        self._measures.looked_up("semantic", monotonic() - began)
         if found is None:
             return None
         entry = found.entry
@@ -301,14 +309,14 @@ class Recall:
         if not found.give:
             self.counts.shadowed += 1
             miss.found = found
-            exchange.notes["cache"] = f"a similar question was not taken for the same: {found.why}"[:300]
+            exchange.notes["cache"] = f"a similar question was not taken for the same: {found.why}"[:_NOTE]
             return None
         age, left = _times(entry, policy, self._clock.wall_ns())
         if left <= 0 or not miss.wish.takes(age, left):
             return None
         await exchange.granted()
         reply = self._give(exchange, policy, entry, "semantic", similarity=found.score)
-        if reply is not None and found.ask and self.ground.same_answer is not None:
+        if reply is not None and found.ask:
             told = partial(self._learn, found, policy, identity.question, exchange.id)
             self._asides.ask(exchange, "sample", identity.key, told)
         return reply
@@ -317,14 +325,12 @@ class Recall:
         self, found: Found, policy: CachePolicy, question: str, request_id: int, answer: LocalReply
     ) -> None:
         """The question has got an answer of its own: was the neighbour's right?"""
-        if self.semantic is None or self.ground.same_answer is None:
-            return
-        try:
-            right = self.ground.same_answer(decoded(found.entry), answer)
-        except (msgspec.MsgspecError, ValueError):
-            return
-        if right is not None:
-            self.semantic.learn(found, policy, question=question, right=right, request_id=request_id)
+        if self.semantic is not None and isinstance(answer, Answer):
+            self.semantic.compare(found, policy, question=question, answer=answer, request_id=request_id)
+
+    def _renewed(self, policy: CachePolicy, before: bytes, answer: LocalReply) -> None:
+        if self.semantic is not None and isinstance(answer, Answer) and policy.settings.semantic is not None:
+            self.semantic.again(policy, before=before, after=answer)
 
     async def _answered(self, exchange: Exchange, proceed: Proceed, miss: _Miss) -> Reply:
         """By a call of somebody else's that is under way, or by one of its own."""
@@ -463,6 +469,18 @@ class Recall:
         if now >= entry.until_ns or age > policy.longest:
             return False
         return wish.takes_on_error(age, left, if_error=policy.settings.if_error)
+
+    def _as_judged(self, policy: CachePolicy, model: str) -> CachePolicy:
+        """Rules of use may have one model answer some callers, and another one others."""
+        if not model or model == policy.model:
+            return policy
+        about = (policy.feature, policy.route, model)
+        found = self._judged.get(about)
+        if found is None or found.settings is not policy.settings:
+            if len(self._judged) > _COUNTED:
+                self._judged.clear()
+            found = self._judged[about] = policy.answered_by(model)
+        return found
 
 
 class _Miss:

@@ -17,7 +17,7 @@ from headgate.cli.output import config_option, fail, plain_failures, print_json,
 if TYPE_CHECKING:
     from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
-    from headgate.stores.answers import AnswerStore, Popular, Selection
+    from headgate.stores.answers import AnswerStore, Popular, Removal, Selection
 
 __all__ = ["command"]
 
@@ -254,15 +254,14 @@ def clear(
     if (which == Selection()) != everything:
         fail("say which: --feature, --prompt, --tag, --text, --user, --before, or --everything alone", code=2)
 
-    async def work(stores: Stores, answers: AnswerStore | None, *, dry: bool) -> Any:
+    async def work(stores: Stores, answers: AnswerStore | None, *, dry: bool) -> Removal:
         return await remove(_there(answers), stores.audit, which, dry_run=dry, actor=actor())
 
-    found = None
-    if dry_run or not yes:
-        found = _with_answers(configuration, lambda stores, answers: work(stores, answers, dry=True))
-    if not dry_run:
-        if found is not None and found.entries:
-            click.confirm(f"Remove {_answers(found.entries)}?", abort=True, err=True)
+    found = _with_answers(
+        configuration, lambda stores, answers: work(stores, answers, dry=not yes or dry_run)
+    )
+    if not dry_run and not yes and found.entries:
+        click.confirm(f"Remove {_answers(found.entries)}?", abort=True, err=True)
         found = _with_answers(configuration, lambda stores, answers: work(stores, answers, dry=False))
     if as_json:
         print_json({"dry_run": dry_run, "entries": found.entries, "bytes": found.bytes})

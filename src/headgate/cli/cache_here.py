@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -13,6 +12,7 @@ from headgate.cli.output import fail
 from headgate.cli.replay import caller_named, until_ready
 from headgate.compose.gateway import Gateway
 from headgate.compose.stores import open_stores
+from headgate.compose.warming import GatewayMemory
 from headgate.config.model import Configuration
 from headgate.control.http.cache import WarmedTold, feature_settings, warmed_told
 from headgate.control.http.moments import ago_ns
@@ -63,19 +63,17 @@ class _Warmer:
         """See `Warmer`."""
         gateway = self._gateway
         try:
-            done = await asyncio.shield(
-                warm(
-                    gateway.spans,
-                    gateway.replaying,
-                    gateway.memory,
-                    Asking(**item),
-                    self._caller,
-                    feature=feature,
-                    settings=self._settings,
-                    cap=SpendCap(nanos(left)),
-                    like=like,
-                    estimate_only=estimate_only,
-                )
+            done = await warm(
+                gateway.spans,
+                gateway.replaying,
+                GatewayMemory(gateway.caching),
+                Asking(**item),
+                self._caller,
+                feature=feature,
+                settings=self._settings,
+                cap=SpendCap(nanos(left)),
+                like=like,
+                estimate_only=estimate_only,
             )
         except CannotWarm as wrong:
             fail(str(wrong), code=2)

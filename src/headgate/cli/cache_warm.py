@@ -350,28 +350,26 @@ def _in_csv(text: str, name: str) -> list[Item]:
 
 
 def _in_json(line: str, where: str) -> Item:
+    import msgspec
+
+    from headgate.control.http.cache import WarmItem
+
     try:
         read = json.loads(line)
     except ValueError as wrong:
         raise ValueError(f"--from {where}: no JSON: {wrong}") from None
     if isinstance(read, str):
         return {"question": read}
-    if not isinstance(read, dict):
-        raise ValueError(f"--from {where}: a string or an object is read")
-    if "messages" in read:
+    if isinstance(read, dict) and "messages" in read:
         read = {"body": read}
-    if unknown := set(read) - {"question", "request", "body", "user"}:
-        raise ValueError(
-            f"--from {where}: no field `{min(unknown)}`; there are question, request, body and user"
-        )
-    if sum(name in read for name in ("question", "request", "body")) != 1:
+    try:
+        found = msgspec.convert(read, WarmItem)
+    except msgspec.ValidationError as wrong:
+        raise ValueError(f"--from {where}: {wrong}") from None
+    if (bool(found.question) + bool(found.request) + (found.body is not None)) != 1:
         raise ValueError(f"--from {where}: say one of question, request and body")
-    for name in ("question", "request", "user"):
-        if not isinstance(read.get(name, ""), str):
-            raise ValueError(f"--from {where}: `{name}` is a text")
-    if not isinstance(read.get("body", {}), dict):
-        raise ValueError(f"--from {where}: `body` is an object")
-    return read
+    item: Item = msgspec.to_builtins(read)
+    return item
 
 
 def _usd(text: str) -> Decimal:

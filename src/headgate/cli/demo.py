@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,12 +168,15 @@ def _directory(wanted: Path | None) -> Iterator[Path]:
 def _configure(directory: Path, bound: socket.socket) -> Path:
     """A configuration file of its own, so that `headgate tail --config` finds the records."""
     from headgate.cli.demo_settings import demonstration
+    from headgate.providers.embedding.place import embedder_file
 
+    embeds = find_spec("onnxruntime") is not None and embedder_file(os.environ).exists()
     host, port = bound.getsockname()[:2]
     listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     path = directory / "headgate.toml"
     path.write_text(
-        demonstration(listen, f"sqlite:///{directory.absolute() / 'headgate.db'}"), encoding="utf-8"
+        demonstration(listen, f"sqlite:///{directory.absolute() / 'headgate.db'}", embeds=embeds),
+        encoding="utf-8",
     )
     return path
 

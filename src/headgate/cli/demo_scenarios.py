@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["QUESTIONS", "SCENARIOS", "Body", "Scenario"]
+__all__ = ["FREQUENT", "QUESTIONS", "SCENARIOS", "Body", "Scenario"]
 
 QUESTIONS = (
     "My order 4711 has not arrived. What can I do?",
@@ -19,6 +19,16 @@ QUESTIONS = (
     "Is the red one back in stock?",
     "I was charged twice this month, please help.",
 )
+FREQUENT: tuple[tuple[str, ...], ...] = (
+    ("When is the shop open?", "What are your opening hours?"),
+    ("How do I return a jacket that is too small?", "My jacket is too small. How can I send it back?"),
+    ("Can I pay by invoice?", "Is it possible to pay by invoice?"),
+    ("How do I change my password?", "Where can I set another password?"),
+    ("Do you ship to islands?", "Can you send things to an island?"),
+    ("Do you ship abroad?", "Can you send things to another country?"),
+    ("Do you not ship on weekends?",),
+)
+"""What everybody asks: each question, and the same in other words."""
 _TEXT = (
     "The canal was dug in three summers. In the first, the upper field had water and the lower field had none; in the "
     "second it was the other way round. In the third the villages built a gate at the head, measured the river each "
@@ -57,6 +67,25 @@ def _chat(feature: str, *, stream: bool = False, said: str = "", **more: Any) ->
         system = {"role": "system", "content": "You help customers of a small shop. Be brief and kind."}
         messages = [system, {"role": "user", "content": text}]
         return {"model": feature, "messages": messages, "stream": stream, "max_tokens": 120, **more}
+
+    return body
+
+
+def _frequent(*, stream: bool = False, other_words: bool = False) -> Body:
+    def body(dice: random.Random) -> Mapping[str, Any]:
+        # Some are asked far more often than others.
+        ways = FREQUENT[min(int(dice.expovariate(0.5)), len(FREQUENT) - 1)]
+        text = dice.choice(ways[1:]) if other_words and len(ways) > 1 else ways[0]
+        return {
+            "model": "questions",
+            "messages": [
+                {"role": "system", "content": "You answer questions about a small shop in one sentence."},
+                {"role": "user", "content": text},
+            ],
+            "stream": stream,
+            "max_tokens": 600,
+            "temperature": 0,
+        }
 
     return body
 
@@ -136,6 +165,9 @@ SCENARIOS = (
     ),
     Scenario("embeddings", 12, "/v1/embeddings", _embeddings, key="shop"),
     Scenario("responses", 5, "/v1/responses", _responses, key="shop"),
+    Scenario("what everybody asks", 14, _CHAT, _frequent(), key="shop"),
+    Scenario("what everybody asks, streamed", 10, _CHAT, _frequent(stream=True), key="shop"),
+    Scenario("the same in other words", 6, _CHAT, _frequent(other_words=True), key="shop"),
     Scenario("where an order is", 14, _CHAT, _chat("order-status", said=_ORDER), key="shop"),
     Scenario(
         "a flaky provider", 6, _CHAT, _chat("rehearse-failure"), expected=(200, 429, 500, 502, 503, 504)

@@ -10,10 +10,16 @@ ORDERS_FAIL = "12s..26s"
 """When the shop's order desk is down, from the start on: its ladder answers then, and its contract is at risk."""
 
 
-def demonstration(listen: str, database: str) -> str:
-    """The file. listen: HOST:PORT. database: as an URL."""
+def demonstration(listen: str, database: str, *, embeds: bool = False) -> str:
+    """The file. listen: HOST:PORT. database: as an URL. embeds: is there what tells similar questions (the extra `[embed]`)?"""
     return _TEXT.format(
-        listen=listen, database=database, fail=ORDERS_FAIL, slower=SLOWER, dearer=DEARER, worse=WORSE
+        listen=listen,
+        database=database,
+        semantic="semantic = 0.9, " if embeds else "",
+        fail=ORDERS_FAIL,
+        slower=SLOWER,
+        dearer=DEARER,
+        worse=WORSE,
     )
 
 
@@ -89,6 +95,13 @@ budget = {{ day = 0.05, when_spent = "alert" }}
 [features.search]
 route = "embeddings"
 contract = {{ latency_p99 = "1s", window = "7d" }}
+
+# Everybody asks the same: a model is asked once, and the answer is given again for six hours.
+[features.questions]
+route = "small"
+fallback = ["large"]
+cache = {{ exact = "6h", {semantic}scope = "feature", stale = "1h" }}
+contract = {{ availability = 0.99, latency_p95 = "3s", window = "7d" }}
 
 [features.order-status]
 route = "orders"

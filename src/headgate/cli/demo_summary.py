@@ -22,6 +22,7 @@ _PLACES = (
     ("/traces", "every request, with its attempts, its prompt and its answer"),
     ("/sessions", "conversations, turn by turn"),
     ("/cost", "who spent what, and what it comes to by the end of the month"),
+    ("/cache", "what was answered from memory, what that saves, and how often it is wrong"),
     ("/quality", "what users think, by version of the prompt"),
     ("/features", "what each feature promises, and what was kept of it"),
     ("/alerts", "rules, how they stand, and what was told"),

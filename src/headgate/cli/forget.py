@@ -24,6 +24,7 @@ _WORDS = {
     "scores": "judgements without words and names",
     "sums": "sums under another name",
     "alerts": "alerts",
+    "answers": "answers that were kept to be given again",
     "receivers": "receivers of alerts",
     "ledger": "movements of money under another name",
 }

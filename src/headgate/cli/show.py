@@ -61,9 +61,9 @@ def command(request_id: str, config: Path | None, *, full: bool, as_json: bool) 
 
 
 async def _find(configuration: Configuration, number: int) -> Shown | None:
-    from headgate.compose.stores import open_stores
     from msgspec.structs import replace
 
+    from headgate.compose.stores import open_stores
     from headgate.control.traces import given_again, show
 
     stores = open_stores(configuration.settings)

@@ -10,16 +10,17 @@ from typing import Any, Protocol
 
 from headgate.compose.about import Abouts
 from headgate.compose.budgets import budgets_of
+from headgate.compose.caching import Caching
 from headgate.compose.keys import KnownKeys
 from headgate.compose.seeing import Seeing
 from headgate.compose.stores import Stores
+from headgate.compose.warming import GatewayMemory
 from headgate.config.model import Settings
 from headgate.config.secrets import stored_names
 from headgate.control.http.app import Api
 from headgate.control.http.route import Desk
 from headgate.control.overview import Overviews
 from headgate.control.replays import Sending
-from headgate.control.warming import NO_MEMORY
 from headgate.core.ids import IdSource
 from headgate.edge.gate import Gate
 from headgate.exchange.caller import Caller
@@ -55,6 +56,9 @@ class Running(Protocol):
     @property
     def replaying(self) -> Sending: ...
 
+    @property
+    def caching(self) -> Caching: ...
+
 
 def desk_of(gateway: Running, stores: Stores, known: KnownKeys) -> Desk:
     """What handlers of `/api` and pages work with."""
@@ -78,7 +82,7 @@ def desk_of(gateway: Running, stores: Stores, known: KnownKeys) -> Desk:
         overview=gateway.overviews.now,
         about=gateway.abouts.now,
         replaying=gateway.replaying,
-        memory=NO_MEMORY,
+        memory=GatewayMemory(gateway.caching),
         forget=gateway.seeing.forgetting,
         changed=lambda: _refreshed(known),
     )

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from headgate.core.clock import Clock
 from headgate.core.tasks import ended
@@ -39,7 +39,7 @@ class Answers(Protocol):
     """What is asked of the cache."""
 
     async def browse(
-        self, which: Selection, *, order: str, limit: int, after: bytes = b""
+        self, which: Selection, *, order: Literal["hits", "newest"], limit: int, after: bytes = b""
     ) -> Sequence[Popular]: ...
 
     async def judge(self, judgements: Sequence[Judgement]) -> None: ...

@@ -7,38 +7,20 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from headgate.cache.asking import Asking
 from headgate.control.cache import JUDGED, wrongness
 from headgate.core.clock import Clock
 from headgate.core.tasks import ended
 from headgate.stores.answers import Judgement, Sizes
 from headgate.stores.errors import StoreUnavailable
 from headgate.telemetry.metrics import Metrics
-from headgate.telemetry.names import (
-    CACHE_BYTES,
-    CACHE_ENTRIES,
-    CACHE_EVICTED,
-    CACHE_JOINED,
-    CACHE_SKIPPED,
-    CACHE_WRONG,
-)
+from headgate.telemetry.names import CACHE_BYTES, CACHE_ENTRIES, CACHE_EVICTED, CACHE_WRONG
 
-__all__ = ["CacheWatch", "Memory"]
+__all__ = ["CacheWatch"]
 
 LOOK_SECONDS = 60.0
 _WEEK_NS = 7 * 86_400 * 1_000_000_000
 
 log = logging.getLogger("headgate")
-
-
-class Memory(Protocol):
-    """Of the stage `Recall`."""
-
-    @property
-    def asking(self) -> Asking: ...
-
-    @property
-    def beside(self) -> int: ...
 
 
 class Counted(Protocol):
@@ -55,15 +37,16 @@ class CacheWatch:
     def __init__(
         self,
         store: Counted,
-        memory: Memory,
-        semantic: Callable[[], Collection[str]],
         clock: Clock,
         metrics: Metrics,
         *,
+        any_feature: Callable[[], object],
+        semantic: Callable[[], Collection[str]],
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
-        """semantic: features that answer questions in other words, now."""
+        """any_feature: is there one that has a cache, now? semantic: features that answer questions in other words, now."""
         self._store = store
+        self._any_feature = any_feature
         self._semantic = semantic
         self._clock = clock
         self._look_seconds = look_seconds
@@ -75,15 +58,6 @@ class CacheWatch:
         metrics.read(CACHE_BYTES, lambda: [((), self.sizes.bytes)])
         metrics.read(CACHE_EVICTED, lambda: [((), self.sizes.evicted)])
         metrics.read(CACHE_WRONG, lambda: [((name,), share) for name, share in self.wrong.items()])
-        metrics.read(CACHE_JOINED, lambda: [((), memory.beside)])
-        metrics.read(
-            CACHE_SKIPPED,
-            lambda: [
-                (("slow",), memory.asking.late),
-                (("gone",), memory.asking.failed),
-                (("rested",), memory.asking.unasked),
-            ],
-        )
 
     @property
     def most_wrong(self) -> float:
@@ -102,6 +76,8 @@ class CacheWatch:
 
     async def look(self) -> None:
         """Look once."""
+        if not self._any_feature():
+            return
         try:
             self.sizes = await self._store.sizes()
             since = self._clock.wall_ns() - _WEEK_NS
@@ -118,4 +94,3 @@ class CacheWatch:
         while True:
             await self.look()
             await asyncio.sleep(self._look_seconds)
-

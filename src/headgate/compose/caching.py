@@ -8,12 +8,13 @@ from hashlib import blake2b
 
 import msgspec
 
-from headgate.cache.detect import personal_in
+from headgate.cache.detect.reasons import personal_in
 from headgate.cache.freshness import Asides
 from headgate.cache.identity import Identities
 from headgate.cache.policy import CachePolicy
 from headgate.cache.semantic.port import Semantic
-from headgate.cache.stage import Ground, Recall, SameAnswer
+from headgate.cache.stage import Ground, Recall
+from headgate.compose.cache_watching import CacheWatch
 from headgate.config.model import Settings
 from headgate.core.clock import Clock
 from headgate.core.ids import IdSource
@@ -49,7 +50,6 @@ class Caching:
         clock: Clock,
         metrics: Metrics,
         semantic: Semantic | None = None,
-        same_answer: SameAnswer | None = None,
     ) -> None:
         """directory: as it is now. send: the journey of requests that were let in already."""
         self.store = store
@@ -61,9 +61,11 @@ class Caching:
         self._settings = settings
         self.policies: Mapping[str, CachePolicy] = {}
         self._by_model: dict[tuple[str, str], CachePolicy] = {}
-        self._same_answer = same_answer
         self.recall = Recall(store, self._ground(), self.asides, clock, semantic=semantic, metrics=metrics)
-        metrics.read(CACHE_JOINED, lambda: [((), self.recall.joined_now)])
+        self.watching = CacheWatch(
+            store, clock, metrics, any_feature=lambda: self.policies, semantic=self.semantic_features
+        )
+        metrics.read(CACHE_JOINED, lambda: [((), self.recall.beside)])
         self.use(settings)
 
     def stages(self) -> Mapping[str, Stage]:
@@ -84,11 +86,14 @@ class Caching:
         return [name for name, policy in self.policies.items() if policy.settings.semantic is not None]
 
     async def start(self) -> None:
-        """Know what is kept."""
-        await self.store.start()
+        """Know what is kept. Without a feature that has a cache nothing is opened: the first answer that is put opens it."""
+        if self.policies:
+            await self.store.start()
+        self.watching.start()
 
     async def aclose(self) -> None:
         """Give up what nobody waits for; what waits to be kept is kept."""
+        await self.watching.aclose()
         await self.recall.aclose()
         await self.store.aclose()
 
@@ -130,7 +135,6 @@ class Caching:
             personal=personal_in,
             cost_of=self._cost_of,
             judge=self._judge,
-            same_answer=self._same_answer,
         )
 
     async def _judge(self, exchange: Exchange) -> str:

@@ -15,6 +15,8 @@ from headgate.compose.about import Abouts
 from headgate.compose.alerts import AlertService
 from headgate.compose.api import api_of, desk_of
 from headgate.compose.budgets import BookPrices
+from headgate.compose.cache_feedback import CacheFeedback
+from headgate.compose.caching import Caching
 from headgate.compose.dashboard import Dashboard
 from headgate.compose.keys import KnownKeys
 from headgate.compose.manners import kept_prefixes, ladders, longest_use, manners_of, shadow_settings_of
@@ -27,7 +29,7 @@ from headgate.compose.recording import Recording
 from headgate.compose.replaying import Replaying
 from headgate.compose.secrets import KnownSecrets, wanted_secrets
 from headgate.compose.seeing import Seeing
-from headgate.compose.stores import Stores, open_stores, why_not_ready
+from headgate.compose.stores import Stores, answers_of, open_stores, why_not_ready
 from headgate.config.model import Configuration, Settings
 from headgate.control.metrics import gauges_of, learn_names, watch
 from headgate.control.overview import Overviews
@@ -69,7 +71,7 @@ __all__ = ["Gateway"]
 
 log = logging.getLogger("headgate")
 
-_FOR_COPIES = ("record", "budget", "route", "dispatch")
+_FOR_COPIES = ("record", "budget", "recall", "route", "dispatch")
 
 
 class Gateway:
@@ -137,6 +139,16 @@ class Gateway:
             self._alerts,
             lambda: self.writer.ready,
         )
+        self.caching = Caching(
+            settings,
+            answers_of(settings, stores),
+            directory=lambda: self._router.directory,
+            pricer=recording.stage.pricer,
+            send=self._send_copy,
+            ids=self._ids,
+            clock=self._clock,
+            metrics=self.metrics,
+        )
         self._stages: dict[str, Stage] = {
             "record": recording.stage,
             "identify": Identify(
@@ -171,8 +183,11 @@ class Gateway:
             gauges=gauges_of(self),
             node=lambda: self._ids.node,
             clear=self._stale.clear,
+            answers=self.caching.store,
             send_tokens=self.gate.send_tokens,
         )
+        self._taught = CacheFeedback(stores.spans, self.caching.store, self._clock)
+        self.seeing.quality.scores.heard = self._taught.hear
         self.app = self._faces(stores)
 
     def _faces(self, stores: Stores) -> Front:
@@ -216,6 +231,8 @@ class Gateway:
         if self._share is not None:
             self._share.start(self._healths.apply)
         await self.metering.start()
+        await self.caching.start()
+        self._taught.start()
         await self.seeing.start()
         await self._issuers.start()
         self._prober.start()
@@ -246,6 +263,7 @@ class Gateway:
         self._recording.use(settings)
         self._shadow_settings = shadow_settings_of(settings)
         self._ladders = planned
+        self.caching.use(settings)
         metered()
         signing_in()
         self.seeing.use(settings)
@@ -263,6 +281,8 @@ class Gateway:
         if self._share is not None:
             await self._share.aclose()
         await self.shadows.aclose()
+        await self._taught.aclose()
+        await self.caching.aclose()
         await self._learning.stop()
         await self._known.stop()
         await self._secrets.stop()
@@ -341,7 +361,7 @@ class Gateway:
         return journey(self._stages_now())
 
     def _stages_now(self) -> dict[str, Stage]:
-        return {**self._stages, **self.metering.stages()}
+        return {**self._stages, **self.metering.stages(), **self.caching.stages()}
 
     def _journey_of_copies(self) -> Proceed:
         """A copy has been let in already, with the request it is a copy of; but it costs money of its own."""
@@ -378,6 +398,7 @@ class Gateway:
             lambda feature: self._ladders.get(feature, NO_LADDER),
             ask,
             stale=self._stale,
+            older=lambda exchange: self.caching.older(exchange),
             callbacks=Callbacks(self._callbacks),
             functions=Functions(),
             clock=self._clock,

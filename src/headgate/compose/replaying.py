@@ -10,6 +10,7 @@ import msgspec
 
 from headgate.budgets.purse import Prices
 from headgate.budgets.worst import size_of, thinking_room
+from headgate.control.warming import PURPOSE as WARM
 from headgate.core.clock import Clock
 from headgate.core.errors import UpstreamMalformed
 from headgate.core.ids import IdSource
@@ -115,7 +116,9 @@ class Replaying:
         """See `Sending`."""
         if cap is None:
             return await self._replayer.send(exchange)
-        self._replayer.bound(exchange, original)
+        if exchange.purpose != WARM:
+            # With a limit of ours it would be another request to memory, which nobody asks: that one gets it later.
+            self._replayer.bound(exchange, original)
         self._capped[exchange.id] = cap, original
         try:
             return await self._replayer.send(exchange)
@@ -137,6 +140,7 @@ class Replaying:
         """The route stage, before which the cap becomes the first to pay: budgets have said by then who else does."""
 
         async def pay(exchange: Exchange, proceed: Proceed) -> Reply:
+            self._replayer.bound(exchange, original)
             exchange.purse = CappedPurse(cap, partial(self._worst, original), exchange.purse)
             return await route(exchange, proceed)
 

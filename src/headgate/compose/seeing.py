@@ -15,6 +15,7 @@ from headgate.compose.stores import Stores
 from headgate.compose.sweeping import Sweeper
 from headgate.config.model import Settings
 from headgate.core.clock import Clock
+from headgate.stores.answers import AnswerStore
 from headgate.stores.rollups import GaugeName
 from headgate.telemetry.metrics import Metrics
 
@@ -37,15 +38,18 @@ class Seeing:
         gauges: Mapping[GaugeName, Callable[[], float]],
         node: Callable[[], int],
         clear: Callable[[], None],
+        answers: AnswerStore,
         send_tokens: Callable[[Callable[[int], str] | None], None],
     ) -> None:
-        """gauges: what the gateway sees of itself. clear, send_tokens: see `Forgetting` and `QualityService`."""
+        """gauges: what the gateway sees of itself. clear, answers, send_tokens: see `Forgetting` and `QualityService`."""
         self._alerts = alerts
         self._gauging = Gauging(stores.rollups, gauges, clock, node)
         self._ruling = RulingService(settings, stores, alerts.alerting, clock)
         self._otlp = OtlpService(settings, stores, metrics, clock)
         self._sweeper = Sweeper(stores, settings_now, recording.journal, clock)
-        self.forgetting = Forgetting(stores, settings_now, recording.journal, recording.writer, clear)
+        self.forgetting = Forgetting(
+            stores, settings_now, recording.journal, recording.writer, clear, answers
+        )
         self.quality = QualityService(settings, stores.scores, stores.spans, stores.keys, clock, send_tokens)
         for service in (alerts, self._sweeper, self.quality):
             service.report(metrics)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from msgspec.structs import replace
 
 from headgate.admission.limits.away import SharedMeters
 from headgate.budgets.away import SharedPurses
@@ -17,6 +20,7 @@ from headgate.stores.backends import postgres, sqlite
 from headgate.stores.backends.memory.answers import MemoryAnswers
 from headgate.stores.backends.memory.meters import MemoryMeters
 from headgate.stores.backends.memory.purses import MemoryPurses
+from headgate.stores.backends.redis.answers import redis_answers
 from headgate.stores.backends.redis.meters import RedisMeters
 from headgate.stores.backends.redis.outbox import Outbox
 from headgate.stores.backends.redis.purses import RedisPurses
@@ -28,6 +32,7 @@ from headgate.stores.sink import SpanSink
 
 __all__ = [
     "Stores",
+    "all_answers_of",
     "answers_of",
     "database_path",
     "journal_directory",
@@ -158,9 +163,22 @@ def answers_of(settings: Settings, stores: Stores) -> AnswerStore:
         engine = "redis" if settings.server.redis else "database"
     if engine == "memory":
         return MemoryAnswers(memory)
+    if engine == "redis":
+        return redis_answers(settings.server.redis, memory_bytes=memory, most_bytes=most)
     if isinstance(stores.database, sqlite.Database):
         return sqlite.sqlite_answers(stores.database, memory_bytes=memory, most_bytes=most)
     return postgres.postgres_answers(stores.database, memory_bytes=memory, most_bytes=most)
+
+
+def all_answers_of(settings: Settings, stores: Stores) -> list[AnswerStore]:
+    """Wherever else than in a process's memory answers may be kept: in the database, and in Redis if there is one."""
+    cache = settings.cache
+    engines: list[Literal["database", "redis"]] = ["database", "redis"]
+    return [
+        answers_of(replace(settings, cache=replace(cache, engine=engine)), stores)
+        for engine in engines
+        if engine == "database" or (settings.server.redis and cache.engine in ("auto", "redis"))
+    ]
 
 
 async def move_installation(source: Path, target: str, progress: Progress) -> Sequence[Moved]:

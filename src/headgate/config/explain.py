@@ -14,6 +14,7 @@ from headgate.dispatch.ladder.settings import in_words
 from headgate.dispatch.settings import TimeoutSettings
 from headgate.exchange.subjects import OnlySettings
 from headgate.providers.catalog.settings import PriceSettings
+from headgate.providers.prefixes import Keep
 from headgate.quality.contracts.judging import in_words as in_words_of
 from headgate.routing.building import models_asked, models_by_tier
 from headgate.routing.settings import EndpointSettings, ModelSettings, RequireSettings, RouteSettings
@@ -119,11 +120,20 @@ def _feature(name: str, settings: Settings, list_price: ListPrice) -> Story:
         *rules,
         _deadlines(feature.timeouts or settings.defaults.timeouts),
         *_answer_length(feature.answer_tokens or settings.defaults.answer_tokens),
+        *_kept(feature.prompt_caching or settings.defaults.prompt_caching),
         *_costs(name, settings, places),
         *([in_words_of(feature.contract)] if feature.contract is not None else []),
         *_prices(places),
     ]
     return Story(name, "feature", places, told_all)
+
+
+def _kept(keep: Keep) -> list[str]:
+    if keep == "off":
+        return []
+    return [
+        f"has providers keep beginnings of prompts that come again, for {'an hour' if keep == '1h' else '5 min'}"
+    ]
 
 
 def _model(name: str, settings: Settings, list_price: ListPrice) -> Story:

@@ -58,6 +58,9 @@ class Running(Protocol):
     @property
     def metering(self) -> Any: ...
 
+    @property
+    def caching(self) -> Any: ...
+
 
 def watch(metrics: Metrics, gateway: Running, endpoints: Callable[[], Endpoints]) -> None:
     """Have `metrics` read these from the gateway. endpoints: those that serve now."""
@@ -85,6 +88,7 @@ def gauges_of(gateway: Running) -> Mapping[GaugeName, Callable[[], float]]:
         "journal_bytes": lambda: gateway.writer.lag_bytes,
         "records_dropped": lambda: gateway.journal.drops,
         "shadows_dropped": lambda: gateway.shadows.dropped,
+        "cache_wrong_share": lambda: gateway.caching.watching.most_wrong,
     }
 
 

@@ -19,7 +19,7 @@ from headgate.exchange.exchange import Exchange
 from headgate.quality.replay.capping import BUDGET, SpendCap
 from headgate.quality.replay.changing import ChangeRefused, Changes
 from headgate.quality.replay.rebuilding import NotReplayable, Original
-from headgate.stores.answers import AnswerStore, CacheEntry
+from headgate.stores.answers import AnswerStore, CacheEntry, Selection
 from headgate.stores.searching import Search, Searching
 from headgate.stores.spans import RequestRow, SpanStore
 
@@ -69,8 +69,8 @@ class Memory(Protocol):
         """None: no feature has a cache, or it is off."""
         ...
 
-    def key(self, exchange: Exchange) -> tuple[bytes, str]:
-        """Under which an answer to this would be kept: (key, "") or (b"", why it would not be). Raises GatewayError."""
+    async def key_of(self, exchange: Exchange) -> tuple[bytes, str]:
+        """Under which an answer to this would be kept; (b"", why) if it would not be. Raises GatewayError."""
         ...
 
 
@@ -79,7 +79,7 @@ class _NoMemory:
 
     answers = None
 
-    def key(self, exchange: Exchange) -> tuple[bytes, str]:  # noqa: ARG002 - the protocol's signature
+    async def key_of(self, exchange: Exchange) -> tuple[bytes, str]:  # noqa: ARG002 - the protocol's signature
         """See `Memory`."""
         return b"", "nothing is kept here"
 
@@ -186,7 +186,7 @@ async def warm(
         original = await _original(records, asking, feature, settings, like)
         may_ask(caller, original, Changes())
         exchange = _exchange(sending, original, asking, caller)
-        key, why = memory.key(exchange)
+        key, why = await memory.key_of(exchange)
     except (NotStored, NotReplayable, ChangeRefused, MayNot, GatewayError) as refused:
         return Warmed(outcome="refused", why=str(refused))
     if not key:
@@ -238,7 +238,8 @@ async def _is_kept(answers: AnswerStore, key: bytes, request_id: int) -> bool:
     waited = 0.0
     while not _made_by(answers.at_hand(key), request_id):
         if waited >= _KEPT_SECONDS:
-            return False
+            # A budget may have shortened it on its way: then its key is another one.
+            return bool(await answers.browse(Selection(origins=(request_id,)), order="newest", limit=1))
         await asyncio.sleep(_LOOK_SECONDS)
         waited += _LOOK_SECONDS
     return True

@@ -193,7 +193,9 @@ def _prepared(
     model = endpoint.model
     body = _body_for(exchange, endpoint, wire) if request is None else wire.encode(request, model)
     if marks is not None and isinstance(wire, Marking):
-        body = wire.mark(body, model, marks)
+        plain, body = body, wire.mark(body, model, marks)
+        if body is not plain:
+            exchange.notes["prompt_cache"] = marks.words
     stream, headers, feature = exchange.peek.stream, exchange.headers, exchange.feature
     call = Call(exchange.dialect.operation, wire.name, model, body, stream, headers, feature)
     prepared = endpoint.adapter.request(call)

@@ -267,6 +267,12 @@ class Marks(NamedTuple):
     """About how many there are up to each of these ends."""
 
     @property
+    def words(self) -> str:
+        """For the record: what may be kept for longer; `key` if the provider finds that out itself."""
+        names = ("tools", "instructions", "history", "conversation")
+        return ", ".join(name for name in names if getattr(self, name)) or "key"
+
+    @property
     def some(self) -> bool:
         """Is anything to be kept that is paid for?"""
         return self.tools or self.instructions or self.history or self.conversation

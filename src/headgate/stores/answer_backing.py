@@ -27,6 +27,9 @@ REMEMBERED_SECONDS = 60.0
 ROW_BYTES = 400
 """What an entry takes of an engine besides what it says, about: keys, columns, indexes."""
 
+_MOST_TOLD = 1_000
+"""Keys or requests by which a removal is told. For more, other nodes let go of all."""
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(CacheEntry)
 
@@ -45,7 +48,14 @@ def decoded(data: bytes, vector: bytes) -> CacheEntry:
 def told_of(which: Selection) -> Selection:
     """What is told to other nodes of a removal: no names, texts or values of tags. It may mean more entries than were removed; they are
     let go of in memory alone, and are found again where they are kept."""
-    return msgspec.structs.replace(which, text=None, user=None, tag=None, keys=tuple(which.keys))
+    return msgspec.structs.replace(
+        which,
+        text=None,
+        user=None,
+        tag=None,
+        keys=which.keys if len(which.keys) <= _MOST_TOLD else (),
+        origins=which.origins if len(which.origins) <= _MOST_TOLD else (),
+    )
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,10 +54,13 @@ _MOST_HITS = 20_000
 _TIDY_SECONDS = 30.0
 _RELEARN_AFTER = 200_000
 """Keys beyond twice those that there were: most of them are gone by then."""
+_PAUSE_SECONDS = 0.05
 _START_SECONDS = 1.0
 _GOODBYE_SECONDS = 2.0
 _FLUSH_SECONDS = 5.0
 _SOME = 20
+_LOOKS = 3
+"""Times that neighbours are looked for, if some of those found are gone."""
 _REMEMBERED = 64
 """Removals against which answers that are on their way from the engine are held."""
 
@@ -102,7 +105,7 @@ class TieredAnswers:
         self._nothing.set()
         self._tasks: list[asyncio.Task[None]] = []
         self._rest_until = 0.0
-        self._away = False
+        self._away = self._full = False
         self._closed = False
 
     # On the way of requests
@@ -181,17 +184,22 @@ class TieredAnswers:
 
     async def _nearest(self, compat: bytes, embedder: str, vector: bytes, count: int) -> Sequence[Near]:
         own = await self._asked(self._backing.nearest(compat, embedder, vector, count))
-        for _ in range(3):
+        found: Sequence[tuple[bytes, float]] = ()
+        entries: dict[bytes, CacheEntry] = {}
+        for _ in range(_LOOKS):
             found = own if own is not None else await self._groups.nearest(compat, embedder, vector, count)
-            entries = await self._entries([key for key, _ in found])
+            entries = {
+                # A newer answer of the same key may have come without a vector, or with that of another embedder.
+                key: entry
+                for key, entry in (await self._entries([key for key, _ in found])).items()
+                if entry.compat == compat and entry.embedder == embedder and entry.vector
+            }
             missing = [key for key, _ in found if key not in entries]
             for key in missing:
                 self._groups.drop(compat, embedder, key)
             if not missing or own is not None:
                 break
-        near = [Near(entries[key], cosine) for key, cosine in found if key in entries]
-        # A newer answer of the same key may have come without a vector, or with that of another embedder.
-        return [each for each in near if each.entry.compat == compat and each.entry.embedder == embedder]
+        return [Near(entries[key], cosine) for key, cosine in found if key in entries]
 
     def hit(self, key: bytes, at_ns: int) -> None:
         """See `AnswerStore`."""
@@ -218,8 +226,6 @@ class TieredAnswers:
                 self._own[number] = choice
             # What was put or has arrived since the first time.
             self._let_go(choice)
-            if which.origins:
-                await self._asked(self._backing.unlearn(which.origins))
         after = b""
         while True:
             piece = await self._asked(self._backing.chosen(choice, after))
@@ -252,6 +258,11 @@ class TieredAnswers:
     async def judged(self, feature: str | None, since_ns: int, limit: int) -> Sequence[Judgement]:
         """See `AnswerStore`."""
         return await self._asked(self._backing.judged(feature, since_ns, limit))
+
+    async def unlearn(self, request_ids: Sequence[int]) -> None:
+        """See `AnswerStore`."""
+        if request_ids:
+            await self._asked(self._backing.unlearn(request_ids))
 
     async def sizes(self) -> Sizes:
         """See `AnswerStore`."""
@@ -308,7 +319,8 @@ class TieredAnswers:
                 self._removed, self._written = news.removed, -1
             else:
                 for number, which in news.removals:
-                    self._let_go(self._own.pop(number, None) or Choice(which))
+                    own = self._own.pop(number) if number in self._own else None
+                    self._let_go(own if own is not None else Choice(which))
                 self._removed = max(self._removed, news.removed)
             await self._heard_of(news.entries)
             self._written = news.written
@@ -423,7 +435,8 @@ class TieredAnswers:
         if not number:
             await self._hear()
             return
-        if number == self._written + 1:
+        self._full = False
+        if number == self._written + 1:  # else others have come between
             self._written = number
         for entry, _ in batch:
             now = self._waiting.get(entry.key)
@@ -451,8 +464,8 @@ class TieredAnswers:
             await self._write_hits()
             if self._monotonic() - tidied_at >= _TIDY_SECONDS:
                 tidied_at = self._monotonic()
-                while await self._backing.tidy():  # noqa: ASYNC110 - rare, and nothing says of one entry that it is written
-                    await asyncio.sleep(0.05)
+                while await self._backing.tidy():  # noqa: ASYNC110 - others shall come in between
+                    await asyncio.sleep(_PAUSE_SECONDS)
             if self._dropped:
                 log.warning("the cache's engine is too slow: %d answers were not kept", self._dropped)
                 self._dropped = 0
@@ -474,21 +487,20 @@ class TieredAnswers:
     def _begin(self) -> None:
         if not self._tasks and not self._closed:
             self._tasks = [
-                asyncio.create_task(self._keep(work), name=name)
-                for name, work in (
-                    ("cache hears", self._keep_hearing),
-                    ("cache writes", self._keep_writing),
-                    ("cache tidies", self._keep_tidy),
-                )
+                asyncio.create_task(self._keep(self._keep_hearing, self._note_away), name="cache hears"),
+                asyncio.create_task(self._keep(self._keep_writing, self._note_full), name="cache writes"),
+                asyncio.create_task(self._keep(self._keep_tidy, self._note_full), name="cache tidies"),
             ]
 
-    async def _keep(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _keep(
+        self, work: Callable[[], Coroutine[Any, Any, None]], note: Callable[[BaseException], None]
+    ) -> None:
         """Begin again whenever the engine goes away, for ever."""
         while True:
             try:
                 await work()
             except StoreError as error:
-                self._note_away(error)
+                note(error)
             except Exception:
                 log.exception("the cache cannot be kept up; trying again")
             await asyncio.sleep(_REST_SECONDS)
@@ -497,7 +509,7 @@ class TieredAnswers:
         if self._monotonic() < self._rest_until:
             raise StoreUnavailable("the cache's engine was away a moment ago")
 
-    async def _asked(self, question: Awaitable[Any]) -> Any:
+    async def _asked(self, question: Awaitable[T]) -> T:
         try:
             return await question
         except StoreUnavailable as error:
@@ -509,6 +521,12 @@ class TieredAnswers:
         if not self._away:
             log.warning("the cache's engine is away (%s): requests go on without it", error)
         self._away = True
+
+    def _note_full(self, error: BaseException) -> None:
+        """It does not take anything now; it may be read all the same."""
+        if not self._away and not self._full:
+            log.warning("the cache's engine takes no answers (%s); trying again", error)
+        self._full = True
 
 
 def _newest(entries: list[CacheEntry]) -> list[CacheEntry]:

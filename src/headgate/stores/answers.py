@@ -191,8 +191,7 @@ class AnswerStore(Protocol):
         ...
 
     async def remove(self, which: Selection, *, dry_run: bool = False) -> Removal:
-        """Remove entries, from all nodes within a second; also those whose `put` has not arrived yet. With `origins`, judgements that
-        come of those requests are removed too. Raises StoreUnavailable."""
+        """Remove entries, from all nodes within a second; also those whose `put` has not arrived yet. Raises StoreUnavailable."""
         ...
 
     async def browse(
@@ -211,6 +210,10 @@ class AnswerStore(Protocol):
 
     async def judged(self, feature: str | None, since_ns: int, limit: int) -> Sequence[Judgement]:
         """The latest ones of a feature (None: of all), newest first. Raises StoreUnavailable."""
+        ...
+
+    async def unlearn(self, request_ids: Sequence[int]) -> None:
+        """Delete what was learned of these requests, which quotes them. Raises StoreUnavailable."""
         ...
 
     async def sizes(self) -> Sizes:

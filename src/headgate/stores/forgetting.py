@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.stores.answers import AnswerStore, Selection
 from headgate.stores.audit import AuditEntry
 from headgate.stores.keeping import Change, Keeper
 from headgate.stores.rollups import OTHER
@@ -53,6 +54,8 @@ class Forgotten(msgspec.Struct, kw_only=True):
     """Rows of sums that bear another name now."""
     alerts: int = 0
     receivers: int = 0
+    answers: int = 0
+    """Answers that were kept to be given again."""
     ledger: int = 0
     """Movements of money that bear another name now."""
     pseudonym: str = ""
@@ -77,9 +80,10 @@ async def forget(
     *,
     audit: AuditEntry,
     other_budgets: Collection[str] = (),
+    answers: Sequence[AnswerStore] = (),
     whole: bool = False,
 ) -> Forgotten:
-    """Forget a user. audit: what is noted, without the name; the counts are added to it. other_budgets: whose subjects are no users.
+    """Forget a user. answers: wherever answers are kept that may be given again. audit: what is noted, without the name; the counts are added to it. other_budgets: whose subjects are no users.
     whole: see `Keeper.scour`. Raises UserHasKeys, ValueError for no name, StoreUnavailable."""
     if not user:
         raise ValueError("whom to forget is not said")
@@ -94,6 +98,7 @@ async def forget(
     await _sessions(keeper, user, known, done)
     await _sums(keeper, user, known, done)
     await _scores(keeper, user, done)
+    await _answers(keeper, user, answers, done)
     await _alerts(keeper, user, known, done)
     await _money(keeper, user, other_budgets, done)
     await _keys_and_log(keeper, user, other_budgets, done)
@@ -197,6 +202,27 @@ async def _scores(keeper: Keeper, user: str, done: Forgotten) -> None:
     for some in _pieces(rows):
         await keeper.change([(f"{_BLANK_SCORE}id = ?", [(*names, row[0]) for row in some])])
     done.scores += len(rows)
+
+
+async def _answers(keeper: Keeper, user: str, stores: Sequence[AnswerStore], done: Forgotten) -> None:
+    """Answers that were made for the user, or are theirs; and what was learned from asking again what they had asked."""
+    for store in stores:
+        done.answers += (await store.remove(Selection(user=user))).entries
+    made: list[int] = []
+    at = 0
+    while stores:
+        rows = await keeper.read(
+            "SELECT id, cache FROM request WHERE \"user\" = ? AND \"user\" <> '' AND id > ? AND cache <> '' ORDER BY +id LIMIT ?",
+            [user, at, _PAGE],
+        )
+        if not rows:
+            break
+        at = rows[-1][0]
+        made += [number for number, cache in rows if cache in ("miss", "refreshed")]
+        for store in stores:
+            await store.unlearn([row[0] for row in rows])
+    for store in stores if made else ():
+        done.answers += (await store.remove(Selection(origins=made))).entries
 
 
 async def _alerts(keeper: Keeper, user: str, known: _Known, done: Forgotten) -> None:

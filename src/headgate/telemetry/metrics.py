@@ -15,6 +15,7 @@ from headgate.telemetry.names import (
     ATTEMPT_ERRORS,
     ATTEMPTS,
     CACHE_REQUESTS,
+    CACHE_SKIPPED,
     DEGRADED,
     FALLBACKS,
     HEDGES,
@@ -80,6 +81,7 @@ class Metrics:
         self.fallbacks = Counter(FALLBACKS)
         self.attempt_errors = Counter(ATTEMPT_ERRORS)
         self.cache_requests = Counter(CACHE_REQUESTS)
+        self.cache_skipped = Counter(CACHE_SKIPPED)
         self.measures = Measures()
         self.before_reading: Callable[[], None] = _nothing
         """Called whenever somebody looks: what is counted late is counted then."""
@@ -93,7 +95,8 @@ class Metrics:
         )
         self._by_model = (self.attempts, self.attempt_errors)
         self._reads: dict[str, Callable[[], Series]] = {
-            each.metric.name: each.values.items for each in (*self._by_feature, *self._by_model)
+            each.metric.name: each.values.items
+            for each in (*self._by_feature, *self._by_model, self.cache_skipped)
         }
 
     def read(self, metric: Metric, series: Callable[[], Series]) -> None:

@@ -384,7 +384,7 @@ CACHE_SKIPPED = Metric(
     "headgate_cache_skipped_total",
     "counter",
     ("why",),
-    "Requests that went on without memory: it was slow, or gone, or rested after it had been.",
+    "Requests that went on without memory: it was slow, or gone.",
 )
 CACHE_LOOKUP = Metric(
     "headgate_cache_lookup_seconds",

@@ -47,11 +47,12 @@ class Caller:
     ) -> Answered:
         """hang_up_after: hang up when so many body pieces have come (0: as soon as the app has started working)."""
         answered, line = Answered(), _Line()
+        path, _, query = path.partition("?")
         scope = {
             "type": "http",
             "method": method,
             "path": path,
-            "query_string": b"",
+            "query_string": query.encode(),
             "client": ("127.0.0.1", 1),
             "headers": [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
             "headgate.connection": line,

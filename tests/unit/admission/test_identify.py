@@ -189,7 +189,9 @@ def test_any_bytes_can_be_tags(value: bytes) -> None:
 async def test_an_application_may_say_which_prompt_it_used_and_how_it_filled_it() -> None:
     """Those that keep prompts in their own code."""
     found = await identified(
-        GOOD, (b"x-headgate-prompt", b" greeting@7 "), (b"x-headgate-variables", b'{"name": "Ada", "city": "K\\u00f6ln"}')
+        GOOD,
+        (b"x-headgate-prompt", b" greeting@7 "),
+        (b"x-headgate-variables", b'{"name": "Ada", "city": "K\\u00f6ln"}'),
     )
     assert (found.prompt, found.variables) == ("greeting@7", {"name": "Ada", "city": "Köln"})
     assert (await identified(GOOD)).variables == {}
@@ -197,7 +199,8 @@ async def test_an_application_may_say_which_prompt_it_used_and_how_it_filled_it(
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"null", b"[]", b'{"a": 1}', b'{"a": "b"', b'{"a": "\\ud800"}', b'{"a": "\xff"}', b"x" * 5_000]
+    "value",
+    [b"", b"null", b"[]", b'{"a": 1}', b'{"a": "b"', b'{"a": "\\ud800"}', b'{"a": "\xff"}', b"x" * 5_000],
 )
 @aio
 async def test_variables_that_are_none_are_refused(value: bytes) -> None:

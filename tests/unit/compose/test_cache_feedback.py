@@ -24,7 +24,9 @@ ENTRY = CacheEntry(
 )  # fmt: skip
 
 
-def score(name: str = "thumbs", number: float | None = 0.0, *, source: str = "user", request_id: int = 8) -> ScoreRow:
+def score(
+    name: str = "thumbs", number: float | None = 0.0, *, source: str = "user", request_id: int = 8
+) -> ScoreRow:
     return ScoreRow(
         event="e", at_ns=1, request_id=request_id, name=name, kind="boolean", number=number, source=source  # type: ignore[arg-type]
     )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headgate.cache.asking import Asking
 from headgate.compose.cache_watching import CacheWatch
 from headgate.stores.answers import Judgement, Sizes
 from headgate.stores.errors import StoreUnavailable
@@ -17,14 +16,6 @@ __all__: list[str] = []
 
 def judged(*, right: bool, source: str = "sample", weight: float = 1.0) -> Judgement:
     return Judgement(b"k" * 16, 0.9, right, 1, source, weight=weight)  # type: ignore[arg-type]
-
-
-class Memory:
-    beside = 4
-
-    def __init__(self) -> None:
-        self.asking = Asking(None, FakeClock())  # type: ignore[arg-type]
-        self.asking.late = 2
 
 
 class Store:
@@ -44,7 +35,9 @@ class Store:
 async def test_what_it_saw_is_shown_until_it_sees_something_else() -> None:
     """A store that is away makes no figure 0."""
     metrics, store = Metrics(), Store()
-    watch = CacheWatch(store, Memory(), lambda: ("chat", "faq", "new"), FakeClock(), metrics)
+    watch = CacheWatch(
+        store, FakeClock(), metrics, any_feature=lambda: True, semantic=lambda: ("chat", "faq", "new")
+    )
     await watch.look()
     store.away = True
     await watch.look()
@@ -53,11 +46,17 @@ async def test_what_it_saw_is_shown_until_it_sees_something_else() -> None:
         "headgate_cache_entries 3",
         "headgate_cache_bytes 500",
         "headgate_cache_evicted_total 7",
-        "headgate_cache_joined_readers 4",
-        'headgate_cache_skipped_total{why="slow"} 2',
         'headgate_cache_wrong_share{feature="chat"} 0.0',
         'headgate_cache_wrong_share{feature="faq"} 1.0',
     ):
         assert line in text
     assert 'feature="new"' not in text
     assert watch.most_wrong == 1.0
+
+
+@aio
+async def test_nobody_is_asked_where_no_feature_has_a_cache() -> None:
+    """Who configures none pays nothing."""
+    watch = CacheWatch(Store(), FakeClock(), Metrics(), any_feature=dict, semantic=lambda: ("chat",))
+    await watch.look()
+    assert watch.sizes.entries == 0 and watch.wrong == {}

@@ -120,7 +120,11 @@ def test_the_text_of_an_answer_is_found_in_every_format(kind: str, data: bytes, 
     ("given", "words", "saved"),
     [
         ({}, "", ""),
-        ({"cache": "exact", "avoided_nanos": 1_200_000, "avoided_us": 2_340_000}, "exact hit", "$0.0012 and 2.3 s"),
+        (
+            {"cache": "exact", "avoided_nanos": 1_200_000, "avoided_us": 2_340_000},
+            "exact hit",
+            "$0.0012 and 2.3 s",
+        ),
         ({"cache": "semantic", "similarity": 973_000}, "semantic hit, 97.3 % sure", ""),
         ({"cache": "joined", "avoided_nanos": 2 * 10**9}, "joined call", "$2.00"),
         ({"cache": "stale", "avoided_us": 80_000}, "stale hit", "80 ms"),
@@ -140,7 +144,11 @@ def test_what_memory_did_is_told_in_words(given: dict[str, object], words: str, 
 async def test_an_answer_knows_how_often_it_was_given_again() -> None:
     """And to whom, the latest first."""
     store = MemorySpans()
-    write(store, RequestRow(1, 0, "t"), *[RequestRow(n, 0, "t", cache="exact", origin_id=1) for n in range(2, 32)])
+    write(
+        store,
+        RequestRow(1, 0, "t"),
+        *[RequestRow(n, 0, "t", cache="exact", origin_id=1) for n in range(2, 32)],
+    )
     assert await given_again(store, 1) == 30
     near = await around(store, RequestRow(1, 0, "t"))
     assert (near.given_count, [row.id for row in near.given[:2]], len(near.given)) == (30, [31, 30], 20)

@@ -66,3 +66,23 @@ async def test_a_service_sees_no_cost() -> None:
     """As it is told none by /api."""
     browser = Browser(spent(), client="10.0.0.9", headers={"authorization": "Bearer service"})
     assert (await browser.get("/cost")).status in (401, 403)
+
+
+@aio
+async def test_what_providers_caches_saved_stands_by_feature_and_model() -> None:
+    """Less what was paid for writing, and only where there is something to tell."""
+    looked = spent()
+    sums = {
+        "input_tokens": 1_000,
+        "cache_read_tokens": 8_000,
+        "cache_write_tokens": 1_000,
+        "cache_read_saved_nanos": 7_000_000_000,
+        "cache_write_extra_nanos": 2_000_000_000,
+    }
+    looked.rollups.happen(int(time.time()) - 3600, 3, feature="desk", model="claude", sums=sums)
+    got = (await Browser(looked).get("/cost?range=7d")).text
+    part = got[got.index("prompt caches") : got.index("Budgets")]
+    assert "desk" in part and "claude" in part and "80" in part
+    assert "$7.00" in part and "$2.00" in part and "$5.00" in part
+    assert "chat" not in part
+    assert "prompt caches" not in (await Browser(spent()).get("/cost?range=7d")).text

@@ -28,7 +28,12 @@ from headgate.providers.wires.openai_responses import OpenAIResponses
 __all__: list[str] = []
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-MUCH = {"tools_tokens": 9_000, "instructions_tokens": 9_000, "history_tokens": 9_000, "tokens": 9_000}
+MUCH: dict[str, Any] = {
+    "tools_tokens": 9_000,
+    "instructions_tokens": 9_000,
+    "history_tokens": 9_000,
+    "tokens": 9_000,
+}
 ALL = Marks(tools=True, instructions=True, history=True, conversation=True, key="headgate-x")
 
 

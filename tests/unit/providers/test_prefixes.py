@@ -104,7 +104,7 @@ def test_a_step_of_a_tool_loop_is_a_turn():
     """A call and its result belong to the model's answer; the conversation has gone on."""
     prefixes = keeping()
     said(prefixes, beginning("one"))
-    call = {"role": "assistant", "content": None, "tool_calls": []}
+    call: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": []}
     results = [{"role": "tool", "content": "1"}, {"role": "tool", "content": "2"}]
     turns = [{"role": "user", "content": "one"}, call, *results]
     assert "conversation" in said(prefixes, beginning(messages=turns))
@@ -147,8 +147,9 @@ def test_tenants_and_features_never_share_a_key_or_a_count(other):
     prefixes = keeping()
     mine, theirs = beginning("one"), beginning("one", **other)
     assert not set(hashes(mine.beginnings)) & set(hashes(theirs.beginnings))
-    assert prefixes.marks(mine, F, M, 0.0).key != prefixes.marks(theirs, F, M, 0.0).key
-    assert not theirs.marks.some
+    keys = prefixes.marks(mine, F, M, 0.0).key, prefixes.marks(theirs, F, M, 0.0).key
+    assert keys[0] != keys[1]
+    assert theirs.marks is not None and not theirs.marks.some
 
 
 def hashes(found: Beginnings) -> list[bytes]:

@@ -72,7 +72,10 @@ async def test_what_memory_answered_is_counted_with_what_it_saved(recording: Rec
     metrics = recording.stage.metrics
     assert numbers(metrics.cache_requests) == {"chat exact": 2, "chat miss": 1}
     assert metrics.measures.saved == {"chat": (4_000_000, 1_000_000)}
-    assert {key[1]: sum(one.took) for key, one in metrics.measures.requests.items()} == {"cache": 2, "small": 1}
+    assert {key[1]: sum(one.took) for key, one in metrics.measures.requests.items()} == {
+        "cache": 2,
+        "small": 1,
+    }
     assert not any(metrics.measures.requests["chat", "cache", "ok"].speed)
     text = metrics.text().decode()
     assert 'headgate_cache_saved_usd_total{feature="chat"} 0.004' in text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.providers.catalog.book import PriceBook
@@ -110,3 +112,13 @@ def test_a_server_that_reports_nonsense_does_not_stop_the_writer() -> None:
     own = own_rates(PriceSettings(input=Decimal(1), output=Decimal(20)))
     nonsense = Usage(input=2**53 - 1, output=2**53 - 1)
     assert 0 < cost_nanos(own, nonsense) * 24 < 2**63
+
+
+def test_what_the_providers_cache_has_saved_is_told_with_the_price() -> None:
+    """Known when the cost is, and nothing where it is not."""
+    own = own_rates(PriceSettings(input=Decimal(2), cache_read=Decimal(1), cache_write=Decimal(3)))
+    pricer = Pricer(PriceBook())
+    used = msgspec.structs.replace(row(), cache_read_tokens=500, cache_write_tokens=100)
+    assert pricer.price_attempt(used, Bill(own=own), NOW) == (500_000, 100_000)
+    assert pricer.price_attempt(msgspec.structs.replace(used, cost_nanos=None), Bill("nobody"), NOW) == (0, 0)
+    assert pricer.price_attempt(msgspec.structs.replace(used, cost_nanos=0), Bill(own=own), NOW) == (0, 0)

@@ -156,6 +156,8 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
         "cache": "semantic",
         "origin_id": 98,
         "avoided_us": 96,
+        "cache_read_saved_nanos": 0,
+        "cache_write_extra_nanos": 0,
         "similarity": 973_000,
         "variables": '{"name":"Ada"}',
     }

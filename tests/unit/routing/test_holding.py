@@ -7,7 +7,7 @@ import pytest
 from headgate.providers.prefixes import Hold, Prefixes, place_of
 from headgate.routing.directory import Directory
 from headgate.routing.holding import in_front
-from headgate.routing.pool import Pool
+from headgate.routing.pool import Pool, Waiting
 from headgate.routing.stage import Router
 from headgate.routing.strategies import Moment
 from tests.support.aio import aio
@@ -79,7 +79,7 @@ def test_a_blocked_place_is_not_asked_because_it_holds():
     assert names(pool.order(moment, [])) == ["b", "a"]
     fake(b)._blocked = 5.0
     fake(b).calm = False
-    waiting = []
+    waiting: Waiting = []
     assert names(pool.order(moment, waiting)) == ["a"]
     assert [each.provider for _, each in waiting] == ["b"]
 
@@ -118,6 +118,7 @@ async def test_the_next_turn_of_a_conversation_goes_where_the_last_one_went():
     turns = [{"role": "user", "content": "one"}]
     first = request(messages=turns)
     went = (await asked(stage, first))[0]
+    assert first.prefix is not None
     prefixes.answered(first.prefix, first.candidates[0], NOW)
     turns += [{"role": "assistant", "content": "yes"}, {"role": "user", "content": "two"}]
     for number in range(20):

@@ -28,7 +28,7 @@ from headgate.control.cache import (
     state_of,
     tell_wrong,
 )
-from headgate.control.http.fields import Ago, Limit, Maybe, Name, Word
+from headgate.control.http.fields import Ago, Limit, Maybe, Word
 from headgate.control.http.moments import ago_ns, moment
 from headgate.control.http.problems import Problem
 from headgate.control.http.route import Asked, route
@@ -48,7 +48,9 @@ __all__ = [
     "EntryShown",
     "EntryTold",
     "ReportQuery",
+    "WarmItem",
     "WarmWanted",
+    "WarmedTold",
     "WrongTold",
     "WrongWanted",
     "entry_told",
@@ -70,6 +72,9 @@ _DAY = 86_400
 _NS = 1_000_000_000
 _SHOWN = 20
 _PAGE = 50
+Feature = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["chat"])
+]
 Key = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^([0-9a-f]{32})?$")]
 RequestName = Annotated[str, msgspec.Meta(max_length=17, pattern=r"^(req_[0-9a-z]{13})?$")]
 
@@ -335,7 +340,7 @@ class ReportShown(msgspec.Struct, kw_only=True):
 class AskedQuery(msgspec.Struct, kw_only=True):
     """Of which feature."""
 
-    feature: Name
+    feature: Feature
     """Whose requests."""
     since: Ago = "7d"
     """Those from then on: `24h`, `7d` or a date."""
@@ -373,8 +378,11 @@ class WarmItem(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class WarmWanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What is to be asked before anybody does. Your key pays."""
 
-    feature: Name
-    items: Annotated[list[WarmItem], msgspec.Meta(min_length=1, max_length=20)]
+    feature: Feature
+    items: Annotated[
+        list[WarmItem],
+        msgspec.Meta(min_length=1, max_length=20, examples=[[{"question": "What is a weir?"}]]),
+    ]
     max_usd: Annotated[str, msgspec.Meta(max_length=20, examples=["0.50"])]
     """The most that they may cost together. A call that could cost more than is left is not made."""
     like: RequestName = ""

@@ -35,6 +35,8 @@ class UserForgotten(msgspec.Struct, kw_only=True):
     """Rows of sums that bear another name now."""
     alerts: int
     receivers: int
+    answers: int
+    """Answers that were kept to be given again."""
     ledger: int
     """Movements of money that bear another name now."""
     pseudonym: str

@@ -29,7 +29,7 @@ from headgate.dispatch.ladder.settings import (
     SayRung,
     StaleRung,
 )
-from headgate.dispatch.ladder.stale import StaleAnswers, key_of, packed, unpacked
+from headgate.dispatch.ladder.stale import Kept, StaleAnswers, key_of, packed, unpacked
 from headgate.dispatch.ladder.template import FEATURE, fill
 from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
@@ -64,14 +64,17 @@ class Ladder:
         callbacks: Callbacks,
         functions: Functions,
         clock: Clock | None = None,
+        older: Callable[[Exchange], Awaitable[Kept | None]] | None = None,
     ) -> None:
-        """plan_of: a feature's ladder as it is now configured; `plan.NO_LADDER` if it has none."""
+        """plan_of: a feature's ladder as it is now configured; `plan.NO_LADDER` if it has none. older: where an answer to the same
+        request may be kept besides; never raises."""
         self._plan_of = plan_of
         self._ask = ask
         self._stale = stale
         self._callbacks = callbacks
         self._functions = functions
         self._clock = clock or SystemClock()
+        self._older = older
 
     async def answer(self, exchange: Exchange, failure: GatewayError, *, deadline: float) -> Reply | None:
         """The answer of the first rung that has one. None: there is no ladder, it is not for such a failure, or no rung
@@ -177,6 +180,8 @@ class Ladder:
         most = rung.seconds if wanted.most_seconds is None else min(rung.seconds, wanted.most_seconds)
         key = key_of(exchange)
         kept = await self._stale.last(key) if key is not None else None
+        if kept is None and self._older is not None:
+            kept = await self._older(exchange)
         if kept is None:
             raise NoAnswer("nothing kept")
         age = max(self._clock.wall_ns() - kept.kept_ns, 0) / 1e9

@@ -19,7 +19,7 @@ from headgate.core.money import nanos, usd
 from headgate.core.section import decode_value
 from headgate.core.usage import Usage
 from headgate.providers.catalog.book import PriceBook
-from headgate.providers.catalog.rates import Rates, Step, cost_nanos
+from headgate.providers.catalog.rates import DEAREST_NANOS, Rates, Step, cost_nanos, prompt_cache_nanos
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 
 __all__: list[str] = []
@@ -195,3 +195,39 @@ def test_a_model_tells_whose_it_is_by_its_name(book: PriceBook) -> None:
         "google",
     ]
     assert book.vendor_of("no-such-model-anywhere") == ""
+
+
+def test_what_a_prompt_cache_saves_is_told_apart_from_what_it_costs_on_top() -> None:
+    """Reading at a tenth, writing for a quarter more, for an hour twice: each against the price of other tokens."""
+    rates = own_rates(
+        PriceSettings(
+            input=Decimal(3),
+            cache_read=Decimal("0.3"),
+            cache_write=Decimal("3.75"),
+            cache_write_1h=Decimal(6),
+        )
+    )
+    usage = Usage(input=50, cache_read=1_000_000, cache_write=200_000, cache_write_1h=100_000, output=9)
+    assert prompt_cache_nanos(rates, usage) == (2_700_000_000, 150_000_000 + 300_000_000)
+    plain = Usage(input=usage.prompt, output=9)
+    saved, extra = prompt_cache_nanos(rates, usage)
+    assert cost_nanos(rates, plain) - cost_nanos(rates, usage) == saved - extra
+    assert prompt_cache_nanos(rates, plain) == (0, 0)
+
+
+def test_where_the_cache_has_no_price_of_its_own_it_saves_nothing() -> None:
+    """Its tokens cost what others do."""
+    rates = own_rates(PriceSettings(input=Decimal(3)))
+    assert prompt_cache_nanos(rates, Usage(cache_read=500, cache_write=500)) == (0, 0)
+
+
+def test_savings_on_a_long_prompt_are_reckoned_at_its_own_step() -> None:
+    """As its cost is; and a server that reports nonsense does not stop the writer."""
+    low = Step(input=10, output=0, cache_read=1, cache_write=10, cache_write_1h=10, reasoning=0)
+    high = Step(
+        input=40, output=0, cache_read=4, cache_write=40, cache_write_1h=40, reasoning=0, over=1_000_000
+    )
+    rates = Rates((low, high))
+    assert prompt_cache_nanos(rates, Usage(cache_read=1_000_000)) == (9, 0)
+    assert prompt_cache_nanos(rates, Usage(cache_read=2_000_000)) == (72, 0)
+    assert prompt_cache_nanos(rates, Usage(cache_read=10**30)) == (DEAREST_NANOS, 0)

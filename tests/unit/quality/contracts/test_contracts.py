@@ -206,7 +206,7 @@ async def test_a_promise_at_risk_is_told_within_minutes_and_its_end_too() -> Non
         ("first_token_p95", 4.78, "that 95 % of streams begin within 1.5 s, and has broken it: of 118 streams in the last 7 days, 95 % began within 4.78 s."),
         ("latency_p95", 9.0, "that 95 % of answers are complete within 8 s, and has broken it: of 118 answers in the last 7 days, 95 % were complete within 9 s."),
         ("cost_p95", 0.02, "that 95 % of answers cost at most 0.01 USD, and has broken it: of 118 answers in the last 7 days, 95 % cost at most 0.02 USD."),
-        ("thumbs", 0.7, "`thumbs` of 0.8 at least, and has broken it: of 118 judgements in the last 7 days, the mean is 0.7."),
+        ("quality.thumbs", 0.7, "`thumbs` of 0.8 at least, and has broken it: of 118 judgements in the last 7 days, the mean is 0.7."),
     ],
 )  # fmt: skip
 def test_a_broken_promise_is_told_in_a_sentence(promise: str, value: float, said: str) -> None:

@@ -14,7 +14,6 @@ _ENDINGS = frozenset(
     ["", "s", "e", "y", "er", "or", "ion", "ation", "ition", "tion", "ment", "al", "ly", "ally", "ing", "ed", "ance", "ence"]
     + ["able", "ible", "ness", "ity", "ive", "ful", "ability", "lation", "lable", "ment", "ry", "ery", "able", "r", "d", "ies", "ous"]
 )
-_LIGHT = ("place", "light")
 
 
 class Pair(NamedTuple):
@@ -71,19 +70,12 @@ def _match(lefts: dict[int, Word], rights: dict[int, Word], found: Alignment, ho
                 break
 
 
-def _apart(left: Word, right: Word, lexicon: Lexicon) -> bool:
-    nothing: frozenset[int] = frozenset()
-    return bool(lexicon.apart.get(left.base, nothing) & lexicon.apart.get(right.base, nothing))
-
-
 def _same(left: Word, right: Word, lexicon: Lexicon) -> bool:
-    groups = lexicon.same.get(left.base)
-    return groups is not None and not groups.isdisjoint(lexicon.same.get(right.base, ())) and not _apart(left, right, lexicon)
+    return lexicon.alike(left.base, right.base)
 
 
 def _near(left: Word, right: Word, lexicon: Lexicon) -> bool:
-    groups = lexicon.near.get(left.base)
-    return groups is not None and not groups.isdisjoint(lexicon.near.get(right.base, ())) and not _apart(left, right, lexicon)
+    return lexicon.akin(left.base, right.base) and not lexicon.differ(left.base, right.base)
 
 
 def _family(left: Word, right: Word, lexicon: Lexicon) -> bool:
@@ -98,7 +90,7 @@ def _family(left: Word, right: Word, lexicon: Lexicon) -> bool:
         and a[shared:] in _ENDINGS
         and b[shared:] in _ENDINGS
         and left.kind == right.kind == "content"
-        and not _apart(left, right, lexicon)
+        and not lexicon.differ(left.base, right.base)
     )
 
 
@@ -108,9 +100,9 @@ def _spelling(left: Word, right: Word, lexicon: Lexicon) -> bool:
         return False
     wrong, meant = (right, left) if left.common else (left, right)
     a, b = wrong.text, meant.text
-    if len(b) < 4 or len(a) < 3 or wrong.name or not a.isascii() or a[0] != b[0]:
+    if len(b) < (6 if wrong.name else 4) or len(a) < 3 or not a.isascii() or a[0] != b[0]:
         return False
-    return _distance(a, b) <= (1 if len(b) < 7 else 2) and not _apart(left, right, lexicon)
+    return _distance(a, b) <= (1 if len(b) < 7 or wrong.name else 2) and not lexicon.differ(left.base, right.base)
 
 
 def _distance(a: str, b: str) -> int:

@@ -43,10 +43,11 @@ _CLOSE = frozenset(
     for pair in (
         "how can|how want|how do|want do|what some|what do|what which|what_kind what|what_kind which|what how_works"
         "|yes_no can|cannot why|cannot how|what want|some do|some want|how what_if|what_if what_happens|must yes_no"
-        "|should yes_no|how_much what|how_many what|must should|why cannot|which who|where which|how_long when|how how_works"
-        "|must can|what where|what who|what when|why what|how what"
+        "|should yes_no|how_much what|how_many what|must should|why cannot|which who|where which|how how_works"
+        "|what where|what who|what when|why what|how what"
     ).split("|")
 )
+_OPPOSED = frozenset(frozenset(pair.split()) for pair in "to from|into from|before after|until after|over under|since until".split("|"))
 _ALIKE = frozenset(frozenset(pair.split()) for pair in "what which|how want|how do|want do|what do".split("|"))
 
 
@@ -91,7 +92,7 @@ def look(asked: Reading, kept: Reading, cosine: float, lexicon: Lexicon) -> Seen
         "counts": min(2.0, float(sum(word.kind == "count" for word in over))),
         "light": min(3.0, float(sum(word.kind == "light" for word in over))),
         "inverted": _inverted(found),
-        "weakly_apart": float(_families(found, lexicon.weak) is not None),
+        "weakly_apart": float(_families(found, lexicon, weakly=True) is not None),
         "names": float(any(word.name or not word.common for word in over)),
         "somebody": float(asked.others != kept.others),
         "letters": _letters(asked.plain, kept.plain),
@@ -126,7 +127,7 @@ def _forbidden(asked: Reading, kept: Reading, found: Alignment, lexicon: Lexicon
         return "one says not"
     if asked.excepts != kept.excepts:
         return "one makes an exception"
-    turned = _families(found, lexicon.apart)
+    turned = _families(found, lexicon)
     if turned:
         return f"{turned[0]} is not {turned[1]}"
     for word in (*found.left_over, *found.right_over):
@@ -135,19 +136,21 @@ def _forbidden(asked: Reading, kept: Reading, found: Alignment, lexicon: Lexicon
     return _turned(asked, kept, found) or _denied(asked, kept, found)
 
 
-def _families(found: Alignment, families: dict[str, frozenset[int]]) -> tuple[str, str] | None:
+def _families(found: Alignment, lexicon: Lexicon, *, weakly: bool = False) -> tuple[str, str] | None:
     for left in found.left_over:
-        groups = families.get(left.base)
-        if groups:
-            for right in found.right_over:
-                if not groups.isdisjoint(families.get(right.base, ())):
-                    return left.text, right.text
+        for right in found.right_over:
+            if lexicon.differ(left.base, right.base, weakly=weakly):
+                return left.text, right.text
     return None
 
 
 def _turned(asked: Reading, kept: Reading, found: Alignment) -> str:
     """From A to B against from B to A: two words have changed their parts and their order."""
     pairs = [pair for pair in found.pairs if asked.words[pair.left].kind in ("content", "amount")]
+    for one in pairs:
+        role, there = asked.words[one.left].role, kept.words[one.right].role
+        if frozenset((role, there)) in _OPPOSED:
+            return f"{role} {asked.words[one.left].text} is not {there} {kept.words[one.right].text}"
     for number, one in enumerate(pairs):
         for other in pairs[number + 1 :]:
             if (one.left < other.left) == (one.right < other.right):

@@ -12,6 +12,10 @@ from headgate.cache.semantic.check.splitting import split
 __all__ = ["Lexicon", "Rewrite", "load_lexicon"]
 
 _ENDINGS = (("sses", "ss"), ("ies", "y"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("zes", "z"))
+_NOTHING: frozenset[int] = frozenset()
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_COMMON = 14
+"""Band up to which a word is taken for what a slip was meant to be."""
 UNKNOWN = 20
 """Band of a word that is in no list: once in a million."""
 
@@ -38,8 +42,9 @@ class Lexicon:
     """Likewise, with a `*` in them; of whole questions."""
     same: dict[str, frozenset[int]] = field(default_factory=dict)
     near: dict[str, frozenset[int]] = field(default_factory=dict)
-    apart: dict[str, frozenset[int]] = field(default_factory=dict)
-    weak: dict[str, frozenset[int]] = field(default_factory=dict)
+    apart: dict[str, dict[int, frozenset[str]]] = field(default_factory=dict)
+    """Word -> family -> for which members of it the word stands: itself, or words that mean the same."""
+    weak: dict[str, dict[int, frozenset[str]]] = field(default_factory=dict)
     phrases: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     """Phrases that stand in a group, as base forms: by first word, longest first."""
 
@@ -53,6 +58,34 @@ class Lexicon:
     def rarity(self, word: str) -> int:
         """-log2 of its share of all words, or UNKNOWN."""
         return self.known.get(word, UNKNOWN)
+
+    def slip(self, word: str) -> str:
+        """The common word that `word`, which is none, was meant to be; `word` if there is none, or it is in doubt."""
+        if len(word) < 5 or len(word) > 15 or not word.isascii() or self.base(word) in self.known:
+            return word
+        parts = [(word[:at], word[at:]) for at in range(1, len(word) + 1)]
+        near = [head + tail[1:] for head, tail in parts if tail]
+        near += [head + tail[1] + tail[0] + tail[2:] for head, tail in parts if len(tail) > 1]
+        near += [head + letter + tail[1:] for head, tail in parts if tail for letter in _LETTERS]
+        near += [head + letter + tail for head, tail in parts for letter in _LETTERS]
+        found = [(self.known[one], one) for one in set(near) if self.known.get(one, UNKNOWN) <= _COMMON]
+        return min(found)[1] if found else word
+
+    def differ(self, left: str, right: str, *, weakly: bool = False) -> bool:
+        """Does one of the two words exclude the other?"""
+        table = self.weak if weakly else self.apart
+        ones, others = table.get(left), table.get(right)
+        if not ones or not others or self.alike(left, right):
+            return False
+        return any(family in others and ones[family].isdisjoint(others[family]) for family in ones)
+
+    def alike(self, left: str, right: str) -> bool:
+        """Do they mean the same, by the lists?"""
+        return not self.same.get(left, _NOTHING).isdisjoint(self.same.get(right, _NOTHING))
+
+    def akin(self, left: str, right: str) -> bool:
+        """Do they nearly mean the same?"""
+        return not self.near.get(left, _NOTHING).isdisjoint(self.near.get(right, _NOTHING))
 
     def _without_ending(self, word: str) -> str:
         if len(word) < 4 or not word.isascii():
@@ -88,6 +121,7 @@ def load_lexicon() -> Lexicon:
     for line in _lines("known.txt"):
         band, _, words = line.partition(" ")
         lexicon.known.update(dict.fromkeys(words.split(), int(band)))
+    lexicon.known.update(dict.fromkeys(_LETTERS, 10), **dict.fromkeys(("thanks", "please", "cheers", "hello", "hey"), 10))
     for line in _lines("irregular.txt"):
         base, *others = line.split()
         lexicon.bases[base] = base
@@ -98,8 +132,13 @@ def load_lexicon() -> Lexicon:
     for name, target in (("same.txt", lexicon.same), ("near.txt", lexicon.near)):
         _read_groups(lexicon, list(_lines(name)), target, joined)
     families = list(_lines("apart.txt"))
-    _read_groups(lexicon, [one for one in families if one[0] != "~"], lexicon.apart, joined)
-    _read_groups(lexicon, [one[1:] for one in families if one[0] == "~"], lexicon.weak, joined)
+    for target, lines in (
+        (lexicon.apart, [one for one in families if one[0] != "~"]),
+        (lexicon.weak, [one[1:] for one in families if one[0] == "~"]),
+    ):
+        members: dict[str, frozenset[int]] = {}
+        _read_groups(lexicon, lines, members, joined)
+        target.update({word: dict.fromkeys(groups, frozenset((word,))) for word, groups in members.items()})
     _spread(lexicon)
     for phrase in sorted(joined, key=len, reverse=True):
         lexicon.phrases.setdefault(phrase[0], []).append(phrase)
@@ -112,14 +151,18 @@ def _spread(lexicon: Lexicon) -> None:
     for word, groups in lexicon.same.items():
         for group in groups:
             members.setdefault(group, []).append(word)
-    found: dict[str, frozenset[int]] = {}
+    found: dict[str, dict[int, frozenset[str]]] = {}
     for word, groups in lexicon.same.items():
-        if word not in lexicon.apart:
-            families = frozenset(
-                one for group in groups for other in members[group] for one in lexicon.apart.get(other, ())
-            )
-            if families:
-                found[word] = families
+        if word in lexicon.apart:
+            continue
+        stands: dict[int, frozenset[str]] = {}
+        for other in {other for group in groups for other in members[group]}:
+            for family, names in lexicon.apart.get(other, {}).items():
+                stands[family] = stands.get(family, frozenset()) | names
+        # Of several members of a family it can be the opposite of none.
+        stands = {family: names for family, names in stands.items() if len(names) == 1}
+        if stands:
+            found[word] = stands
     lexicon.apart.update(found)
 
 

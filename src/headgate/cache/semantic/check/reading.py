@@ -89,10 +89,10 @@ class Reading:
 
 def read(text: str, lexicon: Lexicon) -> Reading:
     """Never raises; `text` may be anything."""
-    raw = split(text)
+    names = capitalised(text)
+    raw = [word if word in names or word in lexicon.known else lexicon.slip(word) for word in split(text)]
     if len(raw) > MOST_WORDS:
         return Reading(tuple(raw), too_long=True)
-    names = capitalised(text)
     start = raw[0] if raw else ""
     unknown = [word for word in raw if word.isalpha() and word not in names and lexicon.rarity(word) == UNKNOWN]
     # The second time finds what the first has put together.
@@ -243,15 +243,14 @@ def _grammar(reading: Reading, token: str, base: str) -> bool:
 def _word(
     token: str, base: str, role: str, names: frozenset[str], lexicon: Lexicon, denied: bool, taken: int
 ) -> Word:
-    rarity = lexicon.rarity(base if taken == 1 else token)
-    if taken == 1 and rarity == UNKNOWN:
-        rarity = lexicon.rarity(token)
-    common = rarity < UNKNOWN or taken > 1 or "_" in base
+    rarity = min(lexicon.rarity(base), lexicon.rarity(token))
+    whole = taken > 1 or "_" in base
+    common = rarity < UNKNOWN or whole
     if base in _PLACES:
         return Word(token, base, 0.1, "place", role, denied=denied)
     if base in _COUNTING:
         return Word(token, base, 0.5, "count", role, denied=denied)
     if base in _LIGHT:
         return Word(token, base, 0.15, "light", role, denied=denied)
-    weight = min(1.0, max(0.3, (rarity - 6) / 10)) if common else 1.0
+    weight = 0.8 if whole else min(1.0, max(0.5, (rarity - 5) / 9))
     return Word(token, base, weight, "content", role, name=token in names, common=common, denied=denied)

@@ -94,12 +94,6 @@ class MemoryAnswers:
             for slot in chosen:
                 self._shelf.drop(slot.entry.key)
                 self._index.remove(slot.entry.key)
-            if which.origins:
-                gone = set(which.origins)
-                left = [each for each in self._judged if each.request_id not in gone]
-                self._judged.clear()
-                self._lessons.clear()
-                await self.judge(left)
         newest = sorted(chosen, key=lambda slot: -slot.entry.made_ns)[:_SOME]
         return Removal(len(chosen), sum(slot.bytes for slot in chosen), [slot.entry for slot in newest])
 
@@ -143,6 +137,14 @@ class MemoryAnswers:
             if each.at_ns >= since_ns and (feature is None or each.feature == feature)
         ]
         return sorted(found, key=lambda each: -each.at_ns)[:limit]
+
+    async def unlearn(self, request_ids: Sequence[int]) -> None:
+        """See `AnswerStore`."""
+        gone = set(request_ids) - {0}
+        left = [each for each in self._judged if each.request_id not in gone]
+        self._judged.clear()
+        self._lessons.clear()
+        await self.judge(left)
 
     async def sizes(self) -> Sizes:
         """See `AnswerStore`."""

@@ -355,9 +355,7 @@ async def _run_all(connection: Connection, text: str, rows: Sequence[Sequence[An
 
 
 def _judgement(row: Sequence[Any]) -> Judgement:
-    return Judgement(
-        **{
-            name: read(value) if type(value) is str else value
-            for name, value in zip(JUDGEMENT, row, strict=True)
-        }
-    )
+    values: dict[str, Any] = {
+        name: read(value) if type(value) is str else value for name, value in zip(JUDGEMENT, row, strict=True)
+    }
+    return Judgement(**values)

@@ -22,7 +22,7 @@ __all__ = ["PostgresKeeper"]
 _SCOUR_SECONDS = 3600.0
 _TOUCHED = (
     "request", "attempt", "content", "content_segment", "session", "spend", "failure", "score", "alert", "delivery",
-    "receiver", "rule_state", "budget_use", "ledger_entry", "key", "audit",
+    "receiver", "rule_state", "budget_use", "ledger_entry", "key", "audit", "answer", "answer_judgement",
 )  # fmt: skip
 
 

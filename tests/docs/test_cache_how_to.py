@@ -1,0 +1,34 @@
+"""What docs/how-to/cache.md shows is what is printed; all its configurations are taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headgate.config.loader import parse
+from tests.support.gateway import running_gateway
+from tests.support.pages import Reader, blocks
+
+__all__: list[str] = []
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "cache.md"
+
+
+def test_the_page_can_be_followed(tmp_path: Path) -> None:
+    """Ask twice, look, switch it off for a request, remove."""
+    config, *_ = blocks(PAGE, "toml")
+    text = config.text.replace('kind = "simulated"', 'kind = "simulated"\nspeed = 0')
+    with running_gateway(tmp_path, text) as gateway:
+        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+        commands = blocks(PAGE, "console")
+        assert len(commands) == 4
+        for block in commands:
+            reader.do(block)
+
+
+def test_the_other_configurations_are_taken() -> None:
+    """In place of the first one's `cache`."""
+    config, *others = blocks(PAGE, "toml")
+    assert len(others) == 3
+    without = "\n".join(line for line in config.text.splitlines() if not line.startswith("cache ="))
+    for other in others:
+        parse(f"{without}\n{other.text}", {})
