@@ -1,6 +1,6 @@
 # `make` alone explains. Every target sets up what it needs; a second call is instant.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-node demo test check fix bench bench-routing embedder lock docs-check clean
+.PHONY: help setup setup-run setup-node demo test check fix bench bench-cache bench-routing embedder lock docs-check clean
 
 BIN := .venv/bin
 # nginx lives where only root's PATH looks.
@@ -18,6 +18,7 @@ help:
 	@echo "  make fix          let ruff repair and format what it can"
 	@echo "  make bench        measure beside nginx and the peers, ARGS='--quick' in a minute and a half"
 	@echo "  make bench-routing  how well the learned router routes, on rows from HEADGATE_DATA"
+	@echo "  make bench-cache  how often an answer from memory is right, on pairs from HEADGATE_DATA"
 	@echo "  make docs-check   links, change notes and style of the documentation alone"
 	@echo "  make lock         resolve the dependencies again, after a change in pyproject.toml"
 	@echo "  make setup        .venv with everything for working on Headgate (the others call it)"
@@ -72,6 +73,9 @@ lock: setup
 	$(COMPILE) -c requirements.lock $(IMAGE:%=--extra %) pyproject.toml -o requirements-image.lock
 	$(COMPILE) -c requirements.lock scripts/setup.in -o scripts/setup.lock
 	cd tests/node && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+
+bench-cache: setup embedder
+	@PYTHONPATH=. $(BIN)/python -m bench.cache $(ARGS)
 
 docs-check: setup
 	@$(BIN)/python scripts/check_docs.py

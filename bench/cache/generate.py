@@ -49,7 +49,7 @@ class Made:
 def read_intents() -> list[Intent]:
     """From `intents.txt` beside this file."""
     found: list[Intent] = []
-    trade = ""
+    trade, begins = "", True
     for line in (Path(__file__).parent / "intents.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("@"):
             trade = line[1:].strip()
@@ -96,9 +96,19 @@ def _of_intent(intent: Intent, number: int, chance: random.Random) -> list[Made]
         Made(_sloppy(kept, chance), kept, True, "near_repeat", number),
     ]
     kind, trap = chance.choice(intent.traps)
-    found.append(Made(_filled(trap, values), _filled(chance.choice(intent.ways), values), False, kind, number))
+    found.append(
+        Made(_filled(trap, values), _filled(chance.choice(intent.ways), values), False, kind, number)
+    )
     kind, trap = chance.choice(intent.traps)
-    found.append(Made(_sloppy(_filled(trap, values), chance), _filled(chance.choice(intent.ways), values), False, kind, number))
+    found.append(
+        Made(
+            _sloppy(_filled(trap, values), chance),
+            _filled(chance.choice(intent.ways), values),
+            False,
+            kind,
+            number,
+        )
+    )
     found.append(Made(kept, _filled(chance.choice(intent.traps)[1], values), False, kind, number))
     for edit in (_other_slot, _negated, _narrowed, _renumbered):
         text = edit(one, chance.choice(intent.ways), values, chance)
@@ -116,10 +126,14 @@ def _values(chance: random.Random) -> dict[str, str]:
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
-    return _SLOT.sub(lambda found: values.get(found[1], values.get(found[1].rstrip("s"), "")) + found[2], text)
+    return _SLOT.sub(
+        lambda found: values.get(found[1], values.get(found[1].rstrip("s"), "")) + found[2], text
+    )
 
 
-def _other_slot(text: str, other: str, values: dict[str, str], chance: random.Random) -> tuple[str, str] | None:
+def _other_slot(
+    text: str, other: str, values: dict[str, str], chance: random.Random
+) -> tuple[str, str] | None:
     slots = [name for name, _ in _SLOT.findall(text) if name in SLOTS]
     if not slots:
         return None
@@ -128,7 +142,10 @@ def _other_slot(text: str, other: str, values: dict[str, str], chance: random.Ra
     return _filled(chance.choice((text, other)), changed), _filled(text, values)
 
 
-_AUX = re.compile(r"\b(do|does|can|is|are|should|will|did|would)\b( (?:i|you|we|they|it|there|students|my \w+|the \w+))?", re.IGNORECASE)
+_AUX = re.compile(
+    r"\b(do|does|can|is|are|should|will|did|would)\b( (?:i|you|we|they|it|there|students|my \w+|the \w+))?",
+    re.IGNORECASE,
+)
 
 
 def _negated(text: str, other: str, values: dict[str, str], chance: random.Random) -> tuple[str, str] | None:
@@ -146,14 +163,71 @@ def _negated(text: str, other: str, values: dict[str, str], chance: random.Rando
 
 
 _NARROWER = (
-    "for children", "for a business", "without a receipt", "in winter", "on weekends", "for free", "at night", "on my phone", "abroad",
-    "for beginners", "for seniors", "in the EU", "as a student", "before the deadline", "twice", "in advance", "without an account", 
-    "in person", "by mail", "on a tablet", "as a gift", "with a broken screen", "over the phone", "if I am under 18",
-    "after a divorce", "in an emergency", "for my mother", "with kids", "without paying", "in bulk", "during the holidays", "only once",
-    "at home", "in public", "for a large group", "on a budget", "after midnight", "if it rains", "except on Sundays", "for the first time",
-    "next year", "last year", "at the moment of death", "for all users", "in the new version", "without permission", "with no experience",
+    "for children",
+    "for a business",
+    "without a receipt",
+    "in winter",
+    "on weekends",
+    "for free",
+    "at night",
+    "on my phone",
+    "abroad",
+    "for beginners",
+    "for seniors",
+    "in the EU",
+    "as a student",
+    "before the deadline",
+    "twice",
+    "in advance",
+    "without an account",
+    "in person",
+    "by mail",
+    "on a tablet",
+    "as a gift",
+    "with a broken screen",
+    "over the phone",
+    "if I am under 18",
+    "after a divorce",
+    "in an emergency",
+    "for my mother",
+    "with kids",
+    "without paying",
+    "in bulk",
+    "during the holidays",
+    "only once",
+    "at home",
+    "in public",
+    "for a large group",
+    "on a budget",
+    "after midnight",
+    "if it rains",
+    "except on Sundays",
+    "for the first time",
+    "next year",
+    "last year",
+    "at the moment of death",
+    "for all users",
+    "in the new version",
+    "without permission",
+    "with no experience",
 )
-_ADJECTIVES = ("first", "second", "old", "new", "cheapest", "best", "other", "main", "largest", "average", "typical", "former", "minimum", "maximum", "last")
+_ADJECTIVES = (
+    "first",
+    "second",
+    "old",
+    "new",
+    "cheapest",
+    "best",
+    "other",
+    "main",
+    "largest",
+    "average",
+    "typical",
+    "former",
+    "minimum",
+    "maximum",
+    "last",
+)
 
 
 def _narrowed(text: str, other: str, values: dict[str, str], chance: random.Random) -> tuple[str, str] | None:
@@ -168,26 +242,84 @@ def _narrowed(text: str, other: str, values: dict[str, str], chance: random.Rand
     return text.rstrip("?") + " " + more + ("?" if text.endswith("?") else ""), kept
 
 
-def _renumbered(text: str, other: str, values: dict[str, str], chance: random.Random) -> tuple[str, str] | None:
+def _renumbered(
+    text: str, other: str, values: dict[str, str], chance: random.Random
+) -> tuple[str, str] | None:
     more = chance.choice(_WITH_NUMBER)
     ones = chance.sample(_DIGITS, 2)
     ones = [chance.choice((one, _SPELLED.get(one, one))) for one in ones]
     kept = _filled(chance.choice((text, other)), values)
     text = _filled(text, values)
     end = "?" if text.endswith("?") else ""
-    asked, was = (f"{one.rstrip('?')} {more.format(n)}{end}" for one, n in zip((text, kept), ones, strict=True))
+    asked, was = (
+        f"{one.rstrip('?')} {more.format(n)}{end}" for one, n in zip((text, kept), ones, strict=True)
+    )
     return asked, was
 
 
-_WITH_NUMBER = ("in {}", "after {} days", "for {} people", "within {} weeks", "under {} dollars", "over {} kg", "on floor {}", "since {}", "by {} percent")
-_DIGITS = ("2", "3", "5", "7", "10", "12", "15", "20", "24", "30", "50", "100", "200", "2019", "2021", "2023", "2024")
+_WITH_NUMBER = (
+    "in {}",
+    "after {} days",
+    "for {} people",
+    "within {} weeks",
+    "under {} dollars",
+    "over {} kg",
+    "on floor {}",
+    "since {}",
+    "by {} percent",
+)
+_DIGITS = (
+    "2",
+    "3",
+    "5",
+    "7",
+    "10",
+    "12",
+    "15",
+    "20",
+    "24",
+    "30",
+    "50",
+    "100",
+    "200",
+    "2019",
+    "2021",
+    "2023",
+    "2024",
+)
 _SPELLED = {"2": "two", "3": "three", "7": "seven", "10": "ten", "20": "twenty", "100": "a hundred"}
 
 _POLITE_BEFORE = (
-    "Hi, ", "Hello! ", "Hey, ", "Please tell me: ", "Quick question: ", "I was wondering, ", "Could you tell me ", "Can you please tell me ", "Hi there, ",
-    "Do you know ", "I'd like to know ", "Excuse me, ", "Good morning, ", "Just wondering, ", "hey there, ", "Hi team, ", "I have a question. ", "So, ",
+    "Hi, ",
+    "Hello! ",
+    "Hey, ",
+    "Please tell me: ",
+    "Quick question: ",
+    "I was wondering, ",
+    "Could you tell me ",
+    "Can you please tell me ",
+    "Hi there, ",
+    "Do you know ",
+    "I'd like to know ",
+    "Excuse me, ",
+    "Good morning, ",
+    "Just wondering, ",
+    "hey there, ",
+    "Hi team, ",
+    "I have a question. ",
+    "So, ",
 )
-_POLITE_AFTER = (" Thanks!", " please?", " Thank you.", " thanks", ", please", " Thanks in advance!", " pls", " Many thanks", " Cheers")
+_POLITE_AFTER = (
+    " Thanks!",
+    " please?",
+    " Thank you.",
+    " thanks",
+    ", please",
+    " Thanks in advance!",
+    " pls",
+    " Many thanks",
+    " Cheers",
+)
 _KEYS = dict(zip("abcdefghijklmnopqrstuvwxyz", "snvfrdghujklmnioqwertyucxstx", strict=False))
 
 
@@ -199,7 +331,7 @@ def _sloppy(text: str, chance: random.Random) -> str:
 
 
 def _typo(text: str, chance: random.Random) -> str:
-    words = [match for match in re.finditer(r"[a-z]{5,}", text)]
+    words = list(re.finditer(r"[a-z]{5,}", text))
     if not words:
         return text
     word = chance.choice(words)
@@ -216,8 +348,18 @@ def _typo(text: str, chance: random.Random) -> str:
 
 def _contracted(text: str, chance: random.Random) -> str:
     if chance.random() < 0.5:
-        return text.replace("What is", "What's").replace("I would", "I'd").replace("cannot", "can't").replace("Who is", "Who's")
-    return text.replace("What's", "What is").replace("I'd", "I would").replace("can't", "cannot").replace("don't", "do not")
+        return (
+            text.replace("What is", "What's")
+            .replace("I would", "I'd")
+            .replace("cannot", "can't")
+            .replace("Who is", "Who's")
+        )
+    return (
+        text.replace("What's", "What is")
+        .replace("I'd", "I would")
+        .replace("can't", "cannot")
+        .replace("don't", "do not")
+    )
 
 
 _CHANGES: tuple[Callable[[str, random.Random], str], ...] = (
@@ -230,7 +372,9 @@ _CHANGES: tuple[Callable[[str, random.Random], str], ...] = (
     _typo,
     _typo,
     _contracted,
-    lambda text, chance: text.replace("How do I", chance.choice(("How can I", "How to", "how would I", "how do you"))),
+    lambda text, chance: text.replace(
+        "How do I", chance.choice(("How can I", "How to", "how would I", "how do you"))
+    ),
     lambda text, chance: text.replace("'", ""),
     lambda text, chance: re.sub(r"\b(the|a) ", "", text, count=1),
 )
@@ -238,7 +382,9 @@ _CHANGES: tuple[Callable[[str, random.Random], str], ...] = (
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()

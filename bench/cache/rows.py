@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,12 +53,12 @@ def load_pairs() -> Pairs:
     )
 
 
-def load_conversations() -> tuple[list[dict], str]:
+def load_conversations() -> tuple[list[dict[str, Any]], str]:
     """cache-fow-conversations, the part for development, as it is. Raises DataMissing."""
     return _read("cache-fow-conversations")
 
 
-def _read(name: str) -> tuple[list[dict], str]:
+def _read(name: str) -> tuple[list[dict[str, Any]], str]:
     path = folder() / name / "dev.jsonl.gz"
     if not path.is_file():
         raise DataMissing(f"{path} is not there. Set HEADGATE_DATA to the folder that holds {name}.")

@@ -51,6 +51,8 @@ def ask(gateway: RunningGateway, path: str, body: bytes) -> tuple[int, bytes]:
         "authorization": f"Bearer {gateway.key}",
         "content-type": "application/json",
         "x-caller": "kept out",
+        "x-headgate-prompt": "greeting@7",
+        "x-headgate-variables": '{"name": "kept out"}',
     }
     connection.request("POST", path, body, headers)
     reply = connection.getresponse()
@@ -74,6 +76,7 @@ def test_a_whole_answer_and_its_request_pass_untouched(
     assert body == answered
     assert b"x_unheard_of" in body or "embeddings" in path
     assert received.header("x-caller") is None, "headers of the caller stay here"
+    assert not [name for name, _ in received.headers if name.startswith("x-headgate-")]
     assert gateway.key not in str(received.headers)
 
 

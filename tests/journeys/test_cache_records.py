@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 from headgate.control.costs.report import report
 from headgate.control.costs.whatif import Comparison, Target, whatif
+from headgate.control.exporting import exported
 from headgate.control.replays import find, replay
 from headgate.core.ids import request_id_text
 from headgate.providers.catalog.rates import Rates, Step
@@ -28,6 +30,11 @@ MORE = """
 [features.faq]
 route = "small"
 cache = { exact = "1h", scope = "feature" }
+
+[features.tried]
+route = "small"
+cache = { exact = "1h", scope = "feature" }
+shadow = { model = "large", share = 1.0 }
 """
 DEAR = Rates((Step(*[10**12] * 6),))
 QUESTION = "When is the shop open?"
@@ -128,6 +135,39 @@ async def test_a_replay_of_a_hit_asks_the_model_anew(tmp_path: Path) -> None:
             }
         )
         assert (await site.row(again[1])).cache == "miss"
+
+
+@aio
+async def test_shadow_copies_are_never_answered_from_memory(tmp_path: Path) -> None:
+    """They are made to compare models; and what they are answered is given to nobody."""
+    async with shop(tmp_path) as site:
+        first, second = [
+            await site.chat(QUESTION, "tried", temperature=0, max_tokens=tokens) for tokens in (500, 600)
+        ]
+        hit = await site.chat(QUESTION, "tried", temperature=0, max_tokens=500)
+        assert (first.cache, second.cache, hit.cache) == ("miss", "miss", "exact")
+        copies: list[RequestRow] = []
+        while len(copies) < 2:
+            copies = [row for row in await site.rows() if row.purpose == "shadow"]
+            await asyncio.sleep(0.02)
+        assert [(row.cache, row.attempts, row.routed_model) for row in copies] == [("", 1, "large")] * 2
+        again = await site.chat(QUESTION, "large", temperature=0, max_tokens=500)
+        assert (again.cache, again.attempts) == ("", 1)
+
+
+@aio
+async def test_an_export_says_whose_answer_it_was(tmp_path: Path) -> None:
+    """In the form that stays: ids as callers see them, money as decimal numbers; variables with contents alone."""
+    async with shop(tmp_path) as site:
+        body = {"model": "faq", "temperature": 0, "messages": [{"role": "user", "content": QUESTION}]}
+        said = {"x_headgate_variables": json.dumps({"name": "Zoë"})}
+        origin, hit = [await site.row((await site.ask(body, **said))[1]) for _ in range(2)]
+        for content in (True, False):
+            told = (await exported(site.gateway.spans, hit, content=content)).request
+            assert (told["cache"], told["origin_id"]) == ("exact", request_id_text(origin.id))
+            assert Decimal(told["avoided_usd"]) * 10**9 == origin.cost_nanos
+            assert told["variables"] == ({"name": "Zoë"} if content else {})
+        assert (await exported(site.gateway.spans, origin, content=False)).request["origin_id"] == ""
 
 
 @aio

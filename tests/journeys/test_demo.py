@@ -74,7 +74,9 @@ def test_the_past_is_made_by_real_requests_at_other_times(tmp_path: Path) -> Non
         def rows(question: str) -> list[Any]:
             return connection.execute(question).fetchall()
 
-        ((count, first, latest),) = rows("SELECT count(*), min(started_ns), max(started_ns) FROM request")
+        ((count, first, latest),) = rows(
+            "SELECT count(*), min(started_ns), max(started_ns) FROM request WHERE purpose = ''"
+        )
         assert count == last["done"]
         assert until_ns - 0.5 * 86_400e9 <= first < latest <= until_ns
         assert len(rows("SELECT DISTINCT started_ns / 3600000000000 FROM request")) >= 11
@@ -92,6 +94,10 @@ def test_the_past_is_made_by_real_requests_at_other_times(tmp_path: Path) -> Non
         ((rolled,),) = rows("SELECT sum(requests) FROM rollup WHERE seconds = 3600 AND purpose = ''")
         assert rolled == count
         assert rows("SELECT max(requests) > 1 FROM session") == [(1,)]
+        # What everybody asks is asked of a model now and then.
+        cached = dict(rows("SELECT cache, count(*) FROM request WHERE feature = 'questions' GROUP BY cache"))
+        assert cached["exact"] + cached.get("joined", 0) > cached["miss"] > 0
+        assert rows("SELECT sum(cached) FROM rollup WHERE seconds = 86400") > [(20,)]
         ((spent,),) = rows("SELECT sum(cost_nanos) FROM request")
         assert spent > 0
 

@@ -29,7 +29,7 @@ APP = Caller("key_app", "app", team="canal", tenant="acme", roles=("service",))
 Headers = list[tuple[bytes, bytes]]
 
 
-async def _on(exchange: Exchange) -> Reply:  # noqa: ARG001 - of the shape
+async def _on(exchange: Exchange) -> Reply:
     return Reply()
 
 

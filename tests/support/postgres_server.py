@@ -32,7 +32,9 @@ _QUOTED = "p%40ss%2Fword"
 class PostgresServer:
     """Keeps its files in a temporary folder and waits for no disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path | None = None) -> None:
+        """programs: a folder with another server's."""
+        self._programs = programs
         self.port = free_port()
         self._folder = folder
         self._numbers = itertools.count(1)
@@ -48,7 +50,7 @@ class PostgresServer:
         (folder / "password").chmod(0o644)
         subprocess.run(
             [
-                _program("initdb"),
+                self._program("initdb"),
                 f"--pgdata={folder / 'data'}",
                 f"--username={USER}",
                 f"--pwfile={folder / 'password'}",
@@ -98,7 +100,7 @@ class PostgresServer:
         options += ["shared_buffers=16MB", "log_min_messages=fatal"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_program("postgres"), "-D", str(self._folder / "data"), "-p", str(self.port)]
+                [self._program("postgres"), "-D", str(self._folder / "data"), "-p", str(self.port)]
                 + [word for option in options for word in ("-c", option)],
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
@@ -118,6 +120,9 @@ class PostgresServer:
                 time.sleep(0.02)
             else:
                 return
+
+    def _program(self, name: str) -> str:
+        return _program(name) if self._programs is None else str(self._programs / name)
 
     def kill(self) -> None:
         """At once, with all its connections. Idempotent."""
@@ -160,12 +165,12 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Started, and killed at the end."""
+def postgres_server(programs: Path | None = None) -> Iterator[PostgresServer]:
+    """Started, and killed at the end. programs: see `PostgresServer`."""
     # Not pytest's own folder: only its owner may look into that.
     folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-"))
     try:
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, programs)
         server.start()
         try:
             yield server

@@ -84,7 +84,7 @@ class _Context(NamedTuple):
     tier: str
     prompt: str
     index_version: str
-    arm: tuple[str | None, ...]
+    arm: tuple[tuple[str, str], ...]
     said: tuple[tuple[bytes, bytes], ...]
     scope: Sharing
     tenant: str
@@ -92,7 +92,7 @@ class _Context(NamedTuple):
     key_id: str
     key_user: str
     user: str
-    user_as_it_came: tuple[str | bytes, ...]
+    user_as_it_came: bytes
     answer_limit: int | None
 
 
@@ -180,7 +180,7 @@ def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
     tags = exchange.tags
     sensitive = policy.sensitive or tags.get("data", "").lower() == "sensitive"
     said: list[tuple[bytes, bytes]] = []
-    named: list[str | bytes] = []
+    named = b""
     for header in exchange.headers:
         name = header[0]
         if name in _SAID:
@@ -189,10 +189,11 @@ def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
         elif name == b"x-headgate-data":
             sensitive = sensitive or b"sensitive" in header[1].lower()
         elif name == b"x-headgate-user":
-            named.append(header[1])
+            named = header[1]
     user = exchange.user
     # Cut off, or not to be read: as it stands on the exchange, it might be somebody else's name.
-    as_it_came = (*named, exchange.peek.user) if len(user) >= _LABEL or "\ufffd" in user else ()
+    cut = len(user) >= _LABEL or "\ufffd" in user
+    as_it_came = (named or exchange.peek.user.encode("utf-8", "surrogatepass")) if cut else b""
     return _Context(
         wire=exchange.dialect.name,
         operation=exchange.dialect.operation,
@@ -204,7 +205,7 @@ def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
         tier="" if exchange.candidates else exchange.tier,
         prompt=exchange.prompt,
         index_version=exchange.index_version,
-        arm=tuple([tags.get(name) for name in _ARM]) if tags else (),
+        arm=tuple([(name, tags[name]) for name in _ARM if name in tags]) if tags else (),
         said=tuple(said),
         scope="user" if sensitive else policy.settings.scope,
         tenant=caller.tenant,
@@ -276,11 +277,12 @@ def _who(scope: Sharing, context: _Context) -> tuple[str, tuple[object, ...], bo
         return "", (), False
     if scope == "team":
         return context.team, ("team", context.team), False
-    if context.user or context.key_user:
+    user = context.user or context.key_user
+    if user:
         # Whose key it is we know; whom an application names we can only believe: a person's key gets nobody else's answers by
         # naming them.
-        who = ("user", context.team, context.key_user, context.user, context.user_as_it_came)
-        return context.user or context.key_user, who, True
+        who = ("user", context.team, context.key_user, user, context.user_as_it_came)
+        return user, who, True
     return context.key_id, ("key", context.team, context.key_id), False
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from headgate.config.alert_checks import check_alerts
 from headgate.config.budget_checks import check_budgets
+from headgate.config.cache_checks import check_cache
 from headgate.config.limit_checks import check_limits
 from headgate.config.model import FeatureSettings, Settings
 from headgate.config.problems import Key, did_you_mean
@@ -67,6 +68,7 @@ def check(settings: Settings, names: Names, refuse: Refuse) -> None:
         *check_alerts(settings, names),
         *check_watch(settings, names),
         *check_telemetry(settings),
+        *check_cache(settings, names),
         *check_secrets(settings),
     ):
         refuse(key, message)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from headgate.admission.limits.settings import COUNTED, LimitSettings
 from headgate.budgets.settings import AnswerTokenSettings, BudgetSettings, spelt_out
+from headgate.config.cache_words import cache_in_words
 from headgate.config.model import Configuration, Settings
 from headgate.dispatch.ladder.settings import in_words
 from headgate.dispatch.settings import TimeoutSettings
@@ -114,8 +115,10 @@ def _feature(name: str, settings: Settings, list_price: ListPrice) -> Story:
         ladder.append(
             f"a copy of {100 * feature.shadow.share:g} % goes to {feature.shadow.model} too, for nobody to see"
         )
+    memory = cache_in_words(feature.cache, settings.cache, seconds) if feature.cache is not None else ""
     told_all = [
         *route,
+        *([memory] if memory else []),
         *ladder,
         *rules,
         _deadlines(feature.timeouts or settings.defaults.timeouts),

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.config.cache_checks import cache_notes
 from headgate.config.checks import Names, check, check_listen
 from headgate.config.discovery import discover
 from headgate.config.environment import Expanded, expand
@@ -90,7 +91,7 @@ def parse(
     if problems:
         raise ConfigurationRefused(problems, name)
     files = tuple(dict.fromkeys(each.removeprefix(FILE) for each in sources.values() if is_file_source(each)))
-    notes = tuple(filter(None, map(readable_by_others, files)))
+    notes = (*filter(None, map(readable_by_others, files)), *cache_notes(settings, environ))
     return Configuration(settings, fingerprint(settings), path, sources, notes, tuple(map(Path, files)))
 
 

@@ -71,7 +71,9 @@ def _features(settings: Settings, names: Names) -> Found:
         yield from _require(("features", name, "require"), feature.require, names)
         if isinstance(feature.route, RouteSettings):
             yield from _route(("features", name, "route"), feature.route, settings)
-        sensitive = [settings.require.sensitive] if feature.data == "sensitive" else []
+        # With a cache it changes who shares answers.
+        alone = feature.data == "sensitive" and feature.cache is None
+        sensitive = [settings.require.sensitive] if alone else []
         if sensitive == [RequireSettings()] and not any(
             policy.when.data is not None for policy in settings.policies
         ):

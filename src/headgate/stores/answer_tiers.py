@@ -31,6 +31,7 @@ from headgate.stores.answers import (
     Sizes,
 )
 from headgate.stores.errors import StoreError, StoreUnavailable
+from headgate.stores.nearness import Nearness
 
 __all__ = ["TieredAnswers"]
 
@@ -86,6 +87,8 @@ class TieredAnswers:
         self._now_ns = now_ns
         self._monotonic = monotonic
         self._groups = Groups(backing, memory_bytes)
+        self._private = Nearness()
+        """Of answers that are nowhere but at hand."""
         self._alone = alone
         self._presence: Presence | None = None
         self._learning: Presence | None = None
@@ -153,8 +156,8 @@ class TieredAnswers:
         kept = self._shelf.put(entry, size)
         if not entry.durable:
             self._stop_waiting(entry.key)
-            if kept:
-                self._groups.put(entry)
+            if kept and entry.vector:
+                self._private.add(entry.key, entry.compat, entry.embedder, entry.vector)
             return
         stored = ROW_BYTES + len(entry.answer) + len(entry.request) + len(entry.vector) + len(entry.question)
         if stored * 100 > self._most:
@@ -188,6 +191,9 @@ class TieredAnswers:
         entries: dict[bytes, CacheEntry] = {}
         for _ in range(_LOOKS):
             found = own if own is not None else await self._groups.nearest(compat, embedder, vector, count)
+            private = await self._private.search(compat, embedder, vector, count)
+            if private:
+                found = sorted([*found, *private], key=lambda each: -each[1])[:count]
             entries = {
                 # A newer answer of the same key may have come without a vector, or with that of another embedder.
                 key: entry
@@ -197,7 +203,8 @@ class TieredAnswers:
             missing = [key for key, _ in found if key not in entries]
             for key in missing:
                 self._groups.drop(compat, embedder, key)
-            if not missing or own is not None:
+                self._private.remove(key)
+            if not missing:
                 break
         return [Near(entries[key], cosine) for key, cosine in found if key in entries]
 
@@ -292,6 +299,7 @@ class TieredAnswers:
         tasks, self._tasks = self._tasks, []
         await ended(*tasks, *self._fetching.values())
         await self._groups.aclose()
+        self._private.close()
         self._shelf.clear()
         self._stop_waiting_all()
         await self._backing.aclose()
@@ -458,7 +466,7 @@ class TieredAnswers:
             await self._backing.note_hits(hits)
 
     async def _keep_tidy(self) -> None:
-        tidied_at = self._monotonic()
+        tidied_at = self._monotonic() - _TIDY_SECONDS
         while True:
             await asyncio.sleep(_HITS_SECONDS)
             await self._write_hits()

@@ -439,6 +439,7 @@ def test_the_bound_is_held_and_who_was_not_asked_for_goes_first(backend: str, pl
             popular = made("popular")
             store.put(popular)
             await store.browse(Selection(), order="hits", limit=1)
+            sizes = await store.sizes()
             for number in range(60):
                 for each in range(10):
                     store.put(made(f"e{number}-{each}", answer=b'"' + b"x" * 700 + b'"'))

@@ -45,10 +45,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def open(self, place: Path | str) -> list[Any]:
         facts: dict[str, Any] = {"memory_bytes": MOST, "most_bytes": MOST, "now_ns": self.now}
-        one = await self.stack.enter_async_context(opened(self.engine, place, **facts))
+        one: Any = await self.stack.enter_async_context(opened(self.engine, place, **facts))
         if self.engine == "memory":
             return [one, one]
-        two = await self.stack.enter_async_context(opened(self.engine, place, **facts))
+        two: Any = await self.stack.enter_async_context(opened(self.engine, place, **facts))
         await one.remove(Selection())  # what the example before has left
         await two._hear()
         return [one, two]
@@ -150,7 +150,7 @@ def test_nothing_is_given_that_must_not_be(backend: str, place: Path | str, tmp_
 
     try:
         run_state_machine_as_test(
-            machine,
+            machine,  # type: ignore[arg-type]  # it is called, whatever it is
             settings=settings(
                 max_examples=EXAMPLES[backend],
                 stateful_step_count=40,

@@ -114,9 +114,13 @@ def half_read(gateway: RunningGateway, body: bytes) -> Iterator[None]:
 
 
 def post(gateway: RunningGateway, path: str, body: bytes) -> int:
-    """The status."""
+    """The status. What a prompt's variables were is content, too."""
     connection = http.client.HTTPConnection(urlsplit(gateway.url).netloc, timeout=20)
-    headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
+    headers = {
+        "authorization": f"Bearer {gateway.key}",
+        "content-type": "application/json",
+        "x-headgate-variables": json.dumps({"name": CLOSED if b"closed-" in body else OPEN}),
+    }
     try:
         connection.request("POST", path, body, headers)
         with contextlib.closing(connection.getresponse()) as reply:

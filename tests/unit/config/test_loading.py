@@ -206,7 +206,7 @@ def test_a_broken_section_does_not_make_references_to_it_wrong():
 @pytest.mark.parametrize(
     ("text", "subject"),
     [
-        ("[features.f]\nroute = 'sim/x'\ncache = { exact = '1h' }", "the answer cache"),
+        ("[features.f]\nroute = 'sim/x'\nexperiment = {}", "experiments"),
         ("[features.f]\nroute = 'sim/x'\nguards = ['pii']", "guards"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.core.ids import oldest_id, request_id_text
+from headgate.core.ids import oldest_id, parse_request_id, request_id_text
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 from tests.support.aio import aio
@@ -38,6 +38,8 @@ def looked(*given: dict[str, Any]) -> tuple[Looked, list[str]]:
             **({"request_content": f"{number * 2:032x}", "reply_content": f"{number * 2 + 1:032x}"} | each),
         )
         rows.append(row)
+        if each.get("cache") == "exact":
+            continue  # nobody was asked
         attempts.append(
             AttemptRow(
                 row.id + 1,
@@ -85,6 +87,30 @@ async def test_what_cannot_be_looked_for_is_said_beside_the_form():
         and 'value="soon"' in got.text
         and 'value="ann"' in got.text
     )
+
+
+@aio
+async def test_a_hit_leads_to_the_request_whose_answer_it_was_given():
+    """And that one to those that were given it; memory has a lane of its own, and variables are content."""
+    site, ids = looked(
+        {"cache": "miss"},
+        {
+            "cache": "exact", "origin_id": 0, "avoided_nanos": 1_200_000, "avoided_us": 2_300_000, "total_us": 900,
+            "prompt": "greeting@7", "variables": '{"name": "Zora"}',
+        },
+    )  # fmt: skip
+    first = parse_request_id(ids[0])
+    (hit,) = [row for row in (await site.spans.latest(9)).rows if row.cache == "exact"]
+    msgspec.structs.force_setattr(hit, "origin_id", first)
+    got = await browser(site).get(f"/traces/{ids[1]}")
+    assert f'Exact hit of <a href="/traces/{ids[0]}">' in got.text and "saved $0.0012 and 2.3 s" in got.text
+    assert 'class="phase memory"' in got.text and "Zora" in got.text and "greeting@7" in got.text
+    assert "Zora" not in (await browser(site, "viewer").get(f"/traces/{ids[1]}")).text
+    got = await browser(site).get(f"/traces/{ids[0]}")
+    assert "given again once" in got.text and f"given_from={ids[0]}" in got.text and ids[1] in got.text
+    got = await browser(site).get(f"/traces?given_from={ids[0]}")
+    assert ids[1] in got.text and "exact hit" in got.text
+    assert "No request like this" in (await browser(site).get("/traces?cache=semantic")).text
 
 
 @aio

@@ -42,6 +42,7 @@ async def answered(recording: Recording, *, feature: str = "", model: str = "sma
     """A request with one attempt that went well."""
     exchange = recording.desk.exchange()
     exchange.feature, exchange.peek = feature, Peek(model=model)
+    exchange.variables = {"name": SECRET}
 
     async def proceed(exchange: Exchange) -> Reply:
         recording.desk.attempt(exchange).status = 200
@@ -78,7 +79,10 @@ async def test_a_feature_may_keep_none_where_others_do(recording: Recording) -> 
         ("", "", False),
     ):
         row = await answered(recording, feature=feature, model=model)
-        assert bool(row.request_content) == bool(row.reply_content) == kept, (feature, model)
+        assert bool(row.request_content) == bool(row.reply_content) == bool(row.variables) == kept, (
+            feature,
+            model,
+        )
     recording.stage.unkept = frozenset()
     assert (await answered(recording, model="")).request_content, "as ever where no feature says so"
 

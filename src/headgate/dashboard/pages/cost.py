@@ -11,7 +11,7 @@ from headgate.control.http.problems import Problem
 from headgate.control.provider_cache import provider_cache
 from headgate.control.spending import OTHERS, Line, as_csv, dimension, drill, offered, over_time, spending
 from headgate.dashboard.looking import Data, Looking, Raw, Shown, page
-from headgate.stores.rollups import DAY, RollupStore, Scope
+from headgate.stores.rollups import DAY, MEMORY, RollupStore, Scope
 from headgate.telemetry.names import OTHER
 
 __all__ = ["PAGES"]
@@ -106,7 +106,9 @@ def _by(asked: Looking) -> str:
 
 def _row(by: str, line: Line, total: int) -> dict[str, object]:
     address = ""
-    if line.value and line.value not in (OTHERS, OTHER):
+    if line.value == MEMORY and by in ("model", "provider"):
+        address = "cached=yes"
+    elif line.value and line.value not in (OTHERS, OTHER):
         way = drill(by)
         address = f"{way['name']}={quote(way['before'] + line.value, safe='')}"
     return {

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from headgate.cache.semantic.check.lexicon import Lexicon
 from headgate.cache.semantic.check.reading import Reading, Word
+from headgate.cache.semantic.check.splitting import words_of
 
 __all__ = ["Alignment", "Pair", "align"]
 
-_ENDINGS = frozenset(
-    ["", "s", "e", "y", "er", "or", "ion", "ation", "ition", "tion", "ment", "al", "ly", "ally", "ing", "ed", "ance", "ence"]
-    + ["able", "ible", "ness", "ity", "ive", "ful", "ability", "lation", "lable", "ment", "ry", "ery", "able", "r", "d", "ies", "ous"]
-)
+_MOST_OVER = 20
+"""With more words that the other does not have, it is not the same question however they are matched."""
+_ENDINGS = words_of(
+    "s e y er or ion ation ition tion ment al ly ally ing ed ance ence able ible ness ity ive ful ability lation lable ry ery r d ies ous"
+) | {""}
+Fits = Callable[[Word, Word, Lexicon], bool]
 
 
 class Pair(NamedTuple):
@@ -36,11 +40,11 @@ class Alignment:
 
 def align(left: Reading, right: Reading, lexicon: Lexicon) -> Alignment:
     """Equal words first, then equal meaning, then spelling, then what is near: each word once."""
-    rights = {at: word for at, word in enumerate(right.words)}
-    lefts = {at: word for at, word in enumerate(left.words)}
+    rights = dict(enumerate(right.words))
+    lefts = dict(enumerate(left.words))
     found = Alignment()
     _equal(lefts, rights, found)
-    if lefts and rights:
+    if lefts and rights and max(len(lefts), len(rights)) <= _MOST_OVER:
         _joined(lefts, rights, left.words, right.words, found)
         for how, fits in (("same", _same), ("spelling", _spelling), ("family", _family), ("near", _near)):
             _match(lefts, rights, found, how, fits, lexicon)
@@ -61,10 +65,12 @@ def _equal(lefts: dict[int, Word], rights: dict[int, Word], found: Alignment) ->
             del lefts[at], rights[other]
 
 
-def _match(lefts: dict[int, Word], rights: dict[int, Word], found: Alignment, how: str, fits: object, lexicon: Lexicon) -> None:
+def _match(
+    lefts: dict[int, Word], rights: dict[int, Word], found: Alignment, how: str, fits: Fits, lexicon: Lexicon
+) -> None:
     for at, word in list(lefts.items()):
         for other, there in rights.items():
-            if fits(word, there, lexicon):  # type: ignore[operator]
+            if fits(word, there, lexicon):
                 found.pairs.append(Pair(at, other, how))
                 del lefts[at], rights[other]
                 break
@@ -96,13 +102,21 @@ def _family(left: Word, right: Word, lexicon: Lexicon) -> bool:
 
 def _spelling(left: Word, right: Word, lexicon: Lexicon) -> bool:
     """One of them is no word, and nearly the other. Two words are never taken for a slip: `affect` is not `effect`."""
-    if left.kind != "content" or right.kind != "content" or left.common == right.common:
+    a, b = left.text, right.text
+    if left.kind != "content" or right.kind != "content" or (left.common and right.common):
         return False
-    wrong, meant = (right, left) if left.common else (left, right)
-    a, b = wrong.text, meant.text
-    if len(b) < (6 if wrong.name else 4) or len(a) < 3 or not a.isascii() or a[0] != b[0]:
+    if a[0] != b[0] or not a.isascii() or lexicon.differ(left.base, right.base):
         return False
-    return _distance(a, b) <= (1 if len(b) < 7 or wrong.name else 2) and not lexicon.differ(left.base, right.base)
+    shortest = min(len(a), len(b))
+    name = left.name or right.name
+    if left.common != right.common:
+        return shortest >= (5 if name else 3) and _distance(a, b) <= (1 if shortest < 6 or name else 2)
+    # Neither is in the list: another letter may well make another word (chlorate, chlorite), a lost or turned one hardly.
+    return (
+        shortest >= 5
+        and _distance(a, b) == 1
+        and (sorted(a) == sorted(b) or (len(a) != len(b) and shortest >= 6))
+    )
 
 
 def _distance(a: str, b: str) -> int:
@@ -122,7 +136,9 @@ def _distance(a: str, b: str) -> int:
     return min(last[-1], 3)
 
 
-def _joined(lefts: dict[int, Word], rights: dict[int, Word], left: list[Word], right: list[Word], found: Alignment) -> None:
+def _joined(
+    lefts: dict[int, Word], rights: dict[int, Word], left: list[Word], right: list[Word], found: Alignment
+) -> None:
     """`pass word` and `password`, `artificial intelligence` and `ai`."""
     for ones, others, turned, words in ((lefts, rights, False, right), (rights, lefts, True, left)):
         for at, word in list(ones.items()):

@@ -5,15 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from headgate.cache.semantic.check.splitting import words_of
+
 __all__ = ["Amount", "amount_at"]
 
 _SMALL = {
     name: value
     for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-        " seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
-} | {name: 10 * value for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+} | {
+    name: 10 * value
+    for value, name in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
+    )
+}
 _LARGE = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _SHORT = {"k": 1_000, "m": 1_000_000, "bn": 1_000_000_000}
 _TIMES = {
@@ -29,7 +56,7 @@ _TIMES = {
     "decade": ("mo", 120),
     "century": ("mo", 1200),
 }
-_WITHIN = frozenset("in within for after under over than every".split())
+_WITHIN = words_of("within after under over than")
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
@@ -97,7 +124,9 @@ def _value(words: Sequence[str], at: int) -> tuple[float | None, int]:
             current *= _LARGE[word]
             if _LARGE[word] >= 1000:
                 total, current = total + current, 0.0
-        elif word in _SMALL and ((current >= 20 and current % 10 == 0 and _SMALL[word] < 10) or current % 100 == 0):
+        elif word in _SMALL and (
+            (current >= 20 and current % 10 == 0 and _SMALL[word] < 10) or current % 100 == 0
+        ):
             current += _SMALL[word]
         else:
             break

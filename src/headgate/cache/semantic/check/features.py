@@ -7,6 +7,7 @@ from collections import Counter
 from headgate.cache.semantic.check.aligning import Alignment, align
 from headgate.cache.semantic.check.lexicon import Lexicon
 from headgate.cache.semantic.check.reading import Reading, Word
+from headgate.cache.semantic.check.splitting import words_of
 
 __all__ = ["FEATURES", "Seen", "look"]
 
@@ -33,22 +34,61 @@ FEATURES = (
     "weakly_apart",
     "names",
     "somebody",
-    "letters",
     "over_words",
 )
 """In the order of the weights."""
 
 _CLOSE = frozenset(
     frozenset(pair.split())
-    for pair in (
-        "how can|how want|how do|want do|what some|what do|what which|what_kind what|what_kind which|what how_works"
-        "|yes_no can|cannot why|cannot how|what want|some do|some want|how what_if|what_if what_happens|must yes_no"
-        "|should yes_no|how_much what|how_many what|must should|why cannot|which who|where which|how how_works"
-        "|what where|what who|what when|why what|how what"
-    ).split("|")
+    for pair in [
+        "how where",
+        "do can",
+        "do yes_no",
+        "how can",
+        "how want",
+        "how do",
+        "want do",
+        "what some",
+        "what do",
+        "what which",
+        "what_kind what",
+        "what_kind which",
+        "what how_works",
+        "yes_no can",
+        "cannot why",
+        "cannot how",
+        "what want",
+        "some do",
+        "some want",
+        "how what_if",
+        "what_if what_happens",
+        "must yes_no",
+        "should yes_no",
+        "how_much what",
+        "how_many what",
+        "must should",
+        "why cannot",
+        "which who",
+        "where which",
+        "how how_works",
+        "what where",
+        "what who",
+        "what when",
+        "why what",
+        "how what",
+    ]
 )
-_OPPOSED = frozenset(frozenset(pair.split()) for pair in "to from|into from|before after|until after|over under|since until".split("|"))
-_ALIKE = frozenset(frozenset(pair.split()) for pair in "what which|how want|how do|want do|what do".split("|"))
+_STRICT = words_of(
+    "do how when where who why how_long how_often how_many how_much yes_no can must should cannot how_works what_happens"
+)
+"""Kinds of question that have different answers, whatever they are about."""
+_OPPOSED = frozenset(
+    frozenset(pair.split())
+    for pair in ["to from", "into from", "before after", "until after", "over under", "since until"]
+)
+_ALIKE = frozenset(
+    frozenset(pair.split()) for pair in ["what which", "how want", "how do", "want do", "what do"]
+)
 
 
 class Seen:
@@ -86,7 +126,8 @@ def look(asked: Reading, kept: Reading, cosine: float, lexicon: Lexicon) -> Seen
         "few_words": 1.0 / words,
         "asks_close": close,
         "asks_differ": differ,
-        "modal": float((asked.ought != kept.ought) + (asked.must != kept.must)) + 0.5 * (asked.able != kept.able),
+        "modal": float((asked.ought != kept.ought) + (asked.must != kept.must))
+        + 0.5 * (asked.able != kept.able),
         "tense": float((asked.past != kept.past) + (asked.later != kept.later)),
         "places": min(3.0, float(sum(word.kind == "place" for word in over))),
         "counts": min(2.0, float(sum(word.kind == "count" for word in over))),
@@ -95,7 +136,6 @@ def look(asked: Reading, kept: Reading, cosine: float, lexicon: Lexicon) -> Seen
         "weakly_apart": float(_families(found, lexicon, weakly=True) is not None),
         "names": float(any(word.name or not word.common for word in over)),
         "somebody": float(asked.others != kept.others),
-        "letters": _letters(asked.plain, kept.plain),
         "over_words": min(3.0, float(sum(word.kind == "content" for word in over))),
     }
     return Seen([values[name] for name in FEATURES], why)
@@ -127,6 +167,13 @@ def _forbidden(asked: Reading, kept: Reading, found: Alignment, lexicon: Lexicon
         return "one says not"
     if asked.excepts != kept.excepts:
         return "one makes an exception"
+    if (
+        asked.asks in _STRICT
+        and kept.asks in _STRICT
+        and asked.asks != kept.asks
+        and frozenset((asked.asks, kept.asks)) not in _CLOSE
+    ):
+        return f"one asks {asked.asks.replace('_', ' ')}, the other {kept.asks.replace('_', ' ')}"
     turned = _families(found, lexicon)
     if turned:
         return f"{turned[0]} is not {turned[1]}"
@@ -148,16 +195,16 @@ def _turned(asked: Reading, kept: Reading, found: Alignment) -> str:
     """From A to B against from B to A: two words have changed their parts and their order."""
     pairs = [pair for pair in found.pairs if asked.words[pair.left].kind in ("content", "amount")]
     for one in pairs:
-        role, there = asked.words[one.left].role, kept.words[one.right].role
-        if frozenset((role, there)) in _OPPOSED:
-            return f"{role} {asked.words[one.left].text} is not {there} {kept.words[one.right].text}"
+        role, back = asked.words[one.left].role, kept.words[one.right].role
+        if frozenset((role, back)) in _OPPOSED or (role != back and "instead" in (role, back)):
+            return f"{role} {asked.words[one.left].text} is not {back} {kept.words[one.right].text}"
     for number, one in enumerate(pairs):
         for other in pairs[number + 1 :]:
             if (one.left < other.left) == (one.right < other.right):
                 continue
             roles = asked.words[one.left].role, asked.words[other.left].role
             there = kept.words[one.right].role, kept.words[other.right].role
-            if roles != there and roles == there[::-1]:
+            if roles != there and any(roles) and any(there):
                 return f"{asked.words[one.left].text} and {asked.words[other.left].text} have changed places"
     return ""
 
@@ -166,8 +213,16 @@ def _denied(asked: Reading, kept: Reading, found: Alignment) -> str:
     for pair in found.pairs:
         left, right = asked.words[pair.left], kept.words[pair.right]
         if left.denied != right.denied and left.kind == "content" and asked.nots:
-            others = [one for one in found.pairs if asked.words[one.left].denied and not kept.words[one.right].denied]
-            backs = [one for one in found.pairs if kept.words[one.right].denied and not asked.words[one.left].denied]
+            others = [
+                one
+                for one in found.pairs
+                if asked.words[one.left].denied and not kept.words[one.right].denied
+            ]
+            backs = [
+                one
+                for one in found.pairs
+                if kept.words[one.right].denied and not asked.words[one.left].denied
+            ]
             if others and backs:
                 return f"not {asked.words[others[0].left].text} is not the same as not {kept.words[backs[0].right].text}"
     return ""
@@ -181,14 +236,3 @@ def _inverted(found: Alignment) -> float:
         return 0.0
     turned = sum(one[1] > other[1] for at, one in enumerate(order) for other in order[at + 1 :])
     return turned / total
-
-
-def _letters(left: tuple[str, ...], right: tuple[str, ...]) -> float:
-    """Of groups of three letters, how many they share (Dice)."""
-    ones, others = _threes(left), _threes(right)
-    return 2 * len(ones & others) / max(1, len(ones) + len(others))
-
-
-def _threes(words: tuple[str, ...]) -> set[str]:
-    text = f" {' '.join(words)} "
-    return {text[at : at + 3] for at in range(len(text) - 2)}

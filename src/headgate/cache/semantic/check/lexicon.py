@@ -121,7 +121,9 @@ def load_lexicon() -> Lexicon:
     for line in _lines("known.txt"):
         band, _, words = line.partition(" ")
         lexicon.known.update(dict.fromkeys(words.split(), int(band)))
-    lexicon.known.update(dict.fromkeys(_LETTERS, 10), **dict.fromkeys(("thanks", "please", "cheers", "hello", "hey"), 10))
+    lexicon.known.update(
+        dict.fromkeys(_LETTERS, 10), **dict.fromkeys(("thanks", "please", "cheers", "hello", "hey"), 10)
+    )
     for line in _lines("irregular.txt"):
         base, *others = line.split()
         lexicon.bases[base] = base
@@ -129,16 +131,16 @@ def load_lexicon() -> Lexicon:
             lexicon.bases.setdefault(other, base)
     _read_rewrites(lexicon)
     joined: set[tuple[str, ...]] = set()
-    for name, target in (("same.txt", lexicon.same), ("near.txt", lexicon.near)):
-        _read_groups(lexicon, list(_lines(name)), target, joined)
-    families = list(_lines("apart.txt"))
-    for target, lines in (
-        (lexicon.apart, [one for one in families if one[0] != "~"]),
-        (lexicon.weak, [one[1:] for one in families if one[0] == "~"]),
+    _read_groups(lexicon, list(_lines("same.txt")), lexicon.same, joined)
+    _read_groups(lexicon, list(_lines("near.txt")), lexicon.near, joined)
+    lines = list(_lines("apart.txt"))
+    for table, kept in (
+        (lexicon.apart, [one for one in lines if one[0] != "~"]),
+        (lexicon.weak, [one[1:] for one in lines if one[0] == "~"]),
     ):
         members: dict[str, frozenset[int]] = {}
-        _read_groups(lexicon, lines, members, joined)
-        target.update({word: dict.fromkeys(groups, frozenset((word,))) for word, groups in members.items()})
+        _read_groups(lexicon, kept, members, joined)
+        table.update({word: dict.fromkeys(groups, frozenset((word,))) for word, groups in members.items()})
     _spread(lexicon)
     for phrase in sorted(joined, key=len, reverse=True):
         lexicon.phrases.setdefault(phrase[0], []).append(phrase)

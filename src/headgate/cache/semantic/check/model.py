@@ -30,7 +30,7 @@ class Model(msgspec.Struct, frozen=True):
         for name, weight, value in zip(self.names, self.weights, values, strict=True):
             part = weight * value
             total += part
-            if part < worst_by and name not in ("cosine",):
+            if part < worst_by and name != "cosine":
                 worst, worst_by = name, part
         score = 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
         return Verdict(score, _WORDS.get(worst, "") if score < 0.995 else "")

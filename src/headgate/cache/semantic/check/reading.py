@@ -7,40 +7,46 @@ from dataclasses import dataclass, field
 
 from headgate.cache.semantic.check.amounts import amount_at
 from headgate.cache.semantic.check.lexicon import UNKNOWN, Lexicon
-from headgate.cache.semantic.check.splitting import capitalised, split
+from headgate.cache.semantic.check.splitting import capitalised, split, words_of
 
 __all__ = ["MOST_WORDS", "Reading", "Word", "read"]
 
-MOST_WORDS = 120
+MOST_WORDS = 80
 """Questions with more are the same only if they are written the same."""
 
-_DROPPED = frozenset("the a an some any be do have there here it its so um uh oh".split())
-_LIGHT = frozenset(
-    "this that these those such own very more and or if then also too as both else ever yet still just really"
-    " get go come make".split()
+_DROPPED = words_of("the a an some any be do have there here it its so um uh oh")
+_LIGHT = words_of(
+    "this that these those such own very more and or if then also too as both ever yet still just really"
+    " get go come make have give want like put let look available possible way way process method step person people someone somebody"
+    " anyone anybody everyone one thing something anything currently now usually normally generally typically ever own correct"
+    " proper exact specific certain particular need_to am being been please already yet still so much"
 )
-_SELF = frozenset("i me my mine myself we us our ours you your yours yourself one oneself".split())
-_OTHERS = frozenset("he him his she her hers they them their theirs".split())
-_PLACES = frozenset(
+_SELF = words_of("i me my mine myself we us our ours you your yours yourself one oneself")
+_OTHERS = words_of("he him his she her hers they them their theirs")
+_PLACES = words_of(
     "of to in on at for with from by about as into onto over under between through per against around out up off down"
-    " across along via near toward upon within inside than like during versus vs among while when where who which that".split()
+    " across along via near toward upon within inside than like during versus vs among while when where who which that"
 )
-_TURNING = frozenset("to from into before after than over under by against until since versus vs instead when".split())
+_TURNING = words_of("to from into before after than over under by against until since versus vs instead when")
 """What follows one of these has a part in the question that the other word has not: from A to B is not from B to A."""
-_PARTICLES = frozenset("on off up down back out in away".split())
-_NOT = frozenset("not no never without none neither nor nothing nobody no_longer".split())
-_EXCEPT = frozenset("except instead unless".split())
-_COUNTING = frozenset(
+_ROLES = {"into": "to", "onto": "to", "versus": "vs"}
+_PARTICLES = words_of("on off up down back out in away")
+_NOT = words_of("not no never without none neither nor nothing nobody no_longer")
+_EXCEPT = words_of("except instead unless")
+_COUNTING = words_of(
     "all every each most only several many few more_than less_than at_least at_most always sometimes often rarely half"
-    " double first last next previous entire whole per whether".split()
+    " double first last next previous entire whole per whether"
 )
-_ABLE = frozenset("can could may might able possible".split())
-_OUGHT = frozenset("should ought recommend advisable".split())
-_MUST = frozenset("must required need mandatory shall necessary".split())
-_LATER = frozenset("will shall would".split())
-_PAST = frozenset("did was were had".split())
-_ASKING = frozenset("how what which when where who whom why".split())
-_YES_NO = frozenset("is are am do does did was were will has have had would can could may should must".split())
+_PICKING = words_of(
+    "new old other second third former original main best worst additional existing extra separate else used free"
+)
+_ABLE = words_of("can could may might able")
+_OUGHT = words_of("should ought recommend advisable")
+_MUST = words_of("must required need mandatory shall necessary")
+_LATER = words_of("will shall would")
+_PAST = words_of("did was were had")
+_ASKING = words_of("how what which when where who whom why")
+_YES_NO = words_of("is are am do does did was were will has have had would can could may should must")
 
 
 @dataclass(slots=True)
@@ -94,76 +100,78 @@ def read(text: str, lexicon: Lexicon) -> Reading:
     if len(raw) > MOST_WORDS:
         return Reading(tuple(raw), too_long=True)
     start = raw[0] if raw else ""
-    unknown = [word for word in raw if word.isalpha() and word not in names and lexicon.rarity(word) == UNKNOWN]
+    unknown = [
+        word for word in raw if word.isalpha() and word not in names and lexicon.rarity(word) == UNKNOWN
+    ]
     # The second time finds what the first has put together.
-    tokens = _rewritten(_gapped(_rewritten(raw, lexicon), lexicon), lexicon)
-    reading = Reading(tuple(tokens), foreign=len(unknown) / max(1, len(raw)))
-    _fill(reading, tokens, names, start, lexicon)
+    terms = _rewritten(_gapped(_rewritten(raw, lexicon), lexicon), lexicon)
+    reading = Reading(tuple(terms), foreign=len(unknown) / max(1, len(raw)))
+    _fill(reading, terms, names, start, lexicon)
     return reading
 
 
-def _rewritten(tokens: Sequence[str], lexicon: Lexicon) -> list[str]:
+def _rewritten(terms: Sequence[str], lexicon: Lexicon) -> list[str]:
     found: list[str] = []
     at = 0
-    while at < len(tokens):
-        for rewrite in lexicon.rewrites.get(tokens[at], ()):
+    while at < len(terms):
+        for rewrite in lexicon.rewrites.get(terms[at], ()):
             end = at + len(rewrite.left)
-            if (not rewrite.begins or not found) and tuple(tokens[at:end]) == rewrite.left:
+            if (not rewrite.begins or not found) and tuple(terms[at:end]) == rewrite.left:
                 found.extend(rewrite.right)
                 at = end
                 break
         else:
-            found.append(tokens[at])
+            found.append(terms[at])
             at += 1
     return found
 
 
-def _gapped(tokens: list[str], lexicon: Lexicon) -> list[str]:
+def _gapped(terms: list[str], lexicon: Lexicon) -> list[str]:
     """Questions like `how much does SOMETHING cost`."""
-    if not tokens:
-        return tokens
-    for rewrite in lexicon.gaps.get(tokens[0], ()):
-        kept = _fits(tokens, rewrite.left)
+    if not terms:
+        return terms
+    for rewrite in lexicon.gaps.get(terms[0], ()):
+        kept = _fits(terms, rewrite.left)
         if kept is not None:
             return [*rewrite.right[:-1], *kept]
-    return tokens
+    return terms
 
 
-def _fits(tokens: list[str], left: tuple[str, ...]) -> list[str] | None:
+def _fits(terms: list[str], left: tuple[str, ...]) -> list[str] | None:
     """What stands in the gaps, or None. A last fixed word must end the question, but for two words (`... per year`)."""
     first = left.index("*")
-    if tuple(tokens[:first]) != left[:first]:
+    if tuple(terms[:first]) != left[:first]:
         return None
     rest = left[first + 1 :]
     if not rest:
-        return tokens[first:]
+        return terms[first:]
     fixed = tuple(one for one in rest if one != "*")
-    for at in range(first + 1, len(tokens) - len(fixed) + 1):
-        if tuple(tokens[at : at + len(fixed)]) == fixed:
-            after = tokens[at + len(fixed) :]
+    for at in range(first + 1, len(terms) - len(fixed) + 1):
+        if tuple(terms[at : at + len(fixed)]) == fixed:
+            after = terms[at + len(fixed) :]
             if after and rest[-1] != "*" and len(after) > 4:
                 return None
-            return tokens[first:at] + after
+            return terms[first:at] + after
     return None
 
 
-def _fill(reading: Reading, tokens: list[str], names: frozenset[str], start: str, lexicon: Lexicon) -> None:
-    bases = [lexicon.base(token) for token in tokens]
+def _fill(reading: Reading, terms: list[str], names: frozenset[str], start: str, lexicon: Lexicon) -> None:
+    bases = [lexicon.base(term) for term in terms]
     at = 0
     role = ""
     denied = 0
-    while at < len(tokens):
-        token, base = tokens[at], bases[at]
-        amount = amount_at(tokens, bases, at)
+    while at < len(terms):
+        term, base = terms[at], bases[at]
+        amount = amount_at(terms, bases, at)
         if amount is not None:
             reading.amounts.append(amount.key)
-            reading.words.append(Word(token, "#" + amount.key, 1.0, "amount", role, denied=denied > 0))
+            reading.words.append(Word(term, "#" + amount.key, 1.0, "amount", role, denied=denied > 0))
             at += amount.words
             role = ""
             continue
-        if token.startswith("!"):
-            reading.asks = reading.asks or token[1:]
-            if token == "!cannot":
+        if term.startswith("!"):
+            reading.asks = reading.asks or term[1:]
+            if term == "!cannot":
                 reading.nots += 1
             at += 1
             continue
@@ -171,20 +179,23 @@ def _fill(reading: Reading, tokens: list[str], names: frozenset[str], start: str
         if phrase:
             base, taken = "_".join(phrase), len(phrase)
             if apart_at:
-                del tokens[apart_at], bases[apart_at]
+                del terms[apart_at], bases[apart_at]
                 taken = 1
         else:
             taken = 1
-            if _grammar(reading, token, base):
-                if token in _NOT:
+            if _grammar(reading, term, base):
+                if term in _NOT:
                     denied = 3
-                if token in _TURNING:
-                    role = token
+                if term in _TURNING:
+                    role = _ROLES.get(term, term)
                 at += 1
                 continue
-        reading.words.append(_word(token, base, role, names, lexicon, denied > 0, taken))
+        reading.words.append(_word(term, base, role, names, lexicon, denied > 0, taken))
         denied -= 1
-        role = token if token in _TURNING else ""
+        if term in _TURNING:
+            role = _ROLES.get(term, term)
+        elif reading.words[-1].kind != "place":
+            role = ""
         at += taken
     if not reading.asks and start in _YES_NO:
         reading.asks = "yes_no"
@@ -204,53 +215,57 @@ def _phrase_at(bases: list[str], at: int, lexicon: Lexicon) -> tuple[tuple[str, 
     return (), 0
 
 
-def _grammar(reading: Reading, token: str, base: str) -> bool:
+def _grammar(reading: Reading, term: str, base: str) -> bool:
     """Notes what a small word says; True if that is all it says."""
-    if token in _NOT:
+    if term in _NOT:
         reading.nots += 1
         return True
-    if token in _ASKING:
+    if term in _ASKING:
         if not reading.asks:
-            reading.asks = token
+            reading.asks = "who" if term == "whom" else term
             return True
-        return token in ("which", "who", "what")
-    if token in _OTHERS:
-        reading.others |= {"he" if token in ("he", "him", "his") else "she" if token in ("she", "her", "hers") else "they"}
+        return term in ("which", "who", "what")
+    if term in _OTHERS:
+        reading.others |= {
+            "he" if term in ("he", "him", "his") else "she" if term in ("she", "her", "hers") else "they"
+        }
         return True
-    if token in _SELF:
+    if term in _SELF:
         reading.own = True
         return True
-    if token in _PAST:
+    if term in _PAST:
         reading.past = True
-    if token in _EXCEPT:
+    if term in _EXCEPT:
         reading.excepts += 1
         return True
-    if token in _ABLE:
+    if term in _ABLE:
         reading.able = True
         return True
-    if token in _OUGHT and token in ("should", "ought"):
+    if term in _OUGHT and term in ("should", "ought"):
         reading.ought = True
         return True
-    if token in ("must", "shall"):
+    if term in ("must", "shall"):
         reading.must = True
         return True
-    if token in _LATER:
-        reading.later = token != "would"
+    if term in _LATER:
+        reading.later = term != "would"
         return True
-    return base in _DROPPED or token in _DROPPED
+    return base in _DROPPED or term in _DROPPED
 
 
 def _word(
-    token: str, base: str, role: str, names: frozenset[str], lexicon: Lexicon, denied: bool, taken: int
+    term: str, base: str, role: str, names: frozenset[str], lexicon: Lexicon, denied: bool, taken: int
 ) -> Word:
-    rarity = min(lexicon.rarity(base), lexicon.rarity(token))
+    rarity = min(lexicon.rarity(base), lexicon.rarity(term))
     whole = taken > 1 or "_" in base
     common = rarity < UNKNOWN or whole
     if base in _PLACES:
-        return Word(token, base, 0.1, "place", role, denied=denied)
+        return Word(term, base, 0.1, "place", role, denied=denied)
     if base in _COUNTING:
-        return Word(token, base, 0.5, "count", role, denied=denied)
+        return Word(term, base, 0.5, "count", role, denied=denied)
+    if base in _PICKING:
+        return Word(term, base, 0.8, "content", role, denied=denied)
     if base in _LIGHT:
-        return Word(token, base, 0.15, "light", role, denied=denied)
+        return Word(term, base, 0.15, "light", role, denied=denied)
     weight = 0.8 if whole else min(1.0, max(0.5, (rarity - 5) / 9))
-    return Word(token, base, weight, "content", role, name=token in names, common=common, denied=denied)
+    return Word(term, base, weight, "content", role, name=term in names, common=common, denied=denied)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["LONGEST", "capitalised", "split"]
+__all__ = ["LONGEST", "capitalised", "split", "words_of"]
 
 LONGEST = 4000
 """Characters beyond which a question is not looked at closely."""
@@ -22,7 +22,14 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_IS = frozenset("what where who when how why that it he she there here which".split())
+
+
+def words_of(text: str) -> frozenset[str]:
+    """A set of words, written as a line."""
+    return frozenset(text.split())
+
+
+_IS = words_of("what where who when how why that it he she there here which")
 _TAILS = {"re": "are", "ve": "have", "ll": "will", "d": "would", "m": "am"}
 _BARE = {
     "dont": ("do", "not"),
@@ -59,7 +66,12 @@ _BARE = {
     "p.m.": ("pm",),
     "a.m.": ("am",),
 }
-_FIXED = {"can't": ("can", "not"), "won't": ("will", "not"), "shan't": ("shall", "not"), "let's": ("let", "us")}
+_FIXED = {
+    "can't": ("can", "not"),
+    "won't": ("will", "not"),
+    "shan't": ("shall", "not"),
+    "let's": ("let", "us"),
+}
 
 
 def split(text: str) -> list[str]:

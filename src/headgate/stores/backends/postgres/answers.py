@@ -49,7 +49,7 @@ from headgate.stores.answer_sql import (
 from headgate.stores.answer_tiers import TieredAnswers
 from headgate.stores.answers import MOST_JUDGEMENTS, CacheEntry, Judgement, Popular, Selection
 from headgate.stores.backends.postgres.connection import Database
-from headgate.stores.backends.postgres.near import Near
+from headgate.stores.backends.postgres.near import LARGE_GROUP, LOCK_ANSWERS, Near
 from headgate.stores.backends.postgres.statements import numbered
 from headgate.stores.backends.postgres.text import read
 
@@ -60,8 +60,6 @@ __all__ = ["PostgresAnswerTable", "postgres_answers"]
 
 T = TypeVar("T")
 
-LOCK_ANSWERS = 0x6865_6164_6761_7407
-"""Of PostgreSQL's advisory locks: who adds or removes answers."""
 _LOOK_SECONDS = 2.0
 """Longest wait for one answer. Who asks for it gives up far earlier."""
 _WRITE_SECONDS = 20.0
@@ -77,10 +75,16 @@ _OF_KEYS = f"SELECT {_NAMES} FROM answer_judgement WHERE key = ANY($1::bytea[]) 
 
 
 def postgres_answers(
-    database: Database, *, memory_bytes: int, most_bytes: int, now_ns: Callable[[], int] = time.time_ns
+    database: Database,
+    *,
+    memory_bytes: int,
+    most_bytes: int,
+    now_ns: Callable[[], int] = time.time_ns,
+    large_group: int = LARGE_GROUP,
 ) -> TieredAnswers:
-    """Answers on the server, with those asked for lately in the memory of this node."""
-    table = PostgresAnswerTable(database, most_bytes, now_ns=now_ns)
+    """Answers on the server, with those asked for lately in the memory of this node. large_group: vectors from which on neighbours are
+    looked for by an index, where there is pgvector."""
+    table = PostgresAnswerTable(database, most_bytes, now_ns=now_ns, large_group=large_group)
     return TieredAnswers(table, memory_bytes=memory_bytes, most_bytes=most_bytes, now_ns=now_ns)
 
 
@@ -88,12 +92,17 @@ class PostgresAnswerTable:
     """See `Backing`."""
 
     def __init__(
-        self, database: Database, most_bytes: int, *, now_ns: Callable[[], int] = time.time_ns
+        self,
+        database: Database,
+        most_bytes: int,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        large_group: int = LARGE_GROUP,
     ) -> None:
         self._database = database
         self._most = most_bytes
         self._now_ns = now_ns
-        self._near = Near(database)
+        self._near = Near(database, large=large_group)
         self.evicted = 0
 
     async def news(self, removed: int, written: int) -> News:

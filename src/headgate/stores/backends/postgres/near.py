@@ -1,34 +1,200 @@
-"""Neighbours on the server: pgvector, where it is installed and may be used."""
+"""Neighbours on the server: pgvector, where it is installed and may be used; else every node keeps an index of its own.
+
+Vectors stand in a table that is made when the extension is there, beside `answer`, whose columns are the same everywhere. Small groups are
+compared row by row, which is exact; a large one gets an index (HNSW) of its own, so that no search has to filter.
+"""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
 
 from headgate.stores.answers import CacheEntry
-from headgate.stores.backends.postgres.connection import Database
+from headgate.stores.backends.postgres.connection import WRITE_SECONDS, Database
+from headgate.stores.backends.postgres.text import kept
 
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-__all__ = ["Near"]
+__all__ = ["LOCK_ANSWERS", "Near"]
+
+LOCK_ANSWERS = 0x6865_6164_6761_7407
+"""Of PostgreSQL's advisory locks: who adds or removes answers."""
+LARGE_GROUP = 10_000
+"""Vectors from which on a group gets an index: comparing so many takes about 5 ms."""
+_LOOK_SECONDS = 2.0
+_INDEX_SECONDS = 600.0
+_PIECE = 500
+_MOST_INDEXES = 16
+_EF_SEARCH = 200
+"""How thoroughly an index is searched."""
+_AVAILABLE = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
+_TYPE = "SELECT count(*) FROM pg_type WHERE typname = 'halfvec'"
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS answer_vector (key BYTEA PRIMARY KEY REFERENCES answer (key) ON DELETE CASCADE, "
+    "compat BYTEA NOT NULL, embedder TEXT NOT NULL, near halfvec NOT NULL)"
+)
+_GROUP_INDEX = "CREATE INDEX IF NOT EXISTS answer_vector_group ON answer_vector (compat, embedder)"
+_DROP = "DELETE FROM answer_vector WHERE key = ANY($1::bytea[])"
+_ADD = (
+    "INSERT INTO answer_vector (key, compat, embedder, near) VALUES ($1, $2, $3, $4::real[]::halfvec) "
+    "ON CONFLICT (key) DO NOTHING"
+)
+_WITHOUT = (
+    "SELECT a.key, a.compat, a.embedder, a.vector FROM answer a LEFT JOIN answer_vector v ON v.key = a.key "
+    "WHERE a.embedder <> '' AND v.key IS NULL LIMIT $1"
+)
+_NEAREST = (
+    "SELECT key, 1 - (near{cast} <=> $1::real[]::halfvec{cast}) FROM answer_vector "
+    "WHERE compat = {compat} AND embedder = {embedder}{dims} ORDER BY near{cast} <=> $1::real[]::halfvec{cast} LIMIT $2"
+)
+_LARGE = (
+    "SELECT compat, embedder, count(*), min(vector_dims(near)), max(vector_dims(near)) FROM answer_vector "
+    "GROUP BY compat, embedder HAVING count(*) >= $1 ORDER BY count(*) DESC LIMIT $2"
+)
+_INDEXES = (
+    "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+    "WHERE i.indrelid = 'answer_vector'::regclass AND c.relname LIKE 'answer_near_%'"
+)
 
 
 class Near:
-    """Not there yet: every node keeps an index of its own."""
+    """See above. Used in the database's own thread, but for the numbers that it remembers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, large: int = LARGE_GROUP) -> None:
+        """large: vectors from which on a group gets an index."""
         self._database = database
+        self._large = large
+        self._usable: bool | None = None
+        self._ready = False
+        """Has the server the vectors of all answers?"""
+        self._indexed: dict[tuple[bytes, str], int] = {}
 
     async def put(self, connection: Connection, entries: Sequence[CacheEntry]) -> None:
-        """Keep the vectors of entries that were just written."""
+        """Keep the vectors of entries that were just written, in the same transaction."""
+        if self._usable is None:
+            self._usable = await _prepared(connection)
+        if not self._usable:
+            return
+        await connection.execute(_DROP, [entry.key for entry in entries])
+        rows = [
+            (entry.key, entry.compat, entry.embedder, entry.vector)
+            for entry in entries
+            if entry.vector and entry.embedder
+        ]
+        await _add(connection, rows)
 
     async def nearest(
         self, compat: bytes, embedder: str, vector: bytes, count: int
     ) -> Sequence[tuple[bytes, float]] | None:
-        """The nearest; None: the server cannot tell."""
-        return None
+        """The nearest; None: the server cannot tell, or not yet."""
+        if not self._ready:
+            return None
+        dims = self._indexed.get((compat, embedder))
+        numbers = _numbers(vector)
+
+        async def ask(connection: Connection) -> Sequence[Any]:
+            if dims is None or dims != len(numbers):
+                text = _NEAREST.format(
+                    cast="", compat="$3", embedder="$4", dims=" AND vector_dims(near) = $5"
+                )
+                return await connection.fetch(text, numbers, count, compat, kept(embedder), len(numbers))
+            # An index of one group is used where the question names it, not where it is filled in.
+            text = _NEAREST.format(
+                cast=f"::halfvec({dims})", compat=_bytes(compat), embedder=_text(embedder), dims=""
+            )
+            async with connection.transaction(readonly=True):
+                await connection.execute(f"SET LOCAL hnsw.ef_search = {_EF_SEARCH}")
+                return await connection.fetch(text, numbers, count)
+
+        rows = await self._database.run(ask, seconds=_LOOK_SECONDS)
+        return [(row[0], float(row[1])) for row in rows]
 
     async def catch_up(self) -> int:
-        """Keep vectors of a piece of the entries that were written without; how many it were."""
-        return 0
+        """Keep the vectors of a piece of the answers that came without: before the extension was there, or from another engine. How
+        many it were. Gives large groups their index when there are none left."""
+
+        async def ask(connection: Connection) -> int:
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_ANSWERS)
+                if self._usable is None:
+                    self._usable = await _prepared(connection)
+                if not self._usable or self._ready:
+                    return 0
+                rows = await connection.fetch(_WITHOUT, _PIECE)
+                await _add(connection, rows)
+                return len(rows)
+
+        if self._usable is False:
+            return 0
+        added = await self._database.run(ask, seconds=WRITE_SECONDS)
+        if self._usable and not added:
+            self._ready = True
+            await self._database.run(self._index, seconds=_INDEX_SECONDS)
+        return added
+
+    async def _index(self, connection: Connection) -> None:
+        there = {row[0]: row[1] for row in await connection.fetch(_INDEXES)}
+        indexed: dict[tuple[bytes, str], int] = {}
+        wanted: set[str] = set()
+        for compat, embedder, _, least, dims in await connection.fetch(_LARGE, self._large, _MOST_INDEXES):
+            if least != dims:
+                continue
+            name = f"answer_near_{blake2b(compat + embedder.encode(), digest_size=12).hexdigest()}"
+            wanted.add(name)
+            if name not in there:
+                # Not CONCURRENTLY: of two nodes one would leave half an index behind. Writers wait for seconds, and take no harm.
+                async with connection.transaction():
+                    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_ANSWERS)
+                    await connection.execute(
+                        f"CREATE INDEX IF NOT EXISTS {name} ON answer_vector USING hnsw "
+                        f"((near::halfvec({dims})) halfvec_cosine_ops) "
+                        f"WHERE compat = {_bytes(compat)} AND embedder = {_text(embedder)}"
+                    )
+            indexed[compat, embedder] = dims
+        for name in there:
+            if name not in wanted:
+                await connection.execute(f"DROP INDEX IF EXISTS {name}")
+        self._indexed = indexed
+
+
+async def _prepared(connection: Connection) -> bool:
+    """Is the extension there, and the table? Within a transaction of whoever asks, under the lock."""
+    if not await connection.fetchval(_TYPE):
+        if not await connection.fetchval(_AVAILABLE):
+            return False
+        try:
+            async with connection.transaction():
+                await connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        except Exception as error:
+            if type(error).__name__ in ("InsufficientPrivilegeError", "FeatureNotSupportedError"):
+                return False  # an operator's choice: every node keeps an index of its own
+            raise
+        if not await connection.fetchval(_TYPE):
+            return False  # older than 0.7
+    await connection.execute(_TABLE)
+    await connection.execute(_GROUP_INDEX)
+    return True
+
+
+async def _add(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        await connection.executemany(
+            _ADD,
+            [(key, compat, kept(embedder), _numbers(vector)) for key, compat, embedder, vector in rows],
+        )
+
+
+def _numbers(vector: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(vector) // 2}e", vector)
+
+
+def _bytes(value: bytes) -> str:
+    return f"'\\x{value.hex()}'::bytea"
+
+
+def _text(value: str) -> str:
+    quoted = kept(value).replace("'", "''")
+    return f"'{quoted}'"
