@@ -41,6 +41,10 @@ route = "claude/claude-sonnet-5"
 prompt_caching = "5m"
 budget = { month = 500 }
 
+[features.keyed]
+route = "keyed/claude-sonnet-5"
+prompt_caching = "5m"
+
 [features.rehearsed]
 route = "steadily"
 prompt_caching = "5m"
@@ -67,7 +71,9 @@ def gateway(
     upstream: RecordingUpstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
     openai = BY_NAME["openai"].section(upstream.url) + "prompt_cache_key = true\n"
-    config = BY_NAME["claude"].section(upstream.url) + openai + CONFIG
+    keyed = BY_NAME["claude"].section(upstream.url).replace("providers.claude", "providers.keyed")
+    keyed += 'api_keys = ["sk-ant-second", "sk-ant-third"]\n'
+    config = BY_NAME["claude"].section(upstream.url) + keyed + openai + CONFIG
     with running_gateway(tmp_path_factory.mktemp("caching"), config) as found:
         yield found
         assert "Traceback" not in found.log, found.log
@@ -171,6 +177,22 @@ def test_openai_is_told_one_name_for_one_system_prompt(
     )
 
 
+def test_a_conversation_stays_with_the_key_that_has_it(
+    gateway: RunningGateway, upstream: RecordingUpstream
+) -> None:
+    """Keys of different organisations share no cache: requests go round, a conversation does not."""
+    upstream.answer = BY_NAME["claude"].says(Said("Yes."))
+    upstream.take()
+    for number in range(12):
+        ask(gateway, "/v1/messages", messages("keyed", f"Question {number}?", system=f"Rule {number}."))
+    assert len({each.header("x-api-key") for each in upstream.take()}) > 1
+    turns = ["Is it red?"]
+    for question in ("Is it blue?", "Is it green?", "Is it grey?", "Is it pink?"):
+        ask(gateway, "/v1/messages", messages("keyed", *turns))
+        turns += ["Yes.", question]
+    assert len({each.header("x-api-key") for each in upstream.take()}) == 1
+
+
 def test_money_is_set_aside_for_writing(gateway: RunningGateway, upstream: RecordingUpstream) -> None:
     """Writing costs more than reading plainly: what a budget sets aside is for the worst."""
     upstream.answer = BY_NAME["claude"].says(Said("Yes."))
@@ -220,21 +242,15 @@ def test_tokens_and_money_saved_are_told(gateway: RunningGateway) -> None:
     assert costs["cache_read_tokens"] == read
     assert float(costs["cache_read_saved_usd"]) == pytest.approx(saved)
     assert float(costs["cache_write_extra_usd"]) == pytest.approx(extra)
-    words = report(gateway.directory)
+    words = headgate(gateway.directory, "cost", "report", "--feature", "rehearsed")
     assert f"{read:,} tokens read, {written:,} written; they saved {saved - extra:.6f} USD" in words
+    latest = api(gateway, "/api/requests?feature=rehearsed&limit=1")["items"][0]["id"]
+    shown = headgate(gateway.directory, "show", latest)
+    assert "prompt cache saved 0.00" in shown and "on top for writing" in shown
+    assert '{"prompt_cache":"instructions, conversation"}' in shown
 
 
-def report(directory: Path) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "headgate",
-        "cost",
-        "report",
-        "--config",
-        "headgate.toml",
-        "--feature",
-        "rehearsed",
-    ]
+def headgate(directory: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "headgate", *words, "--config", "headgate.toml"]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=True)
     return done.stdout

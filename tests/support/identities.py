@@ -72,16 +72,16 @@ def chat(text: str = "How does a sluice work?", **instead: Any) -> dict[str, Any
 
 def policy(**settings: Any) -> CachePolicy:
     """settings: of the feature's cache, and `feature`, `route`, `sensitive` of the policy itself."""
-    own = {
-        name: settings.pop(name) for name in ("feature", "route", "sensitive", "model") if name in settings
+    own: dict[str, Any] = {}
+    for name in ("feature", "route", "sensitive", "model"):
+        if name in settings:
+            own[name] = settings.pop(name)
+    chosen: dict[str, Any] = {"exact": Duration(3600), **settings}
+    usual: dict[str, Any] = {
+        "feature": "faq",
+        "model": "small",
+        "route": b"r" * 16,
+        "longest": 86_400.0,
+        **own,
     }
-    return CachePolicy(
-        **{
-            "feature": "faq",
-            "model": "small",
-            "route": b"r" * 16,
-            "settings": FeatureCacheSettings(**{"exact": Duration(3600), **settings}),
-            "longest": 86_400.0,
-            **own,
-        }
-    )
+    return CachePolicy(settings=FeatureCacheSettings(**chosen), **usual)

@@ -69,7 +69,7 @@ def report_command(config: Path | None, *, by: str, form: str, **asked: Any) -> 
     """Tell what was spent, from the records, by whatever you ask; how sure it is; copies of our own apart.
 
     By: feature, model (which answered), routed, requested, provider, region, user, team, key, tenant, session, tier,
-    dialect, operation, outcome, degraded, day and month (UTC), tag:NAME. Cost is `exact` where it follows from the
+    dialect, operation, outcome, degraded, cache, day and month (UTC), tag:NAME. Cost is `exact` where it follows from the
     provider's own count of tokens, `estimated` where that count is missing, `unknown` where the model has no price:
     then a `+` stands behind the sum. `cached` tokens were read from a provider's prompt cache and `to cache` written to it: what that
     saved, and what it cost on top, is against the price of other tokens. `unasked` requests never reached a provider. What the ledger adds (calls of gateways

@@ -19,7 +19,7 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="For scripts: how many rows of each table.")
 def command(source: str, target: str, *, as_json: bool) -> None:
     """Copy an installation from SQLite to PostgreSQL: keys, the secret they are hashed with, records, prompts and
-    answers, rehearsals, the audit log.
+    answers, rehearsals, the audit log, and what the cache keeps in the file.
 
     FROM is sqlite:///PATH, TO is postgresql://USER:PASSWORD@HOST/DATABASE, an empty database. Stop the gateway before.
     All of it is moved or nothing; every table is counted on both sides. The file stays as it is, so the way back is to

@@ -142,13 +142,28 @@ def _facts(row: RequestRow, given_again: int) -> Iterator[tuple[str, str]]:
     cached = f", {row.cache_read_tokens:,} of them cached" if row.cache_read_tokens else ""
     reasoning = f", {row.reasoning_tokens:,} of them reasoning" if row.reasoning_tokens else ""
     yield "tokens", f"{tokens_in(row):,} in{cached}; {tokens_out(row):,} out{reasoning}"
-    yield "cost", f"{cost_text(row)} USD ({row.cost_label})" if row.cost_nanos is not None else row.cost_label
+    label = f" ({row.cost_label})" if row.cost_label else ""
+    yield "cost", f"{cost_text(row)} USD{label}" if row.cost_nanos is not None else row.cost_label
+    yield "prompt cache", _prompt_cache(row)
     yield "finished", row.finish_reason
     yield "own time", f"{row.overhead_us / 1000:.2f} ms of {row.total_us / 1000:.1f} ms"
     yield "trace", row.trace_id
     yield "given again", _times(given_again)
     yield "config", row.config_hash
     yield "notes", row.notes
+
+
+def _prompt_cache(row: RequestRow) -> str:
+    """What the provider's saved, and what writing to it cost on top."""
+    from headgate.core.money import usd
+
+    saved, extra = row.cache_read_saved_nanos, row.cache_write_extra_nanos
+    written = row.cache_write_tokens + row.cache_write_1h_tokens
+    parts = (
+        f"saved {usd(saved):f} USD by reading {row.cache_read_tokens:,} tokens" if saved else "",
+        f"cost {usd(extra):f} USD on top for writing {written:,}" if extra else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _times(count: int) -> str:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from headgate.cache.detect.reasons import personal_in
+from headgate.cache.detect.reasons import personal_in, prepare
 from headgate.cache.freshness import Asides
 from headgate.cache.identity import Identities
 from headgate.cache.policy import CachePolicy
@@ -76,10 +76,17 @@ class Caching:
         """From the next request on."""
         self._settings = settings
         self.policies = policies_of(settings)
+        if self.policies:
+            prepare()
         self._by_model.clear()
         self._identities.clear()
         self.recall.asking.slow = float(settings.cache.slow)
         self.recall.ground = self._ground()
+
+    def let_go(self) -> None:
+        """Contents were deleted: what was read and written lately is not remembered any more."""
+        self._identities.clear()
+        self.recall.retelling.clear()
 
     def semantic_features(self) -> list[str]:
         """Those that answer questions in other words, or measure it."""

@@ -182,7 +182,7 @@ class Gateway:
             settings_now=lambda: self.configuration.settings,
             gauges=gauges_of(self),
             node=lambda: self._ids.node,
-            clear=self._stale.clear,
+            clear=self._let_go,
             answers=self.caching.store,
             send_tokens=self.gate.send_tokens,
         )
@@ -376,6 +376,12 @@ class Gateway:
         learn_names(
             self.metrics, settings.features, self._router.directory.endpoints(), rungs, settings.models
         )
+
+    def _let_go(self) -> None:
+        """Contents were deleted: nothing of them stays in memory."""
+        self._stale.clear()
+        self._recording.stage.repeats.clear()
+        self.caching.let_go()
 
     def _hash(self) -> str:
         return self.configuration.hash

@@ -55,6 +55,7 @@ endpoints = [{ provider = "sim", model = "sim-small" }]
 route = "small"                         # a model from above, or "provider/model"
 fallback = ["large", "rehearsal"]       # asked in this order when the one before fails
 timeouts = { connect = "2s", first_token = "8s", between_tokens = "10s", total = "60s" }
+# cache = { exact = "1h" }              # the same user's same request (temperature 0) is answered from memory
 degrade = ["stale:24h", "say:Our assistant is resting; a person will answer by mail."]   # when every model is down
 
 [features.summarise]

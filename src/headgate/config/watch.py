@@ -19,12 +19,14 @@ from headgate.config.loader import replaced
 from headgate.config.model import Configuration
 from headgate.config.problems import ConfigurationRefused
 
-__all__ = ["FIXED", "Watcher", "keep_fixed"]
+__all__ = ["FIXED", "FIXED_KEYS", "Watcher", "keep_fixed"]
 
 log = logging.getLogger("headgate.config")
 
 FIXED = ("server", "records", "log", "environment")
 """Sections that hold from start to stop: sockets, files and the threads on them are made of these."""
+FIXED_KEYS = {"cache": ("engine", "memory", "disk")}
+"""Of sections that may change otherwise: what is kept is not carried from one place to another."""
 
 _Signature = tuple[int, int, int, int]
 
@@ -104,7 +106,7 @@ class Watcher:
 
 
 def keep_fixed(running: Configuration, wanted: Configuration) -> tuple[Configuration, list[str]]:
-    """`wanted` with the sections that cannot change while running as they are, and the keys that differ there."""
+    """`wanted` with what cannot change while running as it is, and the keys that differ there."""
     before, after = plain(running.settings), plain(wanted.settings)
     fixed = [
         f"{section}.{key}"
@@ -113,6 +115,11 @@ def keep_fixed(running: Configuration, wanted: Configuration) -> tuple[Configura
         if value != before[section][key]
     ]
     kept = {section: getattr(running.settings, section) for section in FIXED}
+    for section, keys in FIXED_KEYS.items():
+        fixed += [f"{section}.{key}" for key in keys if after[section][key] != before[section][key]]
+        runs = getattr(running.settings, section)
+        same = {key: getattr(runs, key) for key in keys}
+        kept[section] = msgspec.structs.replace(getattr(wanted.settings, section), **same)
     return replaced(wanted, msgspec.structs.replace(wanted.settings, **kept)), fixed
 
 

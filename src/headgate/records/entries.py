@@ -20,6 +20,8 @@ class Body(msgspec.Struct, array_like=True, frozen=True):
     data: bytes
     size: int
     """Bytes it had; more than `data` has if the end was cut off."""
+    name: str = ""
+    """Its hash, in place of `data`, where an entry a moment ago has brought it."""
 
 
 class Bill(msgspec.Struct, array_like=True, frozen=True):

@@ -16,7 +16,7 @@ from headgate.records.reading import JournalReader, Read
 from headgate.stores.sink import Batch, Position, Use
 from headgate.stores.spans import AttemptRow, Content, RequestRow
 
-__all__ = ["Settling", "content_of"]
+__all__ = ["Settling", "content_of", "hash_of"]
 
 _log = logging.getLogger("headgate.records")
 
@@ -100,6 +100,8 @@ class Settling:
     def _keep(self, body: Body | None) -> str:
         if body is None:
             return ""
+        if body.name:
+            return body.name
         content = content_of(body)
         self._contents.append(content)
         return content.hash
@@ -166,10 +168,15 @@ class Settling:
 
 def content_of(body: Body) -> Content:
     """The content under its hash."""
-    size = len(body.data)
-    head = body.kind.encode() + b"\0" if body.size == size else b"%b\0%d\0" % (body.kind.encode(), body.size)
-    digest = blake2b(head + body.data, digest_size=16).hexdigest()
-    return Content(hash=digest, kind=body.kind, data=body.data, size=body.size)
+    return Content(
+        hash=hash_of(body.kind, body.data, body.size), kind=body.kind, data=body.data, size=body.size
+    )
+
+
+def hash_of(kind: str, data: bytes, size: int) -> str:
+    """As `Content.hash` is made. size: bytes it had, where `data` was cut."""
+    head = kind.encode() + b"\0" if len(data) == size else b"%b\0%d\0" % (kind.encode(), size)
+    return blake2b(head + data, digest_size=16).hexdigest()
 
 
 def _prompt_tokens(opened: Opened) -> int:

@@ -28,9 +28,10 @@ from headgate.records.entries import Bill, Body, Closed, Opened
 from headgate.records.estimate import tokens_of_answer, tokens_of_bytes
 from headgate.records.journal import Journal
 from headgate.records.pricing import Pricer, bill_of, usage_of
+from headgate.records.repeats import Repeats
 from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
 from headgate.records.settings import RecordSettings
-from headgate.stores.spans import AttemptRow, Outcome
+from headgate.stores.spans import GIVEN, AttemptRow, Outcome
 from headgate.telemetry.metrics import Metrics
 
 __all__ = ["Record"]
@@ -65,6 +66,7 @@ class Record:
         self.now = clock.monotonic
         self.metrics = metrics or Metrics()
         self.counting = Counting(self.metrics)
+        self.repeats = Repeats(clock.monotonic)
         self.unkept: frozenset[str] = frozenset()
         """Features whose contents are not kept, whatever `settings` say."""
 
@@ -259,7 +261,11 @@ class _Span:
             words=record.keeps(exchange),
             begun_at=self._begun_at,
         )
-        record.journal.append(Closed(request, rows, bills, body, self._content()))
+        reply = self._content()
+        if exchange.cache in GIVEN:
+            body = record.repeats.named(body) if body is not None else None
+            reply = record.repeats.named(reply) if reply is not None else None
+        record.journal.append(Closed(request, rows, bills, body, reply))
         record.counting.add(exchange, request, rows, costs)
 
     def _costs(self, rows: Sequence[AttemptRow]) -> list[int | None]:

@@ -12,11 +12,46 @@ from headgate.stores.answer_choice import Choice
 from headgate.stores.answers import CacheEntry, Judgement, Selection
 
 __all__ = [
-    "ADD_JUDGEMENT", "ADD_REMOVAL", "AFTER", "BEGIN_ROOM", "BROWSE", "CHOSEN", "DROP", "EXPIRED", "FORGET_REMOVALS",
-    "FORGET_WORDS", "HIT", "JUDGED", "JUDGEMENT", "KEYS", "MOST_NEWS", "NEW", "OLDEST", "OLD_JUDGEMENTS", "ONES", "PIECE", "PUT", "REMOVALS",
-    "REMOVED", "ROOM", "SET_REMOVED", "SET_ROOM", "TRIM", "UNLEARN", "VECTORS", "WORDS_NS", "chosen_of",
-    "judgement_values", "narrowed", "news_of", "put_values", "readable",
-]  # fmt: skip
+    "ADD_JUDGEMENT",
+    "ADD_REMOVAL",
+    "AFTER",
+    "BEGIN_ROOM",
+    "BROWSE",
+    "CHOSEN",
+    "DROP",
+    "EXPIRED",
+    "FORGET_REMOVALS",
+    "FORGET_WORDS",
+    "HIT",
+    "JUDGED",
+    "JUDGED_NS",
+    "JUDGEMENT",
+    "JUDGEMENTS_EVERY_NS",
+    "KEYS",
+    "MOST_JUDGED",
+    "MOST_NEWS",
+    "NEW",
+    "OLDEST",
+    "OLD_JUDGEMENTS",
+    "ONES",
+    "PIECE",
+    "PUT",
+    "REMOVALS",
+    "REMOVED",
+    "ROOM",
+    "SET_REMOVED",
+    "SET_ROOM",
+    "TRIM",
+    "UNLEARN",
+    "VECTORS",
+    "WORDS_NS",
+    "chosen_of",
+    "judgement_values",
+    "narrowed",
+    "news_of",
+    "put_values",
+    "readable",
+]
 
 PIECE = 200
 """Rows that are read or deleted at once."""
@@ -25,6 +60,12 @@ MOST_NEWS = 2_000
 _MOST_VALUES = 500
 WORDS_NS = 7 * 86_400 * 10**9
 """The questions of judgements are deleted after so long; what was judged stays."""
+JUDGED_NS = 90 * 86_400 * 10**9
+"""Judgements are deleted after so long."""
+MOST_JUDGED = 200_000
+"""Judgements in all; the oldest go."""
+JUDGEMENTS_EVERY_NS = 3_600 * 10**9
+"""Between two looks for such."""
 
 _COLUMNS = (
     "key", "number", "compat", "embedder", "tenant", "feature", "scope", "owner", "user", "origin_id", "made_ns",

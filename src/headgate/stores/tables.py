@@ -301,6 +301,16 @@ def _text(name: str, default: str = "''") -> Column[Any]:
     return Column(name, Text, nullable=False, server_default=text(default))
 
 
+_LATER_SUMS = (
+    "reworded",
+    "joined",
+    "cacheable",
+    "avoided_us",
+    "cache_read_saved_nanos",
+    "cache_write_extra_nanos",
+)
+"""Came by a migration, which puts columns behind those that are there: a new table has them there, too."""
+
 rollup = Table(
     "rollup",
     metadata,
@@ -311,8 +321,9 @@ rollup = Table(
     Column("provider", Text, primary_key=True, nullable=False),
     Column("outcome", Text, primary_key=True, nullable=False),
     Column("purpose", Text, primary_key=True, nullable=False),
-    *(_number(name) for name in SUMS),
+    *(_number(name) for name in SUMS if name not in _LATER_SUMS),
     Column("sketches", LargeBinary, nullable=False, server_default=text("''")),
+    *(_number(name) for name in _LATER_SUMS),
     sqlite_with_rowid=False,
 )
 """Requests that ended in the `seconds` (60, 600, 3600, 86400; negative: of all groups together) from `at` (seconds since 1970 UTC) on, added up in the transaction that

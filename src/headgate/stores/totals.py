@@ -57,6 +57,7 @@ GROUPS = (
     "operation",
     "outcome",
     "degraded",
+    "cache",
     "tags",
     "day",
 )

@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from headgate.stores.answers import Selection
+from headgate.compose.stores import move_installation
+from headgate.stores.answers import Judgement, Selection
 from headgate.stores.backends import postgres
 from headgate.stores.backends.postgres.answers import postgres_answers
 from tests.conftest import TOOLS
@@ -123,5 +124,31 @@ def test_who_may_not_make_the_extension_goes_without(server: PostgresServer, url
             assert near._usable is False and not near._ready
             found = await store.nearest(key_of("compat"), "local", vector_of(1, 0), 3)
             assert [each.entry.key for each in found] == [key_of("one")]
+
+    run()
+
+
+def test_answers_are_moved_with_the_rest(url: str, tmp_path: Path) -> None:
+    """From a file to a server: answers, their vectors, and what was learned."""
+
+    @aio
+    async def run() -> None:
+        entry = made("moved", vector=vector_of(1, 0.1), embedder="local", tags={"a": "b\x00"}, user="a\x00")
+        learned = Judgement(key=entry.key, score=0.5, right=True, at_ns=1, source="person", question="?\x00")
+        async with opened("sqlite", tmp_path) as file:
+            file.put(entry)
+            await file.judge([learned])
+        await move_installation(tmp_path / "headgate.db", url, lambda *_: None)
+        async with opened("postgres", url) as store:
+            assert await store.get(entry.key) == entry
+            assert (await store.sizes()).entries == 1
+            assert list((await store.judgements([entry.key]))[entry.key]) == [learned]
+            near = store._backing._near  # type: ignore[attr-defined]
+            await comes_true(lambda: near._ready, 10)
+            found = await store.nearest(entry.compat, "local", vector_of(1, 0), 3)
+            assert [each.entry.key for each in found] == [entry.key]
+            store.put(made("new"))
+            await store.browse(Selection(), order="hits", limit=1)
+            assert (await store.sizes()).entries == 2
 
     run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,10 @@ def test_answers_of_a_forgotten_user_are_gone(backend: str, place: Path | str, t
     async def run() -> None:
         keeper = (sqlite.SqliteKeeper if records == "sqlite" else postgres.PostgresKeeper)(stores.database)  # type: ignore[arg-type]
         async with spot(backend, home) as where, opened(backend, where) as one:
+            nodes = AsyncExitStack()
             node = one
             if backend != "memory":
-                node_of = opened(backend, where)
-                node = await node_of.__aenter__()
+                node = await nodes.enter_async_context(opened(backend, where))
             for name, changes in (
                 ("asked", {"user": "ann"}),
                 ("owned", {"user": "", "scope": "user", "owner": "ann"}),
@@ -72,8 +73,7 @@ def test_answers_of_a_forgotten_user_are_gone(backend: str, place: Path | str, t
             await comes_true(lambda: node.at_hand(key_of("asked")) is None, 1.2)
             if backend == "sqlite":
                 assert MARK.encode() not in everything(Path(where))
-            if backend != "memory":
-                await node_of.__aexit__(None, None, None)
+            await nodes.aclose()
         await stores.aclose()
 
     run()

@@ -37,6 +37,10 @@ from tests.support.redis_server import redis_server
 __all__: list[str] = []
 
 KINDS = ("echo", "tools", "refuse", "filter", "broken", "page", "shape", "garbage", "cut", "late", "slow")
+GIVEN_AGAIN = (
+    'cache = { exact = "1h", when = "always", scope = "feature", stale = "1h", '
+    'let = ["tools", "personal", "names", "ids", "time", "dates", "prices"] }\n'
+)
 PRICE = "price = { input = 1, output = 1 }"
 CONFIG = """
 [log]
@@ -94,7 +98,8 @@ def config(echo: Echo, alerts: str, collector: str, *, by_feature: bool) -> str:
             f'[features.closed-ladder]\nroute = "broken"\ndegrade = ["stale:1h", "http:spoken", "say:no"]\n{off}{patient}',
             f'[features.closed-resumed]\nroute = "cut"\nresume = true\nfallback = ["echo"]\n{off}{patient}',
             f'[features.closed-chaos]\nroute = "echo"\n{off}{patient}',
-            f'[features.open]\nroute = "echo"\n{patient}',
+            f'[features.closed-given]\nroute = "echo"\n{off}{patient}{GIVEN_AGAIN}',
+            f'[features.open]\nroute = "echo"\n{patient}{GIVEN_AGAIN}',
         ]
     )
     return "\n".join(said)
@@ -203,7 +208,9 @@ def ask_everything(gateway: RunningGateway) -> int:
     with half_read(gateway, chat("closed-slow", CLOSED, stream=True)):
         pass
     post(gateway, paths["chat"], chat("open", OPEN))
-    return len(asked) + 2 + rehearse(gateway, paths["chat"])
+    for stream in (False, True, False):
+        post(gateway, paths["chat"], chat("closed-given", CLOSED, stream=stream))
+    return len(asked) + 5 + rehearse(gateway, paths["chat"])
 
 
 def rehearse(gateway: RunningGateway, path: str) -> int:
@@ -249,6 +256,11 @@ def shown(gateway: RunningGateway) -> dict[str, bytes]:
         )
         told[" ".join(words)] = done.stdout + done.stderr
     return told
+
+
+def given_again(gateway: RunningGateway) -> int:
+    """Requests that were answered from memory."""
+    return len(json.loads(get(gateway, "/api/requests?cached=true&limit=500"))["items"])
 
 
 def say_more(gateway: RunningGateway, *, comments: bool) -> None:
@@ -359,6 +371,7 @@ def look_everywhere(at: Engines, *, by_feature: bool) -> None:
             wait(lambda: at.stored("shadow") >= 8, "no shadow copies")
             wait(lambda: len(web.posts) >= 1, "nobody was alerted")
             wait(lambda: len(collector.spans()) > 2 * many, "few spans")
+            assert given_again(gateway) == 2, "the cache has answered"
             say_more(gateway, comments=not by_feature)
             told = shown(gateway)
             told["otlp"] = all_of(collector.raw)
@@ -380,6 +393,7 @@ def look_everywhere(at: Engines, *, by_feature: bool) -> None:
         found = at.found(OPEN)
         if by_feature:
             assert "content_segment.data" in found, "the search finds what is kept"
+            assert any(place.startswith("redis" if at.redis else "answer.") for place in found), found
             assert {"otlp", "traces export --content --quiet"} <= places_of(OPEN, told)
         else:
             assert found == set() == places_of(OPEN, told)

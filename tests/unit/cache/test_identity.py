@@ -256,7 +256,9 @@ def test_an_edited_request_is_what_it_was_edited_to() -> None:
     exchange = asks(chat("Which weir?"))
     request = exchange.request
     assert isinstance(request, ChatRequest)
-    exchange.edit(msgspec.structs.replace(request, messages=asks(chat()).request.messages))
+    wanted = asks(chat()).request
+    assert isinstance(wanted, ChatRequest)
+    exchange.edit(msgspec.structs.replace(request, messages=wanted.messages))
     assert Identities().of(exchange, FAQ).key == key(chat())
 
 

@@ -78,3 +78,16 @@ def test_who_sees_the_dashboard_is_told_where_something_is_said_of_it() -> None:
     assert told == "People sign in to the dashboard by password or key or at Example"
     [told] = dashboard(parse(f"{TEXT}\n[dashboard]\nidle = '1h'", {}))
     assert told.endswith("by password or key; this machine's own browser sees it without, as a viewer")
+
+
+def test_what_providers_are_to_keep_is_told():
+    """Where it is asked for, of a feature or of all."""
+    kept = "has providers keep beginnings of prompts that come again, for "
+    everybody = {
+        story.name: story
+        for story in explain(parse(f'{TEXT}[defaults]\nprompt_caching = "1h"\n', {}), list_price)
+    }
+    assert f"{kept}an hour" in everybody["support-chat"].text()
+    own = explain(parse(f'{TEXT}prompt_caching = "5m"\n', {}), list_price)
+    assert any(f"{kept}5 min" in story.text() for story in own)
+    assert kept not in stories()["support-chat"].text()

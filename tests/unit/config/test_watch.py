@@ -157,3 +157,13 @@ def test_what_cannot_change_while_running_is_kept_and_named(path):
     assert wanted.settings.server == running.settings.server and "chat" in wanted.settings.features
     path.write_text(SECOND)
     assert wanted.hash == load(path, {}).hash
+
+
+def test_where_answers_are_kept_holds_from_start_to_stop(path):
+    """What is kept is not carried elsewhere; the rest of the section may change."""
+    running = load(path, {})
+    path.write_text(SECOND + "[cache]\nengine = 'memory'\ndisk = '2GB'\nlongest = '1d'\n")
+    wanted, fixed = keep_fixed(running, load(path, {}))
+    assert fixed == ["cache.engine", "cache.disk"]
+    assert wanted.settings.cache.engine == "auto" and wanted.settings.cache.disk == running.settings.cache.disk
+    assert float(wanted.settings.cache.longest) == 86_400

@@ -13,6 +13,8 @@ import openai.types.chat
 import openai.types.responses
 import pytest
 from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from headgate.providers.adapters.azure_openai import AzureOpenAIAdapter, AzureOpenAISettings
@@ -179,3 +181,45 @@ def test_nonsense_passes_as_it_is(body):
     """The vendor says in its own words what is wrong with it."""
     marked = AnthropicMessages().mark(body, "claude-sonnet-5", ALL._replace(**MUCH))
     assert msgspec.json.decode(marked) == msgspec.json.decode(body)
+
+
+texts = st.text(max_size=5)
+blocks = st.one_of(
+    st.fixed_dictionaries({"type": st.just("text"), "text": texts}),
+    st.just({"type": "thinking", "thinking": "x", "signature": "s"}),
+    st.fixed_dictionaries({"type": st.just("tool_result"), "tool_use_id": texts, "content": texts}),
+    st.fixed_dictionaries({"type": st.just("unheard_of"), "x": st.integers()}),
+)
+contents = st.one_of(texts, st.lists(blocks, max_size=4))
+turns = st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": contents})
+bodies = st.fixed_dictionaries(
+    {"model": st.just("m"), "messages": st.lists(turns, max_size=6)},
+    optional={
+        "system": contents,
+        "tools": st.lists(st.fixed_dictionaries({"name": texts, "defer_loading": st.booleans()}), max_size=3),
+        "x_own": st.integers(),
+    },
+)
+
+
+@given(body=bodies, flags=st.tuples(*[st.booleans()] * 5))
+def test_marks_are_all_that_changes(body, flags):
+    """Whatever is asked: without its marks, three at most, it is the same request."""
+    tools, instructions, history, conversation, long = flags
+    marks = Marks(tools, instructions, history, conversation, long, **MUCH)
+    marked = AnthropicMessages().mark(encoded(body), "claude-sonnet-5", marks)
+    assert marked.count(b'"cache_control"') <= 3
+    assert unmarked(msgspec.json.decode(marked)) == unmarked(body)
+
+
+def unmarked(value: Any) -> Any:
+    """Without marks; a text alone is a block of text."""
+    if isinstance(value, dict):
+        return {
+            name: [{"type": "text", "text": inner}]
+            if name in ("content", "system") and isinstance(inner, str)
+            else unmarked(inner)
+            for name, inner in value.items()
+            if name != "cache_control"
+        }
+    return [unmarked(inner) for inner in value] if isinstance(value, list) else value

@@ -42,7 +42,12 @@ def names_a_number(text: str) -> bool:
     low = utf8(folded(text))
     if expression(_ID).search(low) is not None or expression(_HASH).search(low) is not None:
         return True
-    return any(_is_run(match.group()) for match in _RUN.finditer(text)) or any(
+    data = utf8(text)
+    if expression(r"\d{6}").search(data) is not None and any(
+        _is_run(match.group()) for match in _RUN.finditer(text)
+    ):
+        return True
+    return expression(r"[A-Z0-9-]{6}").search(data) is not None and any(
         _is_code(match.group()) for match in _CODE.finditer(text)
     )
 

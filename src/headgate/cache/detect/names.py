@@ -32,7 +32,8 @@ _GIVEN = whole_words(
         rf"(?:Dear|Hi|Hello|Liebe|Lieber|Cher|Chère|Querid[oa]|Car[oa]|Beste|Estimad[oa]) {_UPPER} {_UPPER}",
     )
 )
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+# A set of characters first: that is looked for quickly, and small letters of ASCII are passed over.
+_WORD = re.compile(r"[A-Z\u00c0-\uffff][^\W\d_]*(?:['\u2019-][^\W\d_]+)*")
 
 
 @lru_cache(maxsize=3)
@@ -55,11 +56,13 @@ def _has_first_name(text: str) -> bool:
     names, ambiguous, no_surnames = _words("given_names"), _words("names_and_words"), _words("no_surnames")
     before, end = "", -2
     for match in _WORD.finditer(text):
-        word = match.group()
+        word, start = match.group(), match.start()
+        if not word[0].isupper() or (start and text[start - 1].isalpha()):
+            continue  # in the middle of a word
         low = word.casefold().removesuffix("'s").removesuffix("\u2019s")
-        capital = word[0].isupper() and not (word.isupper() and len(word) > 1)
+        capital = not (word.isupper() and len(word) > 1)
         # A first name, and right behind it another word with a capital.
-        if before and capital and match.start() == end + 1 and text[end] == " " and low not in no_surnames:
+        if before and capital and start == end + 1 and text[end] == " " and low not in no_surnames:
             return True
         before = ""
         if capital:

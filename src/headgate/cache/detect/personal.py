@@ -30,6 +30,7 @@ _EXAMPLES = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net)|example|invalid|tes
 _PHONE = re.compile(
     r"(?<![\w.,/-])(?:\+|00)[1-9]\d{0,2}[ ./-]?(?:\(0?\d{1,5}\)[ ./-]?)?\d(?:[ ./-]?\d){5,13}(?![\w-])"
     r"|(?<![\w.,/-])\(?0[1-9]\d{1,4}\)?[ /-]\d{2,12}(?:[ /-]\d{2,12}){0,5}(?![\w-])"
+    r"|(?<![\w.,/-])\(0?\d{1,4}\) ?\d{3,4}[ .-]?\d{3,4}(?:[ -]\d{2,4})?(?![\w-])"
     r"|(?<![\w.,/-])(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?![\w-])"
 )
 _TOLD_PHONE = whole_words(
@@ -69,13 +70,18 @@ _FIGURES = r"\d(?:[ ./()-]{0,3}\d){5}|[a-z]{2}\d{2} ?[a-z0-9]{4}|[a-z]{6}\d{2}[a
 
 _STREET = whole_words(
     (
-        r"\d{1,5}[a-z]? (?:\pL[\pL'.-]* ){1,3}(?:street|st|road|rd|avenue|ave|lane|ln|drive|boulevard|blvd|court|terrace|crescent|close)",
         r"\pL{3,}(?:strasse|straße|str\.|gasse|allee|platz|weg|straat|laan|plein|gracht) \d{1,4} ?[a-z]?",
         r"\d{1,4}(?: ?bis|ter)?,? (?:rue|avenue|boulevard|chemin|impasse|allée) (?:d[eu] |des |de la |de l')?\pL+",
         r"(?:p\.? ?o\.? ?box|postfach|apt\.?|apartment|case postale|apartado) \d{1,6}",
         r"(?:calle|avenida|avda\.|plaza|via|viale|piazza|corso|rua|travessa) (?:de |del |della |da |do )?\pL+(?: \pL+){0,2},? (?:n[º°.] ?)?\d{1,4}",
     )
 )
+_STREET_AS_WRITTEN = whole_words(
+    (
+        r"\d{1,5}[a-zA-Z]? (?:\p{Lu}[\pL'.-]* ){1,3}(?:[Ss]treet|St|[Rr]oad|Rd|[Aa]venue|Ave|[Ll]ane|Ln|[Dd]rive|Dr|[Bb]oulevard|Blvd|[Cc]ourt|[Tt]errace|[Cc]rescent|[Cc]lose)",
+    )
+)
+"""With capitals: "5 miles down the road" is no address."""
 _BORN = whole_words(
     (
         r"(?:i was |i'm |i am )?born (?:on|in) \d|date of birth|birth ?date|geboren am|geburtsdatum|né(?:e)? le|nacid[oa] el|nat[oa] il|geboren op",
@@ -92,7 +98,7 @@ _MINE = (
 _HEALTH = r"diabetes|cancer|depression|anxiety|asthma|hiv|epilepsy|adhd|migraines?|arthritis|covid|a fever|an allergy|high blood pressure"
 _OWN = whole_words(
     (
-        rf"(?:where|what|when|why|who|which|how much|how many|how old|how long)(?:'s| is| are| was| were| has| have| will| did| does| do| am| left on| owed on)+ (?:\pL+ ){{0,3}}?(?:my|our) (?:\pL+ ){{0,2}}?(?:{_MINE})",
+        rf"(?:where|what|when|why|who|which|how much|how many|how old|how long)(?:'s| is| are| was| were| has| have| will| did| does| am| left on| owed on)+ (?:\pL+ ){{0,3}}?(?:my|our) (?:\pL+ ){{0,2}}?(?:{_MINE})",
         rf"(?:is|are|was|were|has|have|did|does|will) (?:my|our) (?:\pL+ ){{0,2}}?(?:{_MINE})",
         rf"(?:check|show|tell me|look up|track|find|list|give me|summari[sz]e|read|explain|review) (?:me )?(?:all )?(?:my|our) (?:\pL+ ){{0,2}}?(?:{_MINE})",
         rf"my (?:\pL+ ){{0,2}}?(?:{_MINE}) (?:is|are|was|were|has|have|hasn't|haven't|isn't|wasn't|did|didn't|still|says|shows|expires|came|arrived|got)",
@@ -121,7 +127,10 @@ def data_in(text: str) -> str:
     low = utf8(folded(text))
     if expression(_FIGURES).search(low) is not None and (number := _number_in(text)):
         return number
-    if expression(_STREET).search(low) is not None:
+    if (
+        expression(_STREET).search(low) is not None
+        or expression(_STREET_AS_WRITTEN).search(utf8(text)) is not None
+    ):
         return "a street address"
     # With a word that says so, a number of any form; but one that is free to call is an office's.
     told = expression(_TOLD_PHONE).search(low)

@@ -2,12 +2,14 @@
 
 What users wrote is looked at, in all turns: a follow-up to "what is the weather?" is about now as well. Not what the operator's
 system prompt says, for its date is in every request and no business of the question's, and not what the model answered.
-Vectors and counts of tokens follow from their text alone: nothing but `sensitive` data narrows them.
+Vectors and counts of tokens follow from their text alone: nothing but `sensitive` data narrows them. Pictures and documents are
+not looked into.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from headgate.cache.detect.dates import names_a_date
@@ -31,10 +33,19 @@ from headgate.core.messages import (
 )
 from headgate.exchange.dialect import LocalReply
 
-__all__ = ["DETECTORS", "MOST_CHARS", "is_personal", "personal_in", "reason_in", "said_by_users", "why_not"]
+__all__ = [
+    "DETECTORS",
+    "MOST_CHARS",
+    "is_personal",
+    "personal_in",
+    "prepare",
+    "reason_in",
+    "said_by_users",
+    "why_not",
+]
 
-MOST_CHARS = 200_000
-"""Characters of users' words that are looked through; what is longer is not kept."""
+MOST_CHARS = 60_000
+"""Characters of users' words that are looked through, which takes 40 ms at worst; what is longer is not kept."""
 
 
 def _is_personal_text(text: str) -> bool:
@@ -54,6 +65,16 @@ DETECTORS: Mapping[Reason, tuple[Callable[[str], bool], str]] = MappingProxyType
 """What each looks for in a text, and what it says then. All but `tools`, which no text tells."""
 
 
+@lru_cache(maxsize=1)
+def prepare() -> None:
+    """Make the expressions ready, which takes two tenths of a second: before the first request, so that none waits for it."""
+    # It holds something of each, so that none of them stops at its first look.
+    text = "tell ann b: 4 x 123456 AB123456 a@b"
+    for speaks_against, _ in DETECTORS.values():
+        speaks_against(text)
+        speaks_against("")
+
+
 def why_not(
     request: ChatRequest | EmbeddingsRequest, policy: CachePolicy, operation: Operation = "chat"
 ) -> str:
@@ -69,7 +90,7 @@ def why_not(
     if "tools" not in settings.let and uses_tools(request):
         return "it may call tools (`tools`)"
     text = said_by_users(request)
-    if len(text) > MOST_CHARS:
+    if len(text) > MOST_CHARS and not DETECTORS.keys() <= set(settings.let):
         return "it is too long to be looked through"
     reason = reason_in(text, let=settings.let)
     return f"{DETECTORS[reason][1]} (`{reason}`)" if reason else ""
@@ -86,9 +107,10 @@ def reason_in(text: str, *, let: list[Reason] | tuple[Reason, ...] = ()) -> Reas
 def is_personal(request: ChatRequest | EmbeddingsRequest, operation: Operation = "chat") -> bool:
     """Do users' words hold personal data, or ask about the asker's own? Asked where that alone is no reason (`let`): then the
     answer is still nobody else's."""
-    return (
-        isinstance(request, ChatRequest) and operation == "chat" and _is_personal_text(said_by_users(request))
-    )
+    if not isinstance(request, ChatRequest) or operation != "chat":
+        return False
+    text = said_by_users(request)
+    return len(text) > MOST_CHARS or _is_personal_text(text)
 
 
 def personal_in(answer: LocalReply) -> str:

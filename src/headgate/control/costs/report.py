@@ -30,6 +30,7 @@ DIMENSIONS = {
     "operation": "operation",
     "outcome": "outcome",
     "degraded": "degraded",
+    "cache": "cache",
     "day": "day",
     "month": "day",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from headgate.cache.semantic.check.aligning import Alignment, align
+from headgate.cache.semantic.check.aligning import Alignment, Pair, align
 from headgate.cache.semantic.check.lexicon import Lexicon
 from headgate.cache.semantic.check.reading import Reading, Word
 from headgate.cache.semantic.check.splitting import words_of
@@ -66,7 +66,6 @@ _CLOSE = frozenset(
         "should yes_no",
         "how_much what",
         "how_many what",
-        "must should",
         "why cannot",
         "which who",
         "where which",
@@ -82,6 +81,8 @@ _STRICT = words_of(
     "do how when where who why how_long how_often how_many how_much yes_no can must should cannot how_works what_happens"
 )
 """Kinds of question that have different answers, whatever they are about."""
+_SUBJECT = 0.5
+"""Weight from which a word says what a question is about."""
 _OPPOSED = frozenset(
     frozenset(pair.split())
     for pair in ["to from", "into from", "before after", "until after", "over under", "since until"]
@@ -165,6 +166,10 @@ def _forbidden(asked: Reading, kept: Reading, found: Alignment, lexicon: Lexicon
         return f"numbers differ: {', '.join(differ[:4])}"
     if asked.nots != kept.nots:
         return "one says not"
+    if asked.others and kept.others and asked.others != kept.others:
+        return f"{', '.join(sorted(asked.others))} is not {', '.join(sorted(kept.others))}"
+    if (asked.past and kept.later) or (asked.later and kept.past):
+        return "one is about what was, the other about what will be"
     if asked.excepts != kept.excepts:
         return "one makes an exception"
     if (
@@ -174,6 +179,8 @@ def _forbidden(asked: Reading, kept: Reading, found: Alignment, lexicon: Lexicon
         and frozenset((asked.asks, kept.asks)) not in _CLOSE
     ):
         return f"one asks {asked.asks.replace('_', ' ')}, the other {kept.asks.replace('_', ' ')}"
+    if not any(asked.words[pair.left].weight >= _SUBJECT for pair in found.pairs):
+        return "no word of weight in common"
     turned = _families(found, lexicon)
     if turned:
         return f"{turned[0]} is not {turned[1]}"
@@ -192,21 +199,65 @@ def _families(found: Alignment, lexicon: Lexicon, *, weakly: bool = False) -> tu
 
 
 def _turned(asked: Reading, kept: Reading, found: Alignment) -> str:
-    """From A to B against from B to A: two words have changed their parts and their order."""
+    """Two words have changed their parts: from A to B against from B to A, A before B against B before A."""
     pairs = [pair for pair in found.pairs if asked.words[pair.left].kind in ("content", "amount")]
     for one in pairs:
         role, back = asked.words[one.left].role, kept.words[one.right].role
         if frozenset((role, back)) in _OPPOSED or (role != back and "instead" in (role, back)):
             return f"{role} {asked.words[one.left].text} is not {back} {kept.words[one.right].text}"
+    alike = _same_words(asked, found)
+    if alike and asked.object != kept.object:
+        return "one asks what is done to me"
     for number, one in enumerate(pairs):
         for other in pairs[number + 1 :]:
-            if (one.left < other.left) == (one.right < other.right):
-                continue
-            roles = asked.words[one.left].role, asked.words[other.left].role
-            there = kept.words[one.right].role, kept.words[other.right].role
-            if roles != there and any(roles) and any(there):
+            if (one.left < other.left) != (one.right < other.right) and _parts_changed(
+                asked, kept, one, other
+            ):
                 return f"{asked.words[one.left].text} and {asked.words[other.left].text} have changed places"
     return ""
+
+
+def _same_words(asked: Reading, found: Alignment) -> bool:
+    """Is nothing left over that says something, and nothing put in other words? Then the order alone tells the two apart."""
+    over = (*found.left_over, *found.right_over)
+    return not any(word.kind in ("content", "amount") for word in over) and all(
+        pair.how in ("equal", "family") for pair in found.pairs if asked.words[pair.left].kind == "content"
+    )
+
+
+def _parts_changed(asked: Reading, kept: Reading, one: Pair, other: Pair, *, alike: bool) -> bool:
+    """Of two words that stand the other way round: is that another question? alike: all other words are the same."""
+    if _listed(asked, one.left, other.left) and _listed(kept, one.right, other.right):
+        return False
+    roles = asked.words[one.left].role, asked.words[other.left].role
+    back = kept.words[one.right].role, kept.words[other.right].role
+    if roles != back and any(roles) and any(back):
+        return True
+    if not alike:
+        return False
+    does = _who_asks_does(asked), _who_asks_does(kept)
+    if does[0] != does[1]:
+        return True
+    cases = _case(asked, one.left), _case(asked, other.left)
+    turned = _case(kept, one.right), _case(kept, other.right)
+    if cases != turned:
+        return cases == turned[::-1]
+    # `My password, how do I reset it?` is no other question: who asks is the one who does it. `What eats rabbits?` is.
+    return cases[0] == cases[1] and not does[0] and not asked.owned and not kept.owned
+
+
+def _who_asks_does(reading: Reading) -> bool:
+    return reading.subject or reading.asks in ("how", "want", "do")
+
+
+def _case(reading: Reading, at: int) -> str:
+    """The small word right before it."""
+    return reading.words[at - 1].base if at and reading.words[at - 1].kind == "place" else ""
+
+
+def _listed(reading: Reading, one: int, other: int) -> bool:
+    """Are they named side by side, as `A and B`?"""
+    return any(word.base in ("and", "or", "vs") for word in reading.words[min(one, other) : max(one, other)])
 
 
 def _denied(asked: Reading, kept: Reading, found: Alignment) -> str:

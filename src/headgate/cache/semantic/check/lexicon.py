@@ -190,12 +190,13 @@ def _read_groups(
 
 
 def _rewritten(lexicon: Lexicon, words: list[str]) -> list[str]:
-    """Single words as they are spelled after rewriting: a group names `colour`, questions by then say `color`."""
-    found: list[str] = []
-    for word in words:
-        whole = [one for one in lexicon.rewrites.get(word, ()) if one.left == (word,) and not one.begins]
-        found.extend(whole[0].right if whole and len(words) == 1 and whole[0].right else (word,))
-    return found
+    """As questions say it after rewriting: `color` for `colour`; nothing for what is put in several words (`unsafe`)."""
+    if len(words) != 1:
+        return words
+    for one in lexicon.rewrites.get(words[0], ()):
+        if one.left == tuple(words) and not one.begins:
+            return list(one.right) if len(one.right) == 1 else []
+    return words
 
 
 def _read_rewrites(lexicon: Lexicon) -> None:

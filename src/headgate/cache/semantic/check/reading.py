@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from headgate.cache.semantic.check.amounts import amount_at
 from headgate.cache.semantic.check.lexicon import UNKNOWN, Lexicon
-from headgate.cache.semantic.check.splitting import capitalised, split, words_of
+from headgate.cache.semantic.check.splitting import LONGEST, capitalised, split, words_of
 
 __all__ = ["MOST_WORDS", "Reading", "Word", "read"]
 
@@ -16,12 +17,16 @@ MOST_WORDS = 80
 
 _DROPPED = words_of("the a an some any be do have there here it its so um uh oh")
 _LIGHT = words_of(
-    "this that these those such own very more and or if then also too as both ever yet still just really"
+    "this that these those such own very more and or if then also too as both ever just really"
     " get go come make have give want like put let look available possible way way process method step person people someone somebody"
     " anyone anybody everyone one thing something anything currently now usually normally generally typically ever own correct"
-    " proper exact specific certain particular need_to am being been please already yet still so much"
+    " proper exact specific certain particular need_to am being been please so much"
 )
 _SELF = words_of("i me my mine myself we us our ours you your yours yourself one oneself")
+_OWNED = re.compile(
+    r"(?<!\bwhat)(?<!\bwho)(?<!\bwhere)(?<!\bhow)(?<!\bwhen)(?<!\bit)(?<!\bthat)(?<!\bthere)['’]s\b"
+)
+_DOING = words_of("i we you one")
 _OTHERS = words_of("he him his she her hers they them their theirs")
 _PLACES = words_of(
     "of to in on at for with from by about as into onto over under between through per against around out up off down"
@@ -35,7 +40,7 @@ _NOT = words_of("not no never without none neither nor nothing nobody no_longer"
 _EXCEPT = words_of("except instead unless")
 _COUNTING = words_of(
     "all every each most only several many few more_than less_than at_least at_most always sometimes often rarely half"
-    " double first last next previous entire whole per whether"
+    " double still already yet again anymore first last next previous entire whole per whether"
 )
 _PICKING = words_of(
     "new old other second third former original main best worst additional existing extra separate else used free"
@@ -44,7 +49,7 @@ _ABLE = words_of("can could may might able")
 _OUGHT = words_of("should ought recommend advisable")
 _MUST = words_of("must required need mandatory shall necessary")
 _LATER = words_of("will shall would")
-_PAST = words_of("did was were had")
+_PAST = words_of("did was were had has")
 _ASKING = words_of("how what which when where who whom why")
 _YES_NO = words_of("is are am do does did was were will has have had would can could may should must")
 
@@ -87,7 +92,12 @@ class Reading:
     later: bool = False
     others: frozenset[str] = frozenset()
     """he, she, they: somebody else than who asks."""
-    own: bool = False
+    subject: bool = False
+    """I, we, you: who asks is the one who does it."""
+    owned: bool = False
+    """Something is somebody's: `France's capital`, where others say `the capital of France`."""
+    object: bool = False
+    """me, us."""
     foreign: float = 0.0
     """Share of words that are not common English ones."""
     too_long: bool = False
@@ -99,6 +109,7 @@ def read(text: str, lexicon: Lexicon) -> Reading:
     raw = [word if word in names or word in lexicon.known else lexicon.slip(word) for word in split(text)]
     if len(raw) > MOST_WORDS:
         return Reading(tuple(raw), too_long=True)
+    subject = not _DOING.isdisjoint(raw)
     start = raw[0] if raw else ""
     unknown = [
         word for word in raw if word.isalpha() and word not in names and lexicon.rarity(word) == UNKNOWN
@@ -106,6 +117,8 @@ def read(text: str, lexicon: Lexicon) -> Reading:
     # The second time finds what the first has put together.
     terms = _rewritten(_gapped(_rewritten(raw, lexicon), lexicon), lexicon)
     reading = Reading(tuple(terms), foreign=len(unknown) / max(1, len(raw)))
+    reading.subject = subject
+    reading.owned = _OWNED.search(text[:LONGEST].lower()) is not None
     _fill(reading, terms, names, start, lexicon)
     return reading
 
@@ -231,7 +244,7 @@ def _grammar(reading: Reading, term: str, base: str) -> bool:
         }
         return True
     if term in _SELF:
-        reading.own = True
+        reading.object |= term in ("me", "us")
         return True
     if term in _PAST:
         reading.past = True

@@ -30,6 +30,9 @@ def words_of(text: str) -> frozenset[str]:
 
 
 _IS = words_of("what where who when how why that it he she there here which")
+_SMALL = words_of(
+    "is are do does did can could my your was were will would should the a an to for in on of and or not it with have has"
+)
 _TAILS = {"re": "are", "ve": "have", "ll": "will", "d": "would", "m": "am"}
 _BARE = {
     "dont": ("do", "not"),
@@ -84,20 +87,20 @@ def split(text: str) -> list[str]:
 
 
 def capitalised(text: str) -> frozenset[str]:
-    """Words written with a capital where none is due: names, mostly. None if nearly everything is."""
+    """Words written with a capital where none is due: names, mostly. None if small words are, too: then it is a title, or shouted."""
+    if text.isupper():
+        return frozenset()
     names: set[str] = set()
-    words = due = 0
     begins = True
     for word in text[:LONGEST].split():
         bare = word.strip(".,;:!?'\"()[]{}…").removesuffix("'s").removesuffix("’s")
         if bare:
-            words += 1
-            if bare[0].isupper() and bare not in {"I", "I'm", "I'd", "I've", "I'll", "I’m", "I’d", "I’ve"}:
-                due += 1
-                if not begins:
-                    names.update(split(bare))
+            if not begins and bare[0].isupper() and bare.lower().partition("'")[0].partition("’")[0] != "i":
+                if bare.lower() in _SMALL:
+                    return frozenset()
+                names.update(split(bare))
             begins = word[-1] in ".!?:"
-    return frozenset(names) if due <= max(2, 0.6 * words) else frozenset()
+    return frozenset(names)
 
 
 def _spelled(word: str) -> tuple[str, ...]:

@@ -22,7 +22,10 @@ from headgate.stores.answer_sql import (
     FORGET_WORDS,
     HIT,
     JUDGED,
+    JUDGED_NS,
     JUDGEMENT,
+    JUDGEMENTS_EVERY_NS,
+    MOST_JUDGED,
     MOST_NEWS,
     NEW,
     OLD_JUDGEMENTS,
@@ -63,8 +66,6 @@ T = TypeVar("T")
 _LOOK_SECONDS = 2.0
 """Longest wait for one answer. Who asks for it gives up far earlier."""
 _WRITE_SECONDS = 20.0
-_MOST_JUDGED = 200_000
-_JUDGED_NS = 90 * 86_400 * 10**9
 _SLACK = 100
 """One part in so many is freed beyond what has to be, so that not every batch evicts."""
 _FETCH = "SELECT entry, vector FROM answer WHERE key = ANY($1::bytea[]) AND until_ns > $2"
@@ -104,6 +105,7 @@ class PostgresAnswerTable:
         self._now_ns = now_ns
         self._near = Near(database, large=large_group)
         self.evicted = 0
+        self._judgements_due_ns = 0
 
     async def news(self, removed: int, written: int) -> News:
         """See `Backing`."""
@@ -295,8 +297,10 @@ class PostgresAnswerTable:
             if last > floor:
                 await _run(connection, FORGET_REMOVALS, last)
                 await _run(connection, SET_REMOVED, removed, last)
-            await _run(connection, FORGET_WORDS, now - WORDS_NS)
-            await _run(connection, OLD_JUDGEMENTS, now - _JUDGED_NS, _MOST_JUDGED)
+            if now >= self._judgements_due_ns:
+                await _run(connection, FORGET_WORDS, now - WORDS_NS)
+                await _run(connection, OLD_JUDGEMENTS, now - JUDGED_NS, MOST_JUDGED)
+                self._judgements_due_ns = now + JUDGEMENTS_EVERY_NS
             return len(over)
 
         return await self._alone(ask) + await self._near.catch_up()

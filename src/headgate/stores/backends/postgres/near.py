@@ -7,13 +7,14 @@ compared row by row, which is exact; a large one gets an index (HNSW) of its own
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from headgate.stores.answers import CacheEntry
 from headgate.stores.backends.postgres.connection import WRITE_SECONDS, Database
-from headgate.stores.backends.postgres.text import kept
+from headgate.stores.backends.postgres.text import kept, read
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -22,13 +23,16 @@ __all__ = ["LOCK_ANSWERS", "Near"]
 
 LOCK_ANSWERS = 0x6865_6164_6761_7407
 """Of PostgreSQL's advisory locks: who adds or removes answers."""
+LOCK_INDEXES = 0x6865_6164_6761_7408
+"""Who makes indexes: one node at a time."""
 LARGE_GROUP = 10_000
-"""Vectors from which on a group gets an index: comparing so many takes about 5 ms."""
+"""Vectors from which on a group gets an index: comparing so many takes about 8 ms."""
 _LOOK_SECONDS = 2.0
 _INDEX_SECONDS = 600.0
+_INDEX_EVERY_SECONDS = 600.0
 _PIECE = 500
 _MOST_INDEXES = 16
-_EF_SEARCH = 200
+_EF_SEARCH = 100
 """How thoroughly an index is searched."""
 _AVAILABLE = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
 _TYPE = "SELECT count(*) FROM pg_type WHERE typname = 'halfvec'"
@@ -46,9 +50,16 @@ _WITHOUT = (
     "SELECT a.key, a.compat, a.embedder, a.vector FROM answer a LEFT JOIN answer_vector v ON v.key = a.key "
     "WHERE a.embedder <> '' AND v.key IS NULL LIMIT $1"
 )
-_NEAREST = (
-    "SELECT key, 1 - (near{cast} <=> $1::real[]::halfvec{cast}) FROM answer_vector "
-    "WHERE compat = {compat} AND embedder = {embedder}{dims} ORDER BY near{cast} <=> $1::real[]::halfvec{cast} LIMIT $2"
+_EACH = (
+    # The question is made a vector once, not for each row.
+    "WITH asked AS MATERIALIZED (SELECT $1::real[]::halfvec AS v) "
+    "SELECT key, 1 - d FROM (SELECT key, near <=> asked.v AS d FROM answer_vector, asked "
+    "WHERE compat = $3 AND embedder = $4 AND vector_dims(near) = $5 OFFSET 0) AS each ORDER BY d LIMIT $2"
+)
+_BY_INDEX = (
+    "SELECT key, 1 - (near::halfvec({dims}) <=> $1::real[]::halfvec({dims})) FROM answer_vector "
+    "WHERE compat = {compat} AND embedder = {embedder} "
+    "ORDER BY near::halfvec({dims}) <=> $1::real[]::halfvec({dims}) LIMIT $2"
 )
 _LARGE = (
     "SELECT compat, embedder, count(*), min(vector_dims(near)), max(vector_dims(near)) FROM answer_vector "
@@ -71,6 +82,7 @@ class Near:
         self._ready = False
         """Has the server the vectors of all answers?"""
         self._indexed: dict[tuple[bytes, str], int] = {}
+        self._index_due = 0.0
 
     async def put(self, connection: Connection, entries: Sequence[CacheEntry]) -> None:
         """Keep the vectors of entries that were just written, in the same transaction."""
@@ -97,20 +109,18 @@ class Near:
 
         async def ask(connection: Connection) -> Sequence[Any]:
             if dims is None or dims != len(numbers):
-                text = _NEAREST.format(
-                    cast="", compat="$3", embedder="$4", dims=" AND vector_dims(near) = $5"
-                )
-                return await connection.fetch(text, numbers, count, compat, kept(embedder), len(numbers))
+                given = (numbers, count, compat, kept(embedder), len(numbers))
+                found: Sequence[Any] = await connection.fetch(_EACH, *given)
+                return found
             # An index of one group is used where the question names it, not where it is filled in.
-            text = _NEAREST.format(
-                cast=f"::halfvec({dims})", compat=_bytes(compat), embedder=_text(embedder), dims=""
-            )
+            text = _BY_INDEX.format(dims=dims, compat=_bytes(compat), embedder=_text(embedder))
             async with connection.transaction(readonly=True):
                 await connection.execute(f"SET LOCAL hnsw.ef_search = {_EF_SEARCH}")
-                return await connection.fetch(text, numbers, count)
+                rows: Sequence[Any] = await connection.fetch(text, numbers, count)
+                return rows
 
-        rows = await self._database.run(ask, seconds=_LOOK_SECONDS)
-        return [(row[0], float(row[1])) for row in rows]
+        near = await self._database.run(ask, seconds=_LOOK_SECONDS)
+        return [(row[0], float(row[1])) for row in near]
 
     async def catch_up(self) -> int:
         """Keep the vectors of a piece of the answers that came without: before the extension was there, or from another engine. How
@@ -129,13 +139,17 @@ class Near:
 
         if self._usable is False:
             return 0
-        added = await self._database.run(ask, seconds=WRITE_SECONDS)
+        added = 0 if self._ready else await self._database.run(ask, seconds=WRITE_SECONDS)
         if self._usable and not added:
             self._ready = True
-            await self._database.run(self._index, seconds=_INDEX_SECONDS)
+            if time.monotonic() >= self._index_due:
+                self._index_due = time.monotonic() + _INDEX_EVERY_SECONDS
+                await self._database.run(self._index, seconds=_INDEX_SECONDS)
         return added
 
     async def _index(self, connection: Connection) -> None:
+        """Each large group has an index, others have none. Nobody who writes waits for it."""
+        making = await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_INDEXES)
         there = {row[0]: row[1] for row in await connection.fetch(_INDEXES)}
         indexed: dict[tuple[bytes, str], int] = {}
         wanted: set[str] = set()
@@ -144,20 +158,23 @@ class Near:
                 continue
             name = f"answer_near_{blake2b(compat + embedder.encode(), digest_size=12).hexdigest()}"
             wanted.add(name)
-            if name not in there:
-                # Not CONCURRENTLY: of two nodes one would leave half an index behind. Writers wait for seconds, and take no harm.
-                async with connection.transaction():
-                    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_ANSWERS)
-                    await connection.execute(
-                        f"CREATE INDEX IF NOT EXISTS {name} ON answer_vector USING hnsw "
-                        f"((near::halfvec({dims})) halfvec_cosine_ops) "
-                        f"WHERE compat = {_bytes(compat)} AND embedder = {_text(embedder)}"
-                    )
-            indexed[compat, embedder] = dims
-        for name in there:
-            if name not in wanted:
-                await connection.execute(f"DROP INDEX IF EXISTS {name}")
+            if making and not there.get(name):
+                # Half an index, of a node that was stopped in the middle.
+                await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+                await connection.execute(
+                    f"CREATE INDEX CONCURRENTLY {name} ON answer_vector USING hnsw "
+                    f"((near::halfvec({dims})) halfvec_cosine_ops) "
+                    f"WHERE compat = {_bytes(compat)} AND embedder = {_text(read(embedder))}"
+                )
+                there[name] = True
+            if there.get(name):
+                indexed[compat, read(embedder)] = dims
         self._indexed = indexed
+        if making:
+            for name in there:
+                if name not in wanted:
+                    await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_INDEXES)
 
 
 async def _prepared(connection: Connection) -> bool:

@@ -25,8 +25,11 @@ from headgate.stores.answer_sql import (
     FORGET_WORDS,
     HIT,
     JUDGED,
+    JUDGED_NS,
     JUDGEMENT,
+    JUDGEMENTS_EVERY_NS,
     KEYS,
+    MOST_JUDGED,
     MOST_NEWS,
     NEW,
     OLD_JUDGEMENTS,
@@ -58,8 +61,6 @@ from headgate.stores.backends.sqlite.connection import Database, set_pragma
 __all__ = ["SqliteAnswerFile", "sqlite_answers"]
 
 _MOST_KEYS = 20_000
-_MOST_JUDGED = 200_000
-_JUDGED_NS = 90 * 86_400 * 10**9
 _SLACK = 100
 """One part in so many is freed beyond what has to be, so that not every batch evicts."""
 
@@ -84,6 +85,7 @@ class SqliteAnswerFile:
         self._writing = database.line("headgate-answers-writer")
         self._looking = database.line("headgate-answers-search")
         self.evicted = 0
+        self._judgements_due_ns = 0
 
     async def news(self, removed: int, written: int) -> News:
         """See `Backing`."""
@@ -308,8 +310,10 @@ class SqliteAnswerFile:
                 if last > floor:
                     connection.execute(FORGET_REMOVALS, (last,))
                     connection.execute(SET_REMOVED, (removed, last))
-                connection.execute(FORGET_WORDS, (now - WORDS_NS,))
-                connection.execute(OLD_JUDGEMENTS, (now - _JUDGED_NS, _MOST_JUDGED))
+                if now >= self._judgements_due_ns:
+                    connection.execute(FORGET_WORDS, (now - WORDS_NS,))
+                    connection.execute(OLD_JUDGEMENTS, (now - JUDGED_NS, MOST_JUDGED))
+                    self._judgements_due_ns = now + JUDGEMENTS_EVERY_NS
             return len(over)
 
         return await self._writing.run(ask)

@@ -395,9 +395,6 @@ CREATE TABLE rollup (
   failovers BIGINT DEFAULT 0 NOT NULL,
   degraded BIGINT DEFAULT 0 NOT NULL,
   cached BIGINT DEFAULT 0 NOT NULL,
-  reworded BIGINT DEFAULT 0 NOT NULL,
-  joined BIGINT DEFAULT 0 NOT NULL,
-  cacheable BIGINT DEFAULT 0 NOT NULL,
   refusals BIGINT DEFAULT 0 NOT NULL,
   input_tokens BIGINT DEFAULT 0 NOT NULL,
   cache_read_tokens BIGINT DEFAULT 0 NOT NULL,
@@ -408,10 +405,13 @@ CREATE TABLE rollup (
   estimated_nanos BIGINT DEFAULT 0 NOT NULL,
   unpriced BIGINT DEFAULT 0 NOT NULL,
   avoided_nanos BIGINT DEFAULT 0 NOT NULL,
+  sketches BLOB DEFAULT '' NOT NULL,
+  reworded BIGINT DEFAULT 0 NOT NULL,
+  joined BIGINT DEFAULT 0 NOT NULL,
+  cacheable BIGINT DEFAULT 0 NOT NULL,
   avoided_us BIGINT DEFAULT 0 NOT NULL,
   cache_read_saved_nanos BIGINT DEFAULT 0 NOT NULL,
   cache_write_extra_nanos BIGINT DEFAULT 0 NOT NULL,
-  sketches BLOB DEFAULT '' NOT NULL,
   PRIMARY KEY (seconds, at, feature, model, provider, outcome, purpose)
 )
  WITHOUT ROWID;

@@ -17,9 +17,11 @@ _PROVIDERS_CACHE = ("cache_read_saved_nanos", "cache_write_extra_nanos")
 
 def upgrade() -> None:
     """From 0006."""
-    for name in ("cache", "variables"):
-        op.add_column("request", sa.Column(name, sa.Text(), server_default=sa.text("''"), nullable=False))
-    for name in ("origin_id", "avoided_us", "similarity", *_PROVIDERS_CACHE):
+    op.add_column("request", _text("cache"))
+    for name in ("origin_id", "avoided_us", "similarity"):
+        op.add_column("request", _number(name))
+    op.add_column("request", _text("variables"))
+    for name in _PROVIDERS_CACHE:
         op.add_column("request", _number(name))
     for name in ("reworded", "joined", "cacheable", "avoided_us", *_PROVIDERS_CACHE):
         op.add_column("rollup", _number(name))

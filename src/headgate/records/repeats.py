@@ -1,0 +1,54 @@
+"""Prompts and answers that come again and again: a hit's are those of the request before it, so they are named, not written anew.
+
+A name is only given to what this process wrote into its journal a moment ago. So the writer, who reads in order, has stored it
+by then; and what is deleted meanwhile is written whole again before long.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from headgate.records.entries import Body
+from headgate.records.settling import hash_of
+
+__all__ = ["Repeats"]
+
+SECONDS = 30.0
+"""How long a content goes by its name before it is written whole again."""
+_MOST = 512
+_LARGEST = 64_000
+"""Bytes; together with `_MOST` the bound of what is remembered."""
+
+
+class Repeats:
+    """What was written lately. Of the event loop's thread."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """now: monotonic seconds."""
+        self._now = now
+        self._written: OrderedDict[tuple[str, bytes], tuple[float, Body | None]] = OrderedDict()
+
+    def named(self, body: Body) -> Body:
+        """The same content, by its name if it was written a moment ago."""
+        data = body.data
+        if body.size != len(data) or body.size > _LARGEST:
+            return body
+        about = (body.kind, data)
+        now = self._now()
+        known = self._written.get(about)
+        if known is None or now - known[0] > SECONDS:
+            self._written[about] = now, None
+            self._written.move_to_end(about)
+            if len(self._written) > _MOST:
+                self._written.popitem(last=False)
+            return body
+        name = known[1]
+        if name is None:
+            name = Body(body.kind, b"", body.size, hash_of(body.kind, data, body.size))
+            self._written[about] = known[0], name
+        return name
+
+    def clear(self) -> None:
+        """Contents were deleted."""
+        self._written.clear()
