@@ -21,14 +21,14 @@ from headgate.exchange.caller import Caller as Who
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
-from headgate.stores.answers import AnswerStore, CacheEntry
+from headgate.stores.answers import AnswerStore
 from headgate.stores.backends.memory.answers import MemoryAnswers
 from headgate.testing.asgi import Answered, Caller
 from headgate.testing.clock import FakeClock
 from headgate.testing.scripted import Script, ScriptedUpstream
 from tests.support.small_gateway import endpoint, small_gateway
 
-__all__ = ["Remembering", "body", "remembering"]
+__all__ = ["Remembering", "body", "remembering", "settled"]
 
 
 def body(text: str = "hello", **more: Any) -> bytes:
@@ -49,9 +49,10 @@ class Remembering:
     asides: Asides
     seen: list[Exchange] = field(default_factory=list)
 
-    async def ask(self, content: bytes | None = None, *, path: str = "/v1/chat/completions", **more: Any) -> Answered:
+    async def ask(
+        self, content: bytes | None = None, *, path: str = "/v1/chat/completions", **more: Any
+    ) -> Answered:
         return await Caller(self.gate).ask(path, body() if content is None else content, **more)
-
 
     @property
     def calls(self) -> int:
@@ -73,14 +74,17 @@ def remembering(
     clock = FakeClock()
     upstream = ScriptedUpstream(list(scripts))
     kept = store if store is not None else MemoryAnswers(10_000_000, now_ns=clock.wall_ns)
-    chosen = FeatureCacheSettings(**{"exact": Duration(3600), "scope": "feature"} | settings)
+    wanted: dict[str, Any] = {"exact": Duration(3600), "scope": "feature"} | settings
+    chosen = FeatureCacheSettings(**wanted)
     policy = CachePolicy("faq", "small", b"r" * 16, chosen, longest=7 * 86_400.0, sensitive=sensitive)
     ids = IdSource()
     found: list[Remembering] = []
 
     async def record(exchange: Exchange, proceed: Proceed) -> Reply:
         found[0].seen.append(exchange)
-        exchange.caller = exchange.caller or Who(exchange.header(b"x-key") or "key_1", tenant="acme", team="canal")
+        exchange.caller = exchange.caller or Who(
+            exchange.header(b"x-key") or "key_1", tenant="acme", team="canal"
+        )
         return await proceed(exchange)
 
     async def again(copy: Exchange) -> Reply:

@@ -36,8 +36,8 @@ _SAID = frozenset(
     {b"anthropic-beta", b"anthropic-version", b"openai-beta", b"x-headgate-fault", b"x-headgate-tier"}
 )
 """Headers that providers are told, or that choose the model."""
-_USUAL = (b"anthropic-version", b"2023-06-01")
-"""Sent by every client of that dialect, and the one version there is."""
+_USUAL = ((b"anthropic-version", b"2023-06-01"), (b"anthropic-version", b"2026-10-21"))
+"""Sent by every client of that dialect: the versions say how an answer is written, which is not kept with it."""
 _ARM = ("prompt", "experiment", "arm")
 """Tags that say which of several ways to answer the application is trying out."""
 _NOBODY = Caller(key_id="")
@@ -184,7 +184,7 @@ def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
     for header in exchange.headers:
         name = header[0]
         if name in _SAID:
-            if header != _USUAL:
+            if header not in _USUAL:
                 said.append(header)
         elif name == b"x-headgate-data":
             sensitive = sensitive or b"sensitive" in header[1].lower()

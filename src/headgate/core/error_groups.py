@@ -30,6 +30,7 @@ ERROR_GROUPS: dict[str, ErrorGroup] = {
     "body_too_large": "caller_mistake",
     "headers_too_large": "caller_mistake",
     "request_too_slow": "caller_mistake",
+    "not_in_cache": "caller_mistake",
     "provider_rejected": "caller_mistake",
     "context_length_exceeded": "caller_mistake",
     "invalid_api_key": "access",

@@ -100,7 +100,10 @@ class TieredAnswers:
         self._fetching: dict[bytes, asyncio.Task[CacheEntry | None]] = {}
         self._removed, self._written = -1, -1
         self._made_at = self._heard_at = monotonic() - TRUSTED_SECONDS
-        self._own: dict[int, Choice] = {}
+        self._own: set[int] = set()
+        """Numbers of removals from here, which are carried out here when they are heard of."""
+        self._removing: list[Choice] = []
+        """Being removed from the engine: what is found there meanwhile is not given."""
         self._removals: deque[Choice] = deque(maxlen=_REMEMBERED)
         self._removal_count = 0
         self._hearing = asyncio.Lock()
@@ -230,10 +233,20 @@ class TieredAnswers:
             self._let_go(choice)
             number = await self._asked(self._backing.announce(told_of(which)))
             if number > self._removed:
-                self._own[number] = choice
-            # What was put or has arrived since the first time.
+                self._own.add(number)
+            # What was put or has arrived since the first time. What is put from now on is new, and stays.
             self._let_go(choice)
-        after = b""
+            self._removing.append(choice)
+        try:
+            return await self._remove(choice, Removal(entries, size, some), dry_run=dry_run)
+        finally:
+            if not dry_run:
+                self._removing.remove(choice)
+                self._note(choice)
+
+    async def _remove(self, choice: Choice, so_far: Removal, *, dry_run: bool) -> Removal:
+        """From the engine, in pieces."""
+        entries, size, some, after = so_far.entries, so_far.bytes, list(so_far.some), b""
         while True:
             piece = await self._asked(self._backing.chosen(choice, after))
             entries += len(piece.entries)
@@ -250,6 +263,7 @@ class TieredAnswers:
     ) -> Sequence[Popular]:
         """See `AnswerStore`."""
         await self._flushed()
+        await self._asked(self._write_hits())
         return await self._asked(self._backing.browse(Choice(which), order, limit, after))
 
     async def judge(self, judgements: Sequence[Judgement]) -> None:
@@ -327,8 +341,10 @@ class TieredAnswers:
                 self._removed, self._written = news.removed, -1
             else:
                 for number, which in news.removals:
-                    own = self._own.pop(number) if number in self._own else None
-                    self._let_go(own if own is not None else Choice(which))
+                    if number in self._own:
+                        self._own.discard(number)
+                    else:
+                        self._let_go(Choice(which))
                 self._removed = max(self._removed, news.removed)
             await self._heard_of(news.entries)
             self._written = news.written
@@ -366,9 +382,13 @@ class TieredAnswers:
         if self._learning is presence:
             self._presence, self._learning, self._learned = presence, None, presence.added
 
-    def _let_go(self, choice: Choice) -> None:
+    def _note(self, choice: Choice) -> None:
+        """What is on its way from the engine now was read before."""
         self._removals.append(choice)
         self._removal_count += 1
+
+    def _let_go(self, choice: Choice) -> None:
+        self._note(choice)
         for slot in self._shelf:
             if choice(slot.entry):
                 self._shelf.drop(slot.entry.key)
@@ -376,8 +396,7 @@ class TieredAnswers:
             self._stop_waiting(key)
 
     def _forget_all(self) -> None:
-        self._removals.append(Choice(Selection()))
-        self._removal_count += 1
+        self._note(Choice(Selection()))
         self._shelf.clear()
         self._stop_waiting_all()
         self._groups.clear()
@@ -394,6 +413,8 @@ class TieredAnswers:
         since = self._removal_count - before
         entries: dict[bytes, CacheEntry] = {}
         for entry in found:
+            if any(each(entry) for each in self._removing):
+                continue
             # Read before it was removed, perhaps, and heard of after.
             if since and (since > _REMEMBERED or any(each(entry) for each in list(self._removals)[-since:])):
                 continue
@@ -463,7 +484,12 @@ class TieredAnswers:
     async def _write_hits(self) -> None:
         hits, self._hits = self._hits, {}
         if hits:
-            await self._backing.note_hits(hits)
+            try:
+                await self._backing.note_hits(hits)
+            except StoreUnavailable:
+                # What came meanwhile is newer; of the same entry the earlier hits are lost.
+                self._hits = {**hits, **self._hits}
+                raise
 
     async def _keep_tidy(self) -> None:
         tidied_at = self._monotonic() - _TIDY_SECONDS

@@ -361,6 +361,26 @@ def test_an_answer_that_was_on_its_way_when_it_was_removed_does_not_stay(
 
 
 @every
+def test_what_is_put_after_a_removal_stays(backend: str, place: Path | str) -> None:
+    """The answer that is fetched anew at once is no victim of the removal that it follows."""
+
+    @aio
+    async def run() -> None:
+        async with spot(backend, place) as where, opened(backend, where) as store:
+            for turn in range(3):
+                store.put(made("a"))
+                await store.remove(Selection(feature="shop"))
+                new = made("a")
+                store.put(new)
+                assert store.at_hand(new.key) == new, turn
+                found = await store.browse(Selection(feature="shop"), order="newest", limit=9)
+                assert [each.entry for each in found] == [new], turn
+                assert await store.get(new.key) == new
+
+    run()
+
+
+@every
 def test_neighbours_are_found_within_their_group(backend: str, place: Path | str) -> None:
     """Nearest first; never of another group or embedder, never removed ones; new ones at once."""
 
@@ -447,8 +467,6 @@ def test_what_is_given_often_comes_first_and_pages_follow(backend: str, place: P
                 for _ in range(number % 4):
                     store.hit(entry.key, at)
             store.hit(key_of("unknown"), at)
-            if backend != "memory":
-                await store._write_hits()  # type: ignore[attr-defined]
             seen: list[int] = []
             after = b""
             while page := await store.browse(Selection(feature="shop"), order="hits", limit=3, after=after):

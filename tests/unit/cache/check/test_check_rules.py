@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from headgate.cache.semantic.check import open_check
@@ -109,3 +111,30 @@ def test_nothing_is_not_the_same_as_nothing():
     """Texts without words tell nothing."""
     assert score("", "") < SURE
     assert score("???", "!") < SURE
+
+
+def test_of_two_hundred_minimal_traps_no_more_than_two_are_answered():
+    """Who does what to whom, more and less, first and last, before and after: the list is beside this file."""
+    lines = (Path(__file__).parent / "traps.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("|") for line in lines if not line.startswith("#")]
+    served = [
+        pair
+        for pair in pairs
+        if score(pair[0], pair[1], 0.93) >= SURE or score(pair[1], pair[0], 0.93) >= SURE
+    ]
+    assert len(pairs) > 200
+    assert len(served) <= 2, served
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("My password, how do I reset it?", "How do I reset my password?"),
+        ("France's capital?", "What is the capital of France?"),
+        ("How do Rust and Ruby differ?", "What is the difference between Ruby and Rust?"),
+        ("JavaScript: how to reverse a list", "How do I reverse a list in JavaScript?"),
+    ],
+)
+def test_another_order_alone_is_no_trap(asked, kept):
+    """What is put first for weight, possession either way, and lists."""
+    assert score(asked, kept, 0.95) >= SURE

@@ -41,12 +41,15 @@ FEATURES = (
 _CLOSE = frozenset(
     frozenset(pair.split())
     for pair in [
-        "how where",
+        "how_to where",
+        "how_to how",
+        "how how_works",
+        "how what",
         "do can",
         "do yes_no",
-        "how can",
-        "how want",
-        "how do",
+        "how_to can",
+        "how_to want",
+        "how_to do",
         "want do",
         "what some",
         "what do",
@@ -56,11 +59,11 @@ _CLOSE = frozenset(
         "what how_works",
         "yes_no can",
         "cannot why",
-        "cannot how",
+        "cannot how_to",
         "what want",
         "some do",
         "some want",
-        "how what_if",
+        "how_to what_if",
         "what_if what_happens",
         "must yes_no",
         "should yes_no",
@@ -69,16 +72,16 @@ _CLOSE = frozenset(
         "why cannot",
         "which who",
         "where which",
-        "how how_works",
+        "how_to how_works",
         "what where",
         "what who",
         "what when",
         "why what",
-        "how what",
+        "how_to what",
     ]
 )
 _STRICT = words_of(
-    "do how when where who why how_long how_often how_many how_much yes_no can must should cannot how_works what_happens"
+    "do how_to how when where who why how_long how_often how_many how_much yes_no can must should cannot how_works what_happens"
 )
 """Kinds of question that have different answers, whatever they are about."""
 _SUBJECT = 0.5
@@ -88,7 +91,7 @@ _OPPOSED = frozenset(
     for pair in ["to from", "into from", "before after", "until after", "over under", "since until"]
 )
 _ALIKE = frozenset(
-    frozenset(pair.split()) for pair in ["what which", "how want", "how do", "want do", "what do"]
+    frozenset(pair.split()) for pair in ["what which", "how_to want", "how_to do", "want do", "what do"]
 )
 
 
@@ -211,7 +214,7 @@ def _turned(asked: Reading, kept: Reading, found: Alignment) -> str:
     for number, one in enumerate(pairs):
         for other in pairs[number + 1 :]:
             if (one.left < other.left) != (one.right < other.right) and _parts_changed(
-                asked, kept, one, other
+                asked, kept, one, other, alike=alike
             ):
                 return f"{asked.words[one.left].text} and {asked.words[other.left].text} have changed places"
     return ""
@@ -241,13 +244,14 @@ def _parts_changed(asked: Reading, kept: Reading, one: Pair, other: Pair, *, ali
     cases = _case(asked, one.left), _case(asked, other.left)
     turned = _case(kept, one.right), _case(kept, other.right)
     if cases != turned:
-        return cases == turned[::-1]
+        small = {*cases, *turned} & {"as", "by", "with", "about", "than", "like"}
+        return cases == turned[::-1] or bool(small and cases[0] + cases[1] != turned[0] + turned[1])
     # `My password, how do I reset it?` is no other question: who asks is the one who does it. `What eats rabbits?` is.
     return cases[0] == cases[1] and not does[0] and not asked.owned and not kept.owned
 
 
 def _who_asks_does(reading: Reading) -> bool:
-    return reading.subject or reading.asks in ("how", "want", "do")
+    return reading.subject or reading.asks in ("how_to", "want", "do")
 
 
 def _case(reading: Reading, at: int) -> str:

@@ -18,7 +18,7 @@ MOST_WORDS = 80
 _DROPPED = words_of("the a an some any be do have there here it its so um uh oh")
 _LIGHT = words_of(
     "this that these those such own very more and or if then also too as both ever just really"
-    " get go come make have give want like put let look available possible way way process method step person people someone somebody"
+    " get go come make have give put let look available possible way way process method step person people someone somebody"
     " anyone anybody everyone one thing something anything currently now usually normally generally typically ever own correct"
     " proper exact specific certain particular need_to am being been please so much"
 )

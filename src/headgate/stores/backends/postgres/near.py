@@ -134,7 +134,7 @@ class Near:
                 if not self._usable or self._ready:
                     return 0
                 rows = await connection.fetch(_WITHOUT, _PIECE)
-                await _add(connection, rows)
+                await _add(connection, [(row[0], row[1], read(row[2]), row[3]) for row in rows])
                 return len(rows)
 
         if self._usable is False:
