@@ -8,7 +8,7 @@ hash is made of is written so that each part says where it ends; a name with sep
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -61,6 +61,8 @@ class Identity:
     """The last user message's text, as it is; "" if it is not all text, or not the last message, or no conversation is asked for."""
     named: bool = False
     """Is it one end user's alone, by name? Only then may what is personal be kept."""
+    person: tuple[object, ...] = field(default=(), compare=False)
+    """Whose request it is, whoever shares its answer: a user's, else a key's. Others hear nothing that has not been looked through."""
 
 
 class Look(NamedTuple):
@@ -238,6 +240,7 @@ def _identity(exchange: Exchange, context: _Context, reason: str) -> Identity:
     if scope == "team" and not context.team:
         scope = "user"
     owner, who, named = _who(scope, context)
+    person = who if scope == "user" else _who("user", context)[1]
     around = (
         _FORM,
         # What was kept while the rules allowed it is not found any more when they do not.
@@ -268,7 +271,7 @@ def _identity(exchange: Exchange, context: _Context, reason: str) -> Identity:
         if question:
             apart = _told(_without_question(request))
             compat = _hash((*around, apart, None if blank is None else (context.wire, blank), "compat"))
-    return Identity(key, compat, context.tenant, scope, owner, question, named)
+    return Identity(key, compat, context.tenant, scope, owner, question, named, person)
 
 
 def _who(scope: Sharing, context: _Context) -> tuple[str, tuple[object, ...], bool]:

@@ -27,7 +27,7 @@ from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Pumped, Reply, pump_one
 from headgate.exchange.stage import Proceed
 
-__all__ = ["Flight", "LeaderFailed", "Reader"]
+__all__ = ["Flight", "LeaderFailed", "NotForOthers", "Reader"]
 
 MOST_READERS = 1000
 """Of one call; who comes after them makes a call of their own."""
@@ -54,12 +54,17 @@ class LeaderFailed(Exception):
         self.error = error
 
 
+class NotForOthers(Exception):
+    """The answer is for the user who has asked, and for nobody else."""
+
+
 class Flight:
     """One call, from when it is decided on until its answer is kept. Belongs to one event loop."""
 
     __slots__ = (
         "_builder",
         "_fine",
+        "_for_others",
         "_head",
         "_heard",
         "_landing",
@@ -76,12 +81,15 @@ class Flight:
         "joined",
         "landed",
         "leader",
+        "person",
         "refused",
         "reply",
     )
 
-    def __init__(self, leader: Exchange) -> None:
+    def __init__(self, leader: Exchange, person: tuple[object, ...] = ()) -> None:
         self.leader = leader
+        self.person = person
+        """Whose call it is: they may hear it word by word."""
         self.reply: Reply | None = None
         """Of the call; None as long as there is nothing to be heard."""
         self.landed = False
@@ -94,6 +102,8 @@ class Flight:
         self.refused = False
         """Has the model, in the stream, said that it will not answer?"""
         self._fine = False
+        self._for_others: bool | None = None
+        """May others hear it? None: nobody has looked."""
         self._said_end = False
         self._heard = 0
         self._own: Reader | None = None
@@ -146,6 +156,7 @@ class Flight:
         """The same answer for somebody else: streamed or whole, as they asked. Raises LeaderFailed."""
         self.joined += 1
         self._waiting += 1
+        self.progress()
         whole = not exchange.peek.stream
         try:
             await asyncio.shield(self._landing if whole else self._head)
@@ -153,6 +164,34 @@ class Flight:
         finally:
             self._waiting -= 1
             self._look_around()
+
+    async def heard_whole(
+        self, exchange: Exchange, may_be_told: Callable[[LocalReply], bool], *, seconds: float
+    ) -> Reply:
+        """As `heard`, for another user than the leader: told when all of it is there and may be told to others, and nothing but what was
+        looked through. Raises LeaderFailed, NotForOthers, and TimeoutError when it takes longer than `seconds`."""
+        self.joined += 1
+        self._waiting += 1
+        self.progress()
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(self._landing)
+            answer = self.answer()
+            if answer is None:
+                raise LeaderFailed(self.failure or ShuttingDown("the answer is not complete"))
+            if self._for_others is None:
+                self._for_others = may_be_told(answer)
+            if not self._for_others:
+                raise NotForOthers
+        finally:
+            self._waiting -= 1
+            self._look_around()
+        assert self.reply is not None
+        if exchange.peek.stream and isinstance(answer, Answer):
+            reader = Reader(self)
+            reader.begin(Frame(None, events_of(answer)))
+            return Reply(frames=reader, status=self.reply.status)
+        return Reply(answer=answer, status=self.reply.status)
 
     @property
     def complete(self) -> bool:
@@ -215,7 +254,7 @@ class Flight:
                 self._builder = None
             if any(type(event) is End for event in frame.events[-2:]):
                 self._said_end = True
-        if len(self._readers) == 1:
+        if self._alone:
             return self._readers[0].offer(frame, ALONE_BEHIND)
         fits = True
         for reader in tuple(self._readers):
@@ -235,7 +274,7 @@ class Flight:
         until = loop.time() + PATIENCE_SECONDS
         while behind := self._far_behind():
             room = self._room = loop.create_future()
-            if len(self._readers) == 1:
+            if self._alone:
                 await room
                 until = loop.time() + PATIENCE_SECONDS
                 continue
@@ -247,11 +286,16 @@ class Flight:
                     reader.cut_off()
 
     def _far_behind(self) -> list[Reader]:
-        most = ALONE_BEHIND if len(self._readers) == 1 else MOST_BEHIND
+        most = ALONE_BEHIND if self._alone else MOST_BEHIND
         return [reader for reader in self._readers if reader.behind > most // 2]
 
+    @property
+    def _alone(self) -> bool:
+        """Is there one reader, and nobody who waits for the whole of it?"""
+        return len(self._readers) == 1 and not self._waiting
+
     def progress(self) -> None:
-        """A reader has taken something, or left."""
+        """A reader has taken something, has left, or is no longer alone."""
         room = self._room
         if room is not None and not room.done():
             room.set_result(None)

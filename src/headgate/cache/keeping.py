@@ -26,7 +26,7 @@ from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
 from headgate.stores.answers import CacheEntry
 
-__all__ = ["MOST_ANSWER", "FitsSchema", "entry_of", "why_not_kept", "why_not_told"]
+__all__ = ["MOST_ANSWER", "FitsSchema", "entry_of", "why_not_kept", "why_not_shared", "why_not_told"]
 
 MOST_ANSWER = 1_000_000
 """Bytes of an answer that is kept."""
@@ -42,6 +42,13 @@ FitsSchema = Callable[[bytes, str], bool]
 """(JSON Schema, JSON text) -> does it fit?"""
 
 _json = msgspec.json.Encoder(order="deterministic").encode
+
+
+class _Shape(msgspec.Struct):
+    """The part of a JSON Schema that is checked without a library."""
+
+    type: str | list[str] = ""
+    required: list[str] = []
 
 
 def why_not_told(request: ChatRequest | EmbeddingsRequest) -> str:
@@ -89,6 +96,16 @@ def why_not_kept(
     return ""
 
 
+def why_not_shared(answer: LocalReply, *, personal: Callable[[Answer], str]) -> str:
+    """Why this answer is told to nobody but the user who has asked for it; "" if others who have asked the same may hear it."""
+    if not isinstance(answer, Answer):
+        return ""
+    for choice in answer.choices:
+        if choice.extra or not all(isinstance(part, Text | Thinking | ToolCall) for part in choice.parts):
+            return "there is more to it than is looked through"
+    return personal(answer)
+
+
 def _why_not_whole(answer: Answer, request: ChatRequest, policy: CachePolicy) -> str:
     if len(answer.choices) < max(request.choices, 1):
         return "choices are missing"
@@ -118,14 +135,20 @@ def _why_not_formed(answer: Answer, request: ChatRequest, fits: FitsSchema | Non
     if wanted is None:
         return ""
     schema = bytes(wanted.schema)
+    try:
+        shape = msgspec.json.decode(schema or b"{}", type=_Shape)
+    except msgspec.MsgspecError:
+        shape = _Shape()  # a schema of a kind that only the provider knows
     for choice in answer.choices:
         text = _text(choice)
         if not text and any(isinstance(part, ToolCall) for part in choice.parts):
             continue
         try:
-            msgspec.json.decode(text)
+            said = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return "it is no JSON, which was asked for"
+        if shape.type == "object" and not (isinstance(said, dict) and said.keys() >= set(shape.required)):
+            return "it has not the shape that was asked for"
         if schema and fits is not None and not fits(schema, text):
             return "it does not fit the schema that was asked for"
     return ""

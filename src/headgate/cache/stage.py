@@ -19,8 +19,8 @@ import msgspec
 from headgate.cache.asking import Asking
 from headgate.cache.freshness import Asides
 from headgate.cache.identity import Identity, Look
-from headgate.cache.joining import Flight, LeaderFailed
-from headgate.cache.keeping import FitsSchema, entry_of, why_not_kept, why_not_told
+from headgate.cache.joining import Flight, LeaderFailed, NotForOthers
+from headgate.cache.keeping import FitsSchema, entry_of, why_not_kept, why_not_shared, why_not_told
 from headgate.cache.policy import CachePolicy
 from headgate.cache.retelling import Retelling
 from headgate.cache.semantic.port import Found, Semantic
@@ -45,12 +45,18 @@ _TRIES = 2
 """Calls of others that a request sees fail at the provider before it fails as well."""
 _LEADERS = 5
 """Calls of others that failed for reasons of their own, after which a request goes on alone."""
+MOST_WAIT = 30.0
+"""Seconds that a request waits for the whole of an answer which another user's request is getting; less where its own time is short."""
 _POPULAR = 2
 """Times that an entry was given here before it is renewed ahead of time."""
 _COUNTED = 10_000
 _NOTE = 300
 
 log = logging.getLogger("headgate.cache")
+
+
+Place = bytes | tuple[bytes, tuple[object, ...]]
+"""Under which a call that is under way is found: the request's key, and the user if answers to it are for one user each."""
 
 
 class Looks(Protocol):
@@ -73,6 +79,8 @@ class Ground:
     judge: Callable[[Exchange], Awaitable[str]] | None = None
     """Where rules decide about each request: the model that they let answer this one. Raises GatewayError where they let none."""
     fits: FitsSchema | None = None
+    total_of: Callable[[str], float] | None = None
+    """Feature -> seconds after which its requests have to be over."""
 
 
 class Counts:
@@ -107,7 +115,9 @@ class Recall:
         self._store = store
         self._asides = asides
         self._clock = clock
-        self._flights: dict[bytes, Flight] = {}
+        self._flights: dict[Place, Flight] = {}
+        self._apart: OrderedDict[bytes, None] = OrderedDict()
+        """Keys of requests whose answers were not for others lately: users do not wait for each other there."""
         self._given: OrderedDict[bytes, int] = OrderedDict()
         self._judged: dict[tuple[str, bytes, str], CachePolicy] = {}
 
@@ -335,10 +345,9 @@ class Recall:
     async def _answered(self, exchange: Exchange, proceed: Proceed, miss: _Miss) -> Reply:
         """By a call of somebody else's that is under way, or by one of its own."""
         policy, wish = miss.policy, miss.wish
-        key = miss.identity.key
         shares = policy.settings.join and wish.read and wish.keep and not exchange.purpose
         if shares:
-            joined, shares = await self._join(exchange, key)
+            joined, shares = await self._join(exchange, miss.identity, policy)
             if joined is not None:
                 return joined
         how = "miss" if wish.read and not exchange.purpose else "refreshed"
@@ -347,32 +356,64 @@ class Recall:
             reply = await proceed(exchange)
             exchange.reply_headers += _told(how)
             return reply
-        flight = Flight(exchange)
+        flight = Flight(exchange, miss.identity.person)
+        miss.place = self._place(miss.identity)
         if shares:
-            self._flights[key] = flight
+            self._flights[miss.place] = flight
         exchange.on_close(partial(self._closing, flight, miss))
         try:
             reply = await flight.lead(proceed)
         except GatewayError:
-            self._forget(key, flight)
+            self._forget(miss.place, flight)
             raise
         exchange.reply_headers += _told(how)
         return reply
 
-    async def _join(self, exchange: Exchange, key: bytes) -> tuple[Reply | None, bool]:
+    def _place(self, identity: Identity) -> Place:
+        """Whose call, for this request, may be joined: anybody's who may share the answer, or the same user's alone."""
+        key = identity.key
+        return (key, identity.person) if key in self._apart else key
+
+    def _part(self, key: bytes) -> None:
+        self._apart[key] = None
+        if len(self._apart) > _COUNTED:
+            self._apart.popitem(last=False)
+
+    async def _heard(self, exchange: Exchange, flight: Flight, identity: Identity, seconds: float) -> Reply:
+        """Another user hears nothing that may turn out to be personal: they wait for all of it, and for somebody to look."""
+        if flight.person == identity.person:
+            return await flight.heard(exchange)
+        personal = self.ground.personal
+        return await flight.heard_whole(
+            exchange, lambda answer: not why_not_shared(answer, personal=personal), seconds=seconds
+        )
+
+    async def _join(
+        self, exchange: Exchange, identity: Identity, policy: CachePolicy
+    ) -> tuple[Reply | None, bool]:
         """The reply of a call under way; or None, and whether others may join the one that is made now."""
         failed = others = 0
-        if key in self._flights:
+        wait = MOST_WAIT
+        if self._place(identity) in self._flights:
             await exchange.granted()
+            if self.ground.total_of is not None:
+                total = self.ground.total_of(policy.feature)
+                wait = min(wait, total / 2)
+                # If it comes to nothing, the waiting was part of its time.
+                exchange.deadline = monotonic() + total
         while True:
-            flight = self._flights.get(key)
+            place = self._place(identity)
+            flight = self._flights.get(place)
             if flight is None:
                 return None, True
             if not flight.open:
                 # A new one may take the place of what has failed; of one that is full, or too far on, not.
                 return None, flight.failure is not None
             try:
-                reply = await flight.heard(exchange)
+                reply = await self._heard(exchange, flight, identity, wait)
+            except (NotForOthers, TimeoutError):
+                self._part(identity.key)
+                continue
             except LeaderFailed as failure:
                 error = failure.error
                 if isinstance(error, ProviderFault):
@@ -383,8 +424,7 @@ class Recall:
                     others += 1
                     if others >= _LEADERS:
                         return None, False
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
+                self._forget(place, flight)
                 continue
             self._note_joined(exchange, flight)
             return reply, False
@@ -419,11 +459,11 @@ class Recall:
         if flight.complete:
             asyncio.get_running_loop().call_soon(self._keep, flight, miss)
         else:
-            self._forget(miss.identity.key, flight)
+            self._forget(miss.place, flight)
 
-    def _forget(self, key: bytes, flight: Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+    def _forget(self, place: Place, flight: Flight) -> None:
+        if self._flights.get(place) is flight:
+            del self._flights[place]
 
     def _keep(self, flight: Flight, miss: _Miss) -> None:
         exchange, policy = flight.leader, miss.policy
@@ -454,11 +494,12 @@ class Recall:
             )
             if entry is not None:
                 self.counts.kept += 1
+                self._apart.pop(entry.key, None)
                 self._store.put(entry)
         except (GatewayError, msgspec.MsgspecError, TypeError, ValueError):
             log.exception("request %s: its answer cannot be kept", request_id_text(exchange.id))
         finally:
-            self._forget(miss.identity.key, flight)
+            self._forget(miss.place, flight)
 
     def _if_error(self, entry: CacheEntry, policy: CachePolicy, wish: Wish, error: GatewayError) -> bool:
         """May an old answer be given in place of this error?"""
@@ -486,7 +527,7 @@ class Recall:
 class _Miss:
     """A request that had no answer, on its way to one."""
 
-    __slots__ = ("entry", "found", "identity", "policy", "vector", "wish")
+    __slots__ = ("entry", "found", "identity", "place", "policy", "vector", "wish")
 
     def __init__(self, policy: CachePolicy, identity: Identity, wish: Wish, entry: CacheEntry | None) -> None:
         self.policy, self.identity, self.wish = policy, identity, wish
@@ -495,6 +536,8 @@ class _Miss:
         self.found: Found | None = None
         """The neighbour that was not given."""
         self.vector = b""
+        self.place: Place = identity.key
+        """Where others look for its call."""
 
 
 _NOT_THERE = "no answer to this request is kept, and no model is asked (`Cache-Control: only-if-cached`); send it without, to have it answered"

@@ -12,9 +12,9 @@ from headgate.cache.detect.reasons import personal_in, prepare
 from headgate.cache.freshness import Asides
 from headgate.cache.identity import Identities
 from headgate.cache.policy import CachePolicy
-from headgate.cache.semantic.port import Semantic
 from headgate.cache.stage import Ground, Recall
 from headgate.compose.cache_watching import CacheWatch
+from headgate.compose.similar import Similarity
 from headgate.config.model import Settings
 from headgate.core.clock import Clock
 from headgate.core.ids import IdSource
@@ -49,19 +49,24 @@ class Caching:
         ids: IdSource,
         clock: Clock,
         metrics: Metrics,
-        semantic: Semantic | None = None,
+        environ: Mapping[str, str],
+        total_of: Callable[[str], float] | None = None,
     ) -> None:
         """directory: as it is now. send: the journey of requests that were let in already."""
         self.store = store
         self.asides = Asides(send, ids, clock)
         self._directory = directory
         self._pricer = pricer
+        self._total_of = total_of
         self._identities = Identities()
         self._judges = False
         self._settings = settings
         self.policies: Mapping[str, CachePolicy] = {}
         self._by_model: dict[tuple[str, str], CachePolicy] = {}
-        self.recall = Recall(store, self._ground(), self.asides, clock, semantic=semantic, metrics=metrics)
+        self.similarity = Similarity(store, send=send, ids=ids, clock=clock, environ=environ)
+        similar = self.similarity.similar
+        self.recall = Recall(store, self._ground(), self.asides, clock, semantic=similar, metrics=metrics)
+        self._started = False
         self.watching = CacheWatch(
             store, clock, metrics, any_feature=lambda: self.policies, semantic=self.semantic_features
         )
@@ -82,6 +87,8 @@ class Caching:
         self._identities.clear()
         self.recall.asking.slow = float(settings.cache.slow)
         self.recall.ground = self._ground()
+        if self._started:
+            self.similarity.use(settings)
 
     def let_go(self) -> None:
         """Contents were deleted: what was read and written lately is not remembered any more."""
@@ -96,12 +103,15 @@ class Caching:
         """Know what is kept. Without a feature that has a cache nothing is opened: the first answer that is put opens it."""
         if self.policies:
             await self.store.start()
+        self._started = True
+        self.similarity.use(self._settings)
         self.watching.start()
 
     async def aclose(self) -> None:
         """Give up what nobody waits for; what waits to be kept is kept."""
         await self.watching.aclose()
         await self.recall.aclose()
+        await self.similarity.aclose()
         await self.store.aclose()
 
     async def older(self, exchange: Exchange) -> Kept | None:
@@ -142,6 +152,7 @@ class Caching:
             personal=personal_in,
             cost_of=self._cost_of,
             judge=self._judge,
+            total_of=self._total_of,
         )
 
     async def _judge(self, exchange: Exchange) -> str:

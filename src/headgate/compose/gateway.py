@@ -77,7 +77,7 @@ _FOR_COPIES = ("record", "budget", "recall", "route", "dispatch")
 class Gateway:
     """A gateway, from its configuration. `app` is served by whoever listens."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a line per part
         self, configuration: Configuration, *, bootstrap_key: str | None = None, writer_apart: bool = False
     ) -> None:
         """bootstrap_key: a key that shall be valid, instead of one generated at the first start. writer_apart: records are stored
@@ -148,6 +148,8 @@ class Gateway:
             ids=self._ids,
             clock=self._clock,
             metrics=self.metrics,
+            environ=os.environ,
+            total_of=lambda feature: self._manner(feature).total,
         )
         self._stages: dict[str, Stage] = {
             "record": recording.stage,
@@ -404,7 +406,7 @@ class Gateway:
             lambda feature: self._ladders.get(feature, NO_LADDER),
             ask,
             stale=self._stale,
-            older=lambda exchange: self.caching.older(exchange),
+            older=self.caching.older,
             callbacks=Callbacks(self._callbacks),
             functions=Functions(),
             clock=self._clock,

@@ -61,11 +61,16 @@ class Dispatch:
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:  # noqa: ARG002 - the last stage
         manner = self._manner(exchange.feature)
         began = monotonic()
+        left = manner.total
+        if exchange.deadline:
+            # It has waited for another request's answer, in vain: that was part of its time.
+            left = exchange.deadline - began
+            began -= manner.total - left
         if exchange.purse is not None:
             # Money may have to be waited for, and that too ends when the request has to.
             exchange.deadline = began + manner.total
         try:
-            reply = await self._answer(exchange, exchange.candidates, manner, began)
+            reply = await self._answer(exchange, exchange.candidates, manner, began, left)
         except GatewayError as failure:
             if self.ladder is None or not manner.ladder.rungs or exchange.hung_up:
                 raise
@@ -89,7 +94,12 @@ class Dispatch:
         return await self._go_on(exchange, course, manner, began, kind="degrade")
 
     async def _answer(
-        self, exchange: Exchange, candidates: Sequence[Endpoint], manner: Manner, began: float
+        self,
+        exchange: Exchange,
+        candidates: Sequence[Endpoint],
+        manner: Manner,
+        began: float,
+        left: float,
     ) -> Reply:
         if not candidates:
             raise UnsupportedRequest(f"`{exchange.peek.model}` has no endpoint that can do this")
@@ -98,7 +108,7 @@ class Dispatch:
         if manner.hedge is not None and not alone and not exchange.purpose:
             return await self._hedged(exchange, candidates, manner, began)
         first = candidates[0]
-        timeouts = manner.deadlines(stream=exchange.peek.stream, alone=alone, left=manner.total)
+        timeouts = manner.deadlines(stream=exchange.peek.stream, alone=alone, left=left)
         try:
             return await self._attempting(exchange, first, manner, timeouts, alone=alone)
         except NoPlace:

@@ -250,8 +250,7 @@ class Connection(asyncio.Protocol):
                 expects = value.lower() == b"100-continue"
         keep_alive = parser.should_keep_alive() and not self.leaving
         turn = Turn(self, scope, keep_alive=keep_alive, expects_continue=expects)
-        scope["headgate.push"], scope["headgate.begin"] = turn.push, turn.begin
-        scope["headgate.pusher"] = turn.pusher
+        scope["headgate.turn"] = turn
         self._arriving = turn
         if expects:
             self._begin(turn)
@@ -320,9 +319,8 @@ class Connection(asyncio.Protocol):
                     plain_response(InternalFault("Headgate failed on this request; its log has the details"))
                 )
             self.turn_over(turn)
-        # The scope holds methods of the turn, and the turn the scope: together they would stay until the collector looks.
-        scope = turn.scope
-        del scope["headgate.push"], scope["headgate.begin"], scope["headgate.pusher"]
+        # The scope holds the turn, and the turn the scope: together they would stay until the collector looks.
+        del turn.scope["headgate.turn"]
 
     def turn_over(self, turn: Turn) -> None:
         """The reply is written."""
@@ -375,11 +373,11 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
 
     def standing_headers(self) -> list[bytes]:
-        """Header lines of every reply: the date, in a list which uvicorn renews each second."""
+        """Header lines of every reply, without their ends: the date, in a list which uvicorn renews each second."""
         kept = self.standing
         if kept[0] is not self._server.default_headers:
             kept[0] = self._server.default_headers
-            kept[1] = [b"%b: %b\r\n" % pair for pair in self._server.default_headers]
+            kept[1] = [b"%b: %b" % pair for pair in self._server.default_headers]
         lines: list[bytes] = kept[1]
         return lines
 

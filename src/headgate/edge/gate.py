@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping
 from time import monotonic, time_ns
 from typing import Any
 
@@ -29,6 +29,7 @@ from headgate.edge.hangup import Hangups
 from headgate.edge.paths import ONE_MODEL, Paths
 from headgate.edge.reply_headers import ReplyHeaders
 from headgate.edge.settings import ServerSettings
+from headgate.edge.turn import Turn
 from headgate.edge.waiting import Waiting
 from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
@@ -41,7 +42,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Any]
 Send = Callable[[Any], Any]
 Push = Callable[[bytes], bool]
-"""`edge.turn.Turn.push`, where the server is ours."""
+"""`edge.turn.Turn.push`, where the server is ours: `headgate.turn` of the scope."""
 
 _JSON = (b"content-type", b"application/json")
 _SSE = [
@@ -118,7 +119,7 @@ class Gate:
             elif begun:
                 await self._end_stream(exchange, send, reply)
             else:
-                await self._write(exchange, reply, send)
+                await self._write(exchange, reply, send, scope.get("headgate.turn"))
         except GatewayError as error:
             if begun:
                 await self._end_stream(exchange, send, error)
@@ -144,7 +145,7 @@ class Gate:
     async def _read(self, scope: Scope, exchange: Exchange, receive: Receive) -> None:
         method, path = scope["method"], exchange.path
         self._admit(method, path)
-        exchange.body = await self._body(exchange.headers, receive)
+        exchange.body = await self._body(scope, receive)
         if method == "POST":
             exchange.peek = exchange.dialect.peek(exchange.body)
         elif path.startswith(ONE_MODEL):
@@ -161,9 +162,9 @@ class Gate:
             f"nothing is served at {path[:200]}; the paths are {', '.join(sorted(self._paths.paths))}"
         )
 
-    async def _body(self, headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
         limit = self.settings.max_body
-        for name, value in headers:
+        for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > limit:
                 raise BodyTooLarge(
                     f"the body has {int(value):,} bytes; at most {limit:,} are taken (`server.max_body`)"
@@ -172,6 +173,10 @@ class Gate:
                 raise InvalidRequest(
                     "send the body without content-encoding: compressed requests are not taken"
                 )
+        turn: Turn | None = scope.get("headgate.turn")
+        here = turn.whole_body() if turn is not None else None
+        if here is not None:
+            return here
         message = await receive()
         body: bytes = message.get("body", b"")
         if not message.get("more_body"):
@@ -185,7 +190,7 @@ class Gate:
                 raise BodyTooLarge(f"the body is over {limit:,} bytes (`server.max_body`)")
         return b"".join(pieces)
 
-    async def _write(self, exchange: Exchange, reply: Reply, send: Send) -> None:
+    async def _write(self, exchange: Exchange, reply: Reply, send: Send, turn: Turn | None) -> None:
         body = reply.body if reply.wire == exchange.dialect.name else None
         if body is None:
             answer = reply.answer
@@ -197,19 +202,22 @@ class Gate:
             body = exchange.dialect.whole(answer)
         headers = self._reply_headers.of(exchange)
         headers.append(_JSON)
-        headers.append((b"content-length", b"%d" % len(body)))
         exchange.bytes_out = len(body)
+        if turn is not None and turn.whole(reply.status, headers, body):
+            return
+        headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def _waiting(self, scope: Scope, exchange: Exchange) -> Waiting | None:
-        begin, seconds = scope.get("headgate.begin"), float(self.settings.waiting)
-        if begin is None or not seconds:
+        turn: Turn | None = scope.get("headgate.turn")
+        seconds = float(self.settings.waiting)
+        if turn is None or not seconds:
             return None
         return Waiting(
             exchange,
-            begin,
-            scope["headgate.push"],
+            turn.begin,
+            turn.push,
             lambda: self._reply_headers.of(exchange, early=True) + _SSE,
             seconds=seconds,
         )
@@ -230,7 +238,8 @@ class Gate:
         self, exchange: Exchange, reply: Reply, send: Send, scope: Scope, *, begun: bool = False
     ) -> None:
         """begun: head and comments are out already."""
-        push: Push | None = scope.get("headgate.push")
+        turn: Turn | None = scope.get("headgate.turn")
+        push: Push | None = None
         frames = reply.frames
         assert frames is not None
         if not begun:
@@ -271,8 +280,8 @@ class Gate:
                 if data and not exchange.hung_up:
                     sent += len(data)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
-                    if push is not None and pumped is not None:
-                        push = scope["headgate.pusher"]()
+                    if turn is not None and pumped is not None:
+                        push = turn.pusher()
                         # The head is out: from here on bytes go from socket to socket without waking this task.
                         while not await pumped.pump(deliver):
                             await send({"type": "http.response.body", "body": b"", "more_body": True})

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
+from headgate.edge.turn import Turn
 from headgate.exchange.exchange import Exchange
 
 __all__ = ["Hangups", "Watch"]
@@ -22,7 +23,9 @@ class Hangups:
 
     def watch(self, scope: MutableMapping[str, Any], exchange: Exchange) -> Watch:
         """Watch the caller of the current task's request until `Watch.over`."""
-        return Watch(self, scope.get("headgate.connection"), exchange)
+        turn: Turn | None = scope.get("headgate.turn")
+        task = turn.task if turn is not None else asyncio.current_task()
+        return Watch(self, scope.get("headgate.connection"), exchange, task)
 
 
 class Watch:
@@ -30,10 +33,13 @@ class Watch:
 
     __slots__ = ("_connection", "_deadline", "_exchange", "_hangups", "_task")
 
-    def __init__(self, hangups: Hangups, connection: Any, exchange: Exchange) -> None:
+    def __init__(
+        self, hangups: Hangups, connection: Any, exchange: Exchange, task: asyncio.Task[Any] | None
+    ) -> None:
+        """task: that of the request."""
         self._hangups = hangups
         self._exchange = exchange
-        self._task = asyncio.current_task()
+        self._task = task
         self._deadline: asyncio.TimerHandle | None = None
         self._connection = connection
         if connection is not None:

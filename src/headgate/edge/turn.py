@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Turn"]
 
 _STATUS_LINES = {
-    status: b"HTTP/1.1 %d %s\r\n"
+    status: b"HTTP/1.1 %d %s"
     % (status, HTTPStatus(status).phrase.encode() if status in set(HTTPStatus) else b"")
     for status in range(100, 600)
 }
@@ -21,6 +21,7 @@ _SHORT = 2048
 _SIZES = [b"%x\r\n" % size for size in range(_SHORT)]
 """What stands before a chunk of so many bytes: a token is short, and there are many."""
 _LAST_CHUNK = b"0\r\n\r\n"
+_CLOSE = (b"connection", b"close")
 
 
 class Turn:
@@ -94,6 +95,13 @@ class Turn:
 
     # What the app calls
 
+    def whole_body(self) -> bytes | None:
+        """The body, if all of it is here: what `receive` would say, without its messages. None: ask `receive`."""
+        if self._more_body or self._expects_continue or self.disconnected or self.done:
+            return None
+        pieces, self._body = self._body, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     async def receive(self) -> dict[str, Any]:
         """ASGI's: the next part of the body, or `http.disconnect`."""
         if self._expects_continue and not self.disconnected:
@@ -120,7 +128,9 @@ class Turn:
         if message["type"] == "http.response.start":
             if self._head is not None or self.started:
                 raise RuntimeError("a reply was begun twice")
-            self._head = self._render_head(message["status"], message.get("headers", ()))
+            headers = message.get("headers", ())
+            length = next((int(value) for name, value in headers if name == b"content-length"), None)
+            self._head = self._render_head(message["status"], headers, length)
             return
         head = self._head
         if (head is None and not self.started) or self.done:
@@ -148,6 +158,23 @@ class Turn:
             self.done = True
             connection.turn_over(self)
 
+    def whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """A reply from head to end, without waiting; its length is added to `headers`. False, and nothing is done: the caller
+        does not read fast enough; use `send`, which waits."""
+        connection = self._connection
+        if connection.write_paused:
+            return False
+        if self.disconnected:
+            return True
+        if self._head is not None or self.started:
+            raise RuntimeError("a reply was begun twice")
+        size = len(body)
+        head = self._render_head(status, [*headers, (b"content-length", b"%d" % size)], size)
+        self.started = self.done = True
+        connection.write(head if self.scope["method"] == "HEAD" else head + body)
+        connection.turn_over(self)
+        return True
+
     def begin(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Head and first piece of a reply without a length, at once and without waiting; the rest goes by `push` and
         `send`, which is not told of the head again."""
@@ -155,7 +182,7 @@ class Turn:
             return
         if self._head is not None or self.started:
             raise RuntimeError("a reply was begun twice")
-        self._head = self._render_head(status, headers)
+        self._head = self._render_head(status, headers, None)
         head, self._head, self.started = self._head, None, True
         self._connection.write(head + (b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body))
 
@@ -190,33 +217,33 @@ class Turn:
 
         return push
 
-    def _render_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        lines = [_STATUS_LINES[status], *self._connection.standing_headers()]
-        self._chunked = True
+    def _render_head(self, status: int, headers: Sequence[tuple[bytes, bytes]], length: int | None) -> bytes:
+        """length: of the body, as one of `headers` says it; None if none does."""
         if self._more_body:
             # The connection is closed after a reply that did not wait for the whole request.
             self.keep_alive = False
-        for name, value in headers:
-            if name == b"content-length":
-                self._chunked, self._to_come = False, int(value)
-            elif name == b"connection" and value == b"close":
-                self.keep_alive = False
-                continue
-            lines.append(name + b": " + value + b"\r\n")
+        if _CLOSE in headers:
+            self.keep_alive = False
+            headers = [pair for pair in headers if pair != _CLOSE]
+        lines = [_STATUS_LINES[status], *self._connection.standing_headers()]
+        lines += [b": ".join(pair) for pair in headers]
+        self._chunked = False
         old = self.scope["http_version"] != "1.1"
-        if self._chunked:
-            if old:
-                # A client of 1.0 knows no chunks: the end of the connection is the end of the body.
-                self._chunked, self.keep_alive, self._to_come = False, False, None
-            else:
-                lines.append(b"transfer-encoding: chunked\r\n")
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
+        if length is not None:
+            self._to_come = length
         elif old:
-            lines.append(b"connection: keep-alive\r\n")
-        lines.append(b"\r\n")
-        head = b"".join(lines)
+            # A client of 1.0 knows no chunks: the end of the connection is the end of the body.
+            self.keep_alive, self._to_come = False, None
+        else:
+            self._chunked = True
+            lines.append(b"transfer-encoding: chunked")
+        if not self.keep_alive:
+            lines.append(b"connection: close")
+        elif old:
+            lines.append(b"connection: keep-alive")
+        lines += (b"", b"")
+        head = b"\r\n".join(lines)
         # One line break more than lines: somebody put one into a header, and could have put a whole reply there.
-        if head.count(b"\n") != len(lines):
+        if head.count(b"\n") != len(lines) - 1:
             raise RuntimeError("a header of the reply holds a line break")
         return head

@@ -106,11 +106,12 @@ def closed_request(
     peek = exchange.peek
     dialect = exchange.dialect
     parent = exchange.trace_parent
+    tags = exchange.tags
     answering = exchange.answering
     last = attempts[answering.number - 1 if answering is not None else -1] if attempts else _NO_ATTEMPT
     total = int((ended_at - exchange.received_at) * 1e6)
     queued = int(exchange.queued_seconds * 1e6)
-    tokens = _tokens(last)
+    tokens = _tokens(last) if attempts else _NO_TOKENS
     waited = last.ended_us - last.started_us
     first_content = last.first_content_us
     given = not attempts and exchange.cache in GIVEN
@@ -127,7 +128,7 @@ def closed_request(
     return RequestRow(
         exchange.id,
         exchange.started_ns,
-        parent[3:35] or trace_id(exchange.id),
+        parent[3:35] if parent else trace_id(exchange.id),
         parent[36:52],
         caller.key_id,
         caller.team,
@@ -135,7 +136,7 @@ def closed_request(
         exchange.user or peek.user[:_LONGEST_USER],
         exchange.session,
         exchange.feature,
-        _text(exchange.tags) if exchange.tags else "",
+        _text(tags) if tags else "",
         dialect.operation,
         dialect.name,
         peek.stream,
@@ -163,22 +164,25 @@ def closed_request(
         tokens[4],
         tokens[5],
         # What is given again costs nothing, and that is certain.
-        cost_nanos=0 if given else None,
-        bytes_in=len(exchange.body),
-        bytes_out=bytes_out,
-        notes=_text(exchange.notes) if exchange.notes else "",
-        tier=exchange.tier,
-        degraded=exchange.degraded,
-        purpose=exchange.purpose,
+        0 if given else None,
+        "",
+        len(exchange.body),
+        bytes_out,
+        "",
+        "",
+        _text(exchange.notes) if exchange.notes else "",
+        exchange.tier,
+        exchange.degraded,
+        exchange.purpose,
+        exchange.avoided_nanos,
         # Who keeps prompts elsewhere says which it was by a tag.
-        prompt=exchange.prompt or exchange.tags.get("prompt", ""),
-        replay_of=exchange.replay_of,
-        cache=exchange.cache,
-        origin_id=exchange.origin_id,
-        avoided_us=exchange.avoided_us,
-        similarity=int(exchange.similarity * 1e6),
-        variables=_text(exchange.variables) if exchange.variables and words else "",
-        avoided_nanos=exchange.avoided_nanos,
+        exchange.prompt or (tags.get("prompt", "") if tags else ""),
+        exchange.replay_of,
+        exchange.cache,
+        exchange.origin_id,
+        exchange.avoided_us,
+        int(exchange.similarity * 1e6) if exchange.similarity else 0,
+        _text(exchange.variables) if exchange.variables and words else "",
     )
 
 

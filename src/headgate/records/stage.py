@@ -89,21 +89,21 @@ class Record:
 
     def _tell_of(self, exchange: Exchange, attempt: Attempt) -> None:
         body = exchange.body
+        words = self.keeps(exchange)
         earlier: tuple[AttemptRow, ...] = ()
         earlier_bills: tuple[Bill, ...] = ()
         if attempt.number > 1:
             past = [one for one in exchange.attempts if one.number < attempt.number]
             now = self.now()
-            words = self.keeps(exchange)
             earlier = tuple([_so_far(exchange, one, now, words=words) for one in past])
             earlier_bills = tuple(bill_of(one) for one in past)
         self.journal.append(
             Opened(
-                open_request(exchange, self.config_hash(), words=self.keeps(exchange)),
+                open_request(exchange, self.config_hash(), words=words),
                 leaving_attempt(exchange, attempt),
                 bill_of(attempt),
                 len(body),
-                None if earlier else self.body(exchange, exchange.dialect.name, body),
+                None if earlier or not words else self.body(exchange.dialect.name, body),
                 earlier,
                 earlier_bills,
             )
@@ -121,9 +121,9 @@ class Record:
         # Whoever is refused early asked for a feature by name, and nobody has looked it up; of what cannot be read nobody knows.
         return bool(feature or model) and feature not in unkept and model not in unkept
 
-    def body(self, exchange: Exchange, kind: str, data: bytes) -> Body | None:
-        """A prompt or answer as it is kept; None if contents are not."""
-        if not data or not self.keeps(exchange):
+    def body(self, kind: str, data: bytes) -> Body | None:
+        """A prompt or answer as it is kept, where `keeps` says that it is; None if there is nothing of it."""
+        if not data:
             return None
         size = len(data)
         limit = self.settings.content_limit
@@ -239,16 +239,17 @@ class _Span:
     def _tell(self) -> None:
         record, exchange = self._record, self._exchange
         error, outcome = self._end()
+        words = record.keeps(exchange)
         rows: tuple[AttemptRow, ...] = ()
         bills: tuple[Bill, ...] = ()
         costs: Sequence[int | None] = ()
-        body: Body | None = None
+        body = reply = None
         if exchange.attempts:
             rows, costs = self._attempts(outcome)
             bills = tuple([bill_of(one) for one in exchange.attempts])
-        elif exchange.caller is not None:
+        elif words and exchange.caller is not None:
             # A stranger's body is not kept: it would let anybody fill the disk.
-            body = record.body(exchange, exchange.dialect.name, exchange.body)
+            body = record.body(exchange.dialect.name, exchange.body)
         request = closed_request(
             exchange,
             rows,
@@ -258,10 +259,11 @@ class _Span:
             error=error,
             ended_at=self._ended_at,
             bytes_out=exchange.bytes_out or self.bytes_out,
-            words=record.keeps(exchange),
+            words=words,
             begun_at=self._begun_at,
         )
-        reply = self._content()
+        if words:
+            reply = self._content()
         if exchange.cache in GIVEN:
             body = record.repeats.named(body) if body is not None else None
             reply = record.repeats.named(reply) if reply is not None else None
@@ -347,17 +349,18 @@ class _Span:
         return None if answer is None else tokens_of_answer(answer)
 
     def _content(self) -> Body | None:
+        """The answer, where contents are kept."""
         reply = self._reply
         record, exchange = self._record, self._exchange
-        if reply is None or not record.keeps(exchange):
+        if reply is None:
             return None
         if exchange.dialect.operation == "embeddings" and not record.settings.vectors:
             return None
         if self._answer is not None:
-            return record.body(exchange, _CANONICAL, _json(self._answer.answer()))
+            return record.body(_CANONICAL, _json(self._answer.answer()))
         if reply.body is not None:
-            return record.body(exchange, reply.wire or _CANONICAL, reply.body)
-        return None if reply.answer is None else record.body(exchange, _CANONICAL, _json(reply.answer))
+            return record.body(reply.wire or _CANONICAL, reply.body)
+        return None if reply.answer is None else record.body(_CANONICAL, _json(reply.answer))
 
 
 def _so_far(exchange: Exchange, attempt: Attempt, now: float, *, words: bool) -> AttemptRow:

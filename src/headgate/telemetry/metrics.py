@@ -45,12 +45,12 @@ class Counter:
         self._known: frozenset[str] = frozenset()
         self._unknown = 0
 
-    def add(self, labels: tuple[str, ...]) -> None:
-        """One more. labels: values in the metric's order."""
+    def add(self, labels: tuple[str, ...], many: int = 1) -> None:
+        """One more, or `many`. labels: values in the metric's order."""
         try:
-            self.values[labels] += 1
+            self.values[labels] += many
         except KeyError:
-            self._add_new(labels)
+            self._add_new(labels, many)
 
     def know(self, values: Collection[str], begin: Iterable[tuple[str, ...]] = ()) -> None:
         """Values of the open label that always have series of their own. begin: series that are shown from now on, at 0,

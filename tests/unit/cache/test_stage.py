@@ -115,6 +115,14 @@ async def test_what_is_not_good_enough_is_not_kept() -> None:
             await one.ask(wants_json)
             await settled()
         assert one.calls == calls
+    schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
+    shaped = body(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+    for text, calls in (('{"b": 1}', 2), ("[1]", 2), ('{"a": 1}', 1)):
+        one = remembering(answer(text))
+        for _ in range(2):
+            await one.ask(shaped)
+            await settled()
+        assert one.calls == calls
     one = remembering(stream(chunk("half")))
     for _ in range(2):
         broken = await one.ask(body(stream=True))

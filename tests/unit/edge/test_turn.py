@@ -145,7 +145,7 @@ def pushing(*pieces: bytes, headers: Headers = (), many: bool = False) -> Any:
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
         await send({"type": "http.response.body", "body": b"one", "more_body": True})
-        push = scope["headgate.pusher"]() if many else scope["headgate.push"]
+        push = scope["headgate.turn"].pusher() if many else scope["headgate.turn"].push
         for piece in pieces:
             scope["said"] = push(piece)
         await send({"type": "http.response.body", "body": b"end"})
@@ -182,9 +182,9 @@ async def test_pushing_says_when_the_caller_does_not_read() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"one", "more_body": True})
         scope["headgate.connection"].pause_writing()
-        told.append(scope["headgate.push"](b"two"))
+        told.append(scope["headgate.turn"].push(b"two"))
         scope["headgate.connection"].resume_writing()
-        told.append(scope["headgate.push"](b"three"))
+        told.append(scope["headgate.turn"].push(b"three"))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     raw = await written(answer)
@@ -197,15 +197,15 @@ async def test_nothing_is_pushed_out_of_order(caplog: pytest.LogCaptureFixture) 
     """Before the head is out, after the end, or into a body whose length was promised."""
 
     async def early(scope: Any, receive: Any, send: Any) -> None:
-        scope["headgate.push"](b"x")
+        scope["headgate.turn"].push(b"x")
 
     async def unsent(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        scope["headgate.push"](b"x")
+        scope["headgate.turn"].push(b"x")
 
     async def late(scope: Any, receive: Any, send: Any) -> None:
         await pushing()(scope, receive, send)
-        scope["headgate.push"](b"x")
+        scope["headgate.turn"].push(b"x")
 
     for answer in (early, unsent, late, pushing(b"x", headers=[(b"content-length", b"7")])):
         caplog.clear()
@@ -223,7 +223,72 @@ async def test_pushing_to_a_caller_who_has_left_goes_nowhere() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"one", "more_body": True})
         scope["headgate.connection"].connection_lost(None)
-        told.append(scope["headgate.push"](b"two"))
+        told.append(scope["headgate.turn"].push(b"two"))
 
     raw = await written(answer)
     assert told == [True] and not raw.transport.written.endswith(b"two\r\n")
+
+
+def at_once(body: bytes, *headers: tuple[bytes, bytes]) -> Any:
+    """An app that takes the request and answers it without ASGI's messages, as far as that goes."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        turn = scope["headgate.turn"]
+        scope["asked"] = turn.whole_body()
+        scope["said"] = turn.whole(200, list(headers), body)
+
+    return answer
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+@aio
+async def test_a_whole_reply_is_the_same_in_one_piece_and_in_messages(method: bytes, version: bytes) -> None:
+    """Only that nobody waits between head and body."""
+    sized = app([(b"x-name", b"a"), (b"content-length", b"3")], last=b"end")
+    by_messages = await written(sized, method=method, version=version)
+    raw = await written(at_once(b"end", (b"x-name", b"a")), method=method, version=version)
+    assert raw.transport.written == by_messages.transport.written
+    assert raw.transport.closed == by_messages.transport.closed and raw.transport.writes == 1
+    assert raw.scopes[0]["said"] is True
+
+
+@aio
+async def test_a_whole_reply_closes_when_it_is_to() -> None:
+    """Said once, as with messages."""
+    raw = await written(at_once(b"end", (b"connection", b"close")))
+    assert raw.transport.written.count(b"connection: close") == 1 and raw.transport.closed
+
+
+@pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nb"])
+@aio
+async def test_a_whole_reply_smuggles_nothing(value: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """A line break in a header, and nothing of it is sent."""
+    raw = await written(at_once(b"end", (b"x-name", value)))
+    assert raw.transport.written.startswith(b"HTTP/1.1 500 ") and "line break" in caplog.text
+
+
+@aio
+async def test_a_whole_reply_waits_for_whoever_reads_slowly() -> None:
+    """It is not begun: whoever answers goes on by messages, which wait."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        scope["headgate.connection"].pause_writing()
+        scope["said"] = scope["headgate.turn"].whole(200, [], b"end")
+        scope["headgate.connection"].resume_writing()
+        await app([(b"content-length", b"3")], last=b"new")(scope, receive, send)
+
+    raw = await written(answer)
+    assert raw.scopes[0]["said"] is False
+    assert raw.transport.written.endswith(b"\r\n\r\nnew") and b"end" not in raw.transport.written
+
+
+@aio
+async def test_only_a_body_that_is_here_is_taken_whole() -> None:
+    """Who waits for leave to send it has not sent it, and is given leave by `receive`."""
+    whole = RawConnection(at_once(b"x"))
+    await whole.say(b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc")
+    assert whole.scopes[0]["asked"] == b"abc"
+    waiting = RawConnection(at_once(b"x"))
+    await waiting.say(b"POST / HTTP/1.1\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\n")
+    assert waiting.scopes[0]["asked"] is None
