@@ -109,6 +109,7 @@ async def test_a_warmed_question_is_a_hit(tmp_path: Path) -> None:
         assert (await chat(site, stream=True)).headers["x-cache"] == "HIT (exact)"
         row = await site.row(parse_request_id(one["request"]))
         assert (row.purpose, row.replay_of, row.feature, row.cache) == ("warm", 0, "shop", "refreshed")
+        assert row.cost_nanos is not None
         assert row.key_id and f"{row.cost_nanos / 1e9:.9f}" == told["spent_usd"]
         assert (await site.api("/api/cache/warm", warm))[1]["items"][0]["outcome"] == "fresh"
         rows = await site.rows()

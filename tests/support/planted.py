@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import zstandard
@@ -86,7 +86,7 @@ def _of_redis(url: str) -> Iterator[tuple[bytes, bytes]]:
             b"stream": client.xrange,
         }
         for key in client.scan_iter():
-            held = ways[client.type(key)](key)
+            held = ways[cast("bytes", client.type(key))](key)
             yield key, b" ".join(_bytes_in(held))
 
 

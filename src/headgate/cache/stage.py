@@ -288,6 +288,10 @@ class Recall:
             if old is None or exchange.hung_up or not self._if_error(old, policy, wish, error):
                 raise
             await exchange.granted()
+            # It may have been removed while the models were asked.
+            old = self._store.at_hand(old.key) or await self.asking.get(old.key)
+            if old is None or not self._if_error(old, policy, wish, error):
+                raise
             reply = self._give(exchange, policy, old, "stale")
             if reply is None:
                 raise
@@ -393,14 +397,16 @@ class Recall:
     ) -> tuple[Reply | None, bool]:
         """The reply of a call under way; or None, and whether others may join the one that is made now."""
         failed = others = 0
-        wait = MOST_WAIT
+        until = 0.0
         if self._place(identity) in self._flights:
             await exchange.granted()
+            now = monotonic()
+            until = now + MOST_WAIT
             if self.ground.total_of is not None:
                 total = self.ground.total_of(policy.feature)
-                wait = min(wait, total / 2)
+                until = min(until, now + total / 2)
                 # If it comes to nothing, the waiting was part of its time.
-                exchange.deadline = monotonic() + total
+                exchange.deadline = now + total
         while True:
             place = self._place(identity)
             flight = self._flights.get(place)
@@ -410,7 +416,7 @@ class Recall:
                 # A new one may take the place of what has failed; of one that is full, or too far on, not.
                 return None, flight.failure is not None
             try:
-                reply = await self._heard(exchange, flight, identity, wait)
+                reply = await self._heard(exchange, flight, identity, until - monotonic())
             except (NotForOthers, TimeoutError):
                 self._part(identity.key)
                 continue

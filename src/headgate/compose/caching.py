@@ -121,8 +121,7 @@ class Caching:
         entry = await self.recall.last(exchange)
         if entry is None:
             return None
-        exchange.origin_id = entry.origin_id
-        return Kept(entry.answer, entry.made_ns)
+        return Kept(entry.answer, entry.made_ns, entry.origin_id)
 
     def policy_of(self, exchange: Exchange) -> CachePolicy | None:
         """What is configured of the feature that this request counts for; None: it has no cache."""

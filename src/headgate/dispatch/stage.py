@@ -64,7 +64,7 @@ class Dispatch:
         left = manner.total
         if exchange.deadline:
             # It has waited for another request's answer, in vain: that was part of its time.
-            left = exchange.deadline - began
+            left = max(exchange.deadline - began, LEAST_MODEL_SECONDS)
             began -= manner.total - left
         if exchange.purse is not None:
             # Money may have to be waited for, and that too ends when the request has to.

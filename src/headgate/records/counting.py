@@ -70,8 +70,45 @@ class Counting:
     def catch_up(self) -> None:
         """Count all that waits."""
         waiting, self._waiting = self._waiting, []
+        hits: dict[tuple[str, str], list[RequestRow]] = {}
         for ended in waiting:
-            _count(self._metrics, ended)
+            if _is_hit(ended):
+                hits.setdefault((ended.request.feature, ended.request.cache), []).append(ended.request)
+            else:
+                _count(self._metrics, ended)
+        for (feature, how), requests in hits.items():
+            _count_hits(self._metrics, feature, how, requests)
+
+
+def _is_hit(ended: Ended) -> bool:
+    """Was it given an answer from memory, and is there nothing else to be told of it?"""
+    request = ended.request
+    return (
+        request.cache in GIVEN
+        and not ended.attempts
+        and ended.known
+        and request.outcome == "ok"
+        and not request.purpose
+        and not request.degraded
+        and not request.error_class
+        and not ended.resumed
+    )
+
+
+def _count_hits(metrics: Metrics, feature: str, how: str, requests: Sequence[RequestRow]) -> None:
+    """As `_count`, of many that differ in their times alone: a third of what each by itself costs."""
+    metrics.requests.add((feature, "ok"), len(requests))
+    metrics.cache_requests.add((feature, how), len(requests))
+    measures = metrics.measures
+    nanos = sum([request.avoided_nanos for request in requests])
+    us = sum([request.avoided_us for request in requests])
+    if nanos or us:
+        measures.add_saved(feature, nanos, us)
+    key = (feature, MEMORY, "ok")
+    add = (measures.requests.get(key) or measures.measured(key)).add
+    for request in requests:
+        first = request.first_content_us if request.stream else 0
+        add(request.total_us, request.overhead_us, request.queued_us, first, 0, 0)
 
 
 def _count(metrics: Metrics, ended: Ended) -> None:

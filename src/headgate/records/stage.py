@@ -243,7 +243,8 @@ class _Span:
         rows: tuple[AttemptRow, ...] = ()
         bills: tuple[Bill, ...] = ()
         costs: Sequence[int | None] = ()
-        body = reply = None
+        body: Body | None = None
+        reply: Body | None = None
         if exchange.attempts:
             rows, costs = self._attempts(outcome)
             bills = tuple([bill_of(one) for one in exchange.attempts])

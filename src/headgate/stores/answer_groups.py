@@ -93,7 +93,7 @@ class Groups:
         compat, embedder = kind
         after: bytes | None = b""
         try:
-            while after is not None and group.index.bytes < self._most:
+            while after is not None and group.index.held < self._most:
                 piece = await self._backing.vectors(compat, embedder, after)
                 for key, vector in piece.rows:
                     # What came meanwhile is newer than what was read.
@@ -105,17 +105,17 @@ class Groups:
         finally:
             group.reading = None
         self._uncounted += 1
-        if group.index.bytes > _LARGE or self._uncounted >= _COUNTED_EVERY:
+        if group.index.held > _LARGE or self._uncounted >= _COUNTED_EVERY:
             self._uncounted = 0
             self._make_room(kind)
 
     def _make_room(self, newest: _Kind) -> None:
-        size = sum(group.index.bytes + _GROUP_BYTES for group in self._groups.values())
+        size = sum(group.index.held + _GROUP_BYTES for group in self._groups.values())
         for kind in list(self._groups):
             if size <= self._most and len(self._groups) <= MOST_GROUPS:
                 return
             if kind != newest and self._groups[kind].complete:
-                size -= self._groups[kind].index.bytes + _GROUP_BYTES
+                size -= self._groups[kind].index.held + _GROUP_BYTES
                 self._let_go(kind)
 
     def _let_go(self, kind: _Kind) -> None:

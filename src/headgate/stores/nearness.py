@@ -51,9 +51,9 @@ class Nearness:
         return key in self._places
 
     @property
-    def bytes(self) -> int:
+    def held(self) -> int:
         """What it takes of this process's memory, about."""
-        return sum(group.bytes for group in self._groups.values()) + _PER_KEY * len(self._places)
+        return sum(group.held for group in self._groups.values()) + _PER_KEY * len(self._places)
 
     def add(self, key: bytes, compat: bytes, embedder: str, vector: bytes) -> bool:
         """Know this key, in place of what was known of it. False, and nothing is known of it, if it has no vector, one of another length

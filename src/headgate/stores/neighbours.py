@@ -44,7 +44,7 @@ class _Block:
         return grown
 
     @property
-    def bytes(self) -> int:
+    def held(self) -> int:
         return self.rows.nbytes + self.signs.nbytes
 
 
@@ -60,9 +60,9 @@ class Group:
         self.keys: list[bytes] = []
 
     @property
-    def bytes(self) -> int:
+    def held(self) -> int:
         """Of the vectors; keys are whoever's made them."""
-        return sum(block.bytes for block in self._blocks)
+        return sum(block.held for block in self._blocks)
 
     def fits(self, vector: bytes) -> bool:
         """Is it of this group's length?"""
@@ -102,7 +102,9 @@ class Group:
         """What `candidates` reads."""
         return list(self._blocks), len(self.keys)
 
-    def nearest(self, vector: bytes, places: NDArray[np.int64] | None, count: int) -> list[tuple[bytes, float]]:
+    def nearest(
+        self, vector: bytes, places: NDArray[np.int64] | None, count: int
+    ) -> list[tuple[bytes, float]]:
         """Of these places (None: of all), the nearest, with their cosines."""
         asked = np.frombuffer(vector, "<f2").astype(np.float32)
         if places is None:

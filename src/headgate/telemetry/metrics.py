@@ -59,14 +59,14 @@ class Counter:
         for labels in begin:
             self.values.setdefault(labels, 0)
 
-    def _add_new(self, labels: tuple[str, ...]) -> None:
+    def _add_new(self, labels: tuple[str, ...], many: int) -> None:
         at = self._open
         if at >= 0 and labels[at] not in self._known:
             if self._unknown >= MOST_UNKNOWN:
                 labels = (*labels[:at], OTHER, *labels[at + 1 :])
             else:
                 self._unknown += 1
-        self.values[labels] = self.values.get(labels, 0) + 1
+        self.values[labels] = self.values.get(labels, 0) + many
 
 
 class Metrics:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -269,6 +271,86 @@ async def test_the_leader_hangs_up_and_the_others_hear_it_out() -> None:
     assert {said(each) for each in heard} == {"high water"} and one.calls == 1
     await settled()
     assert (await one.ask()).headers["x-cache"] == "HIT (exact)"
+
+
+def mail_in(found: Any) -> str:
+    return "an address of mail" if "@" in found.text else ""
+
+
+@aio
+async def test_another_user_hears_nothing_that_was_not_looked_through() -> None:
+    """With a shared scope too: the same user hears the words as they come, others when all is there and nothing personal was found,
+    streamed or whole. Where something was, each user has a call of their own from then on, and no answer of anybody else's."""
+    on = asyncio.Event()
+    one = remembering(stream(chunk("high "), on, chunk("water"), *END), personal=mail_in)
+    leading = asyncio.create_task(one.ask(body(stream=True), headers={"x-key": "ada"}))
+    await settled()
+    own, streamed, whole = (
+        asyncio.create_task(one.ask(body(stream=wanted), headers={"x-key": key}))
+        for wanted, key in ((True, "ada"), (True, "eve"), (False, "bob"))
+    )
+    await settled()
+    assert not streamed.done() and one.recall.beside == 3
+    on.set()
+    answers = await asyncio.gather(leading, own, streamed, whole)
+    assert {said(each) for each in answers} == {"high water"} and one.calls == 1
+    assert [each.headers["x-cache"] for each in answers] == ["MISS", *["HIT (joined)"] * 3]
+
+    first, on = asyncio.Event(), asyncio.Event()
+    two = remembering(
+        stream(chunk("write to "), on, chunk("ada@lake.org"), *END),
+        stream(chunk("nothing of ada's"), first, *END),
+        personal=mail_in,
+    )
+    leading = asyncio.create_task(two.ask(body(stream=True), headers={"x-key": "ada"}))
+    await settled()
+    others = [
+        asyncio.create_task(two.ask(body(stream=wanted), headers={"x-key": key}))
+        for wanted, key in ((True, "eve"), (False, "eve"), (True, "eve"), (True, "bob"))
+    ]
+    await settled()
+    on.set()
+    await settled()
+    assert two.calls == 3  # eve's, and bob's: neither waits for the other again
+    first.set()
+    assert said(await leading) == "write to ada@lake.org"
+    assert {said(each) for each in await asyncio.gather(*others)} == {"nothing of ada's"}
+    assert sorted(each.cache for each in two.seen) == ["joined", "joined", "miss", "miss", "miss"]
+    await settled()
+    assert two.recall.under_way == two.recall.beside == 0
+
+
+@aio
+async def test_nobody_waits_long_for_another_users_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while they make a call of their own; the waiting was part of the request's time."""
+    monkeypatch.setattr("headgate.cache.stage.MOST_WAIT", 0.01)
+    never = asyncio.Event()
+    one = remembering(stream(chunk("slow"), never, *END), answer("own"))
+    one.recall.ground = replace(one.recall.ground, total_of=lambda feature: {"faq": 100.0}[feature])
+    leading = asyncio.create_task(one.ask(body(stream=True), headers={"x-key": "ada"}))
+    await settled()
+    before = monotonic()
+    assert said(await one.ask(headers={"x-key": "eve"})) == "own"
+    assert one.calls == 2 and before + 99 < one.seen[-1].deadline < monotonic() + 100
+    assert said(await one.ask(headers={"x-key": "bob"})) == "own"
+    never.set()
+    assert said(await leading) == "slow"
+
+
+@aio
+async def test_an_old_answer_that_was_removed_meanwhile_is_not_given() -> None:
+    """Between the look at it and the failure of the models there may be minutes."""
+    on = asyncio.Event()
+    failing = Script(pieces=[on, ProviderFailed("no")], headers=[(b"content-type", b"application/json")])
+    one = remembering(answer("old"), failing, exact=Duration(60), if_error=Duration(600))
+    await one.ask()
+    await settled()
+    one.clock.advance(100)
+    asked = asyncio.create_task(one.ask())
+    await settled()
+    await one.store.remove(Selection())
+    on.set()
+    assert (await asked).status == 502
 
 
 @aio

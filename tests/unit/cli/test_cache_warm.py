@@ -89,7 +89,7 @@ async def test_an_estimate_spends_nothing() -> None:
     done = await run_campaign(
         Scripted(), "chat", questions("estimated", "fresh", "estimated"), Decimal(1), estimate_only=True
     )
-    assert (done.most, done.spent) == (Decimal("0.02"), 0)
+    assert (done.most, done.spent) == (Decimal("0.02"), Decimal(0))
 
 
 @aio

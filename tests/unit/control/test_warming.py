@@ -160,7 +160,7 @@ async def test_a_question_is_asked_as_the_feature_would_have_it() -> None:
 async def test_what_is_there_and_fresh_is_not_asked_again() -> None:
     """What is stale is."""
     body = json.dumps({"model": "chat", "messages": [], "temperature": 0}, separators=(",", ":"))
-    asked = {"body": {"messages": [], "temperature": 0}}
+    asked: dict[str, Any] = {"body": {"messages": [], "temperature": 0}}
     fresh = entry_about("?", key=key_for(body))
     at = Warming(fresh)
     assert (await at.one(**asked)).outcome == "fresh" and at.sending.sent == []

@@ -187,6 +187,7 @@ class Ladder:
         age = max(self._clock.wall_ns() - kept.kept_ns, 0) / 1e9
         if age >= most:
             raise NoAnswer(f"what was kept is {age:.0f} s old")
+        exchange.origin_id = kept.origin_id
         exchange.reply_headers.append((b"age", b"%d" % age))
         return replied(exchange, unpacked(kept.answer, exchange.dialect.operation))
 

@@ -47,6 +47,8 @@ class Kept:
     """As `packed` made it."""
     kept_ns: int
     """When, on the wall's clock."""
+    origin_id: int = 0
+    """The request that it was made for; 0 if that is not known."""
 
 
 class StaleAnswers(Protocol):
@@ -124,6 +126,8 @@ def key_of(exchange: Exchange) -> bytes | None:
         request = msgspec.structs.replace(request, encoding="float")
     caller = exchange.caller
     who = (caller.tenant, caller.team, caller.key_id) if caller is not None else ()
+    # Whom an application asks for stands in a header or in the body; the name on the exchange may be cut off.
+    who = (*who, exchange.user, exchange.header(b"x-headgate-user"))
     said = _json.encode((who, exchange.feature, exchange.dialect.operation, request))
     return blake2b(said, digest_size=16).digest()
 

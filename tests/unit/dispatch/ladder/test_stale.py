@@ -23,7 +23,7 @@ from headgate.core.messages import (
 )
 from headgate.core.usage import Usage
 from headgate.dispatch.ladder.climb import Ladder
-from headgate.dispatch.ladder.stale import MemoryStale, key_of, packed
+from headgate.dispatch.ladder.stale import Kept, MemoryStale, key_of, packed
 from headgate.edge.dialects.openai_embeddings import OpenAIEmbeddings
 from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
@@ -65,6 +65,13 @@ class Pumping(Frames):
         return True
 
 
+def of_user(name: str) -> Exchange:
+    """As admission leaves it."""
+    exchange = asked()
+    exchange.user = name
+    return exchange
+
+
 async def remembered(ladder: Ladder, exchange: Exchange, answer: Any = None) -> None:
     ladder.remember(exchange, whole(answered() if answer is None else answer))
 
@@ -99,6 +106,8 @@ async def test_the_last_good_answer_is_given_again() -> None:
         lambda: asked(temperature=0.5),
         lambda: asked(tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}]),
         lambda: asked(user="somebody else"),
+        lambda: asked(headers=[(b"x-headgate-user", b"somebody else")]),
+        lambda: of_user("ada"),
         lambda: asked(metadata={"a": "b"}),
         lambda: asked(made_up_by_a_vendor={"deep": [1]}),
         lambda: asked(response_format={"type": "json_object"}),
@@ -111,6 +120,28 @@ async def test_nobody_gets_an_answer_to_something_else(other: Any) -> None:
     await remembered(steps, asked())
     assert await said(steps, other()) is None
     assert await said(steps, asked()) == "By noon."
+
+
+@aio
+async def test_whose_answer_it_was_is_said_only_if_it_is_given() -> None:
+    """Of what the cache keeps that is known."""
+
+    async def older(_: Exchange) -> Kept:
+        return Kept(packed(answered("Long ago.")) or b"", 0, origin_id=7)
+
+    clock = FakeClock()
+    steps = ladder("stale", clock=clock)
+    steps._older = older
+    clock.advance(10 * 86_400)
+    old = asked()
+    assert await steps.answer(old, DOWN, deadline=0.0) is None and old.origin_id == 0
+
+    async def newer(_: Exchange) -> Kept:
+        return Kept(packed(answered("Just now.")) or b"", clock.wall_ns(), origin_id=8)
+
+    steps._older = newer
+    fresh = asked()
+    assert await said(steps, fresh) == "Just now." and fresh.origin_id == 8
 
 
 @aio
