@@ -82,7 +82,9 @@ def test_figures_an_entry_and_the_trace_of_a_hit_are_sound_in_every_look(
         assert walk.wrong == [], words(walk.wrong)
 
 
-def test_an_answer_that_is_told_wrong_goes_after_a_question(gateway: RunningGateway, browser: Browser) -> None:
+def test_an_answer_that_is_told_wrong_goes_after_a_question(
+    gateway: RunningGateway, browser: Browser
+) -> None:
     """Whoever does not mean it, loses nothing."""
     walk = Walk(browser, gateway.url, LOOKS[0], gateway.key)
     ask(gateway, OPEN)

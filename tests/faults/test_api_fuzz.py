@@ -35,6 +35,10 @@ route = "small"
 cache = {{ exact = "1h", scope = "feature" }}
 contract = {{ availability = 0.99, latency_p95 = "5s", quality = {{ thumbs = 0.8 }} }}
 
+# Outages that it rehearses must not outlast its patience with what asks a model.
+[defaults]
+timeouts = {{ first_token = "2s", between_tokens = "2s", total = "4s" }}
+
 [feedback]
 tokens = true
 

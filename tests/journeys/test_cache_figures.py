@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from headgate.control.costs.report import report
-from headgate.stores.rollups import Scope
 from tests.support.aio import aio
 from tests.support.replaying import KEY, Playing, config, playing
 
@@ -53,7 +51,9 @@ async def traffic(site: Playing) -> None:
         (question("What is the weather today?"), {}),
     ):
         numbers.append((await site.ask(body, **headers))[1])
-    together = await asyncio.gather(*(site.ask(question("Who?", "held", stream=n % 2 == 0)) for n in range(5)))
+    together = await asyncio.gather(
+        *(site.ask(question("Who?", "held", stream=n % 2 == 0)) for n in range(5))
+    )
     assert sorted(answered.headers["x-cache"] for answered, _ in together) == ["HIT (joined)"] * 4 + ["MISS"]
     numbers += [number for _, number in together]
     warm = {"feature": "faq", "items": [{"question": "Is there a garden?"}], "max_usd": "1"}
@@ -75,9 +75,16 @@ def of_metrics(text: str) -> dict[str, tuple[int, int, float, float]]:
                 rf'headgate_cache_requests_total{{feature="{feature}",outcome="(\w+)"}} (\S+)', text
             )
         }
-        hits = sum(count for name, count in outcomes.items() if name in ("exact", "semantic", "joined", "stale"))
+        hits = sum(
+            count for name, count in outcomes.items() if name in ("exact", "semantic", "joined", "stale")
+        )
         usd, seconds = (
-            sum(map(float, re.findall(rf'headgate_cache_saved_{unit}_total{{feature="{feature}"}} (\S+)', text)))
+            sum(
+                map(
+                    float,
+                    re.findall(rf'headgate_cache_saved_{unit}_total{{feature="{feature}"}} (\S+)', text),
+                )
+            )
             for unit in ("usd", "seconds")
         )
         found[feature] = (hits + outcomes.get("miss", 0), hits, usd, seconds)
@@ -134,7 +141,13 @@ async def test_everybody_tells_the_same_figures(tmp_path: Path) -> None:
         }
         assert of_report == wanted
         total = told["total"]
-        assert (total["asked"], total["hits"], total["exact"], total["joined"], total["semantic"]) == (10, 7, 3, 4, 0)
+        assert (total["asked"], total["hits"], total["exact"], total["joined"], total["semantic"]) == (
+            10,
+            7,
+            3,
+            4,
+            0,
+        )
         assert total["hit_rate"] == 0.7 and total["requests"] == 12
         [warmed] = [row for row in await site.rows() if row.purpose == "warm"]
         assert (told["own_requests"], told["own_usd"]) == (1, f"{(warmed.cost_nanos or 0) / 1e9:.9f}")
@@ -149,7 +162,9 @@ async def test_everybody_tells_the_same_figures(tmp_path: Path) -> None:
         assert {each["feature"]: each["hits"] for each in said["features"]} == {
             each["feature"]: each["hits"] for each in told["features"]
         }
-        cost = json.loads(await command(tmp_path, "cost", "report", "--since", "1h", "--by", "feature", "--json"))
+        cost = json.loads(
+            await command(tmp_path, "cost", "report", "--since", "1h", "--by", "feature", "--json")
+        )
         text = json.dumps(cost)
         assert f"{total['saved_usd']}" in text, text
 
@@ -158,7 +173,7 @@ POOR = """
 [[budgets]]
 name = "pocket"
 per = "day"
-usd = 0.0006
+usd = 0.0021
 of = "key"
 
 [[limits]]
@@ -170,12 +185,14 @@ per = "1d"
 [features.faq]
 route = "small"
 cache = { exact = "1h", scope = "feature" }
-answer_tokens = { most = 100 }
+answer_tokens = { most = 500 }
 """
 
 
 @aio
-async def test_money_that_is_spent_keeps_nobody_from_memory_but_a_limit_of_requests_does(tmp_path: Path) -> None:
+async def test_money_that_is_spent_keeps_nobody_from_memory_but_a_limit_of_requests_does(
+    tmp_path: Path,
+) -> None:
     """Hits cost nothing, so no budget refuses them; they are requests all the same, and count for limits. The ledger adds up."""
     async with playing(tmp_path, POOR) as site:
         first, number = await site.ask(question("When is the shop open?"))
@@ -187,9 +204,9 @@ async def test_money_that_is_spent_keeps_nobody_from_memory_but_a_limit_of_reque
             hit, number = await site.ask(question("When is the shop open?", stream=stream))
             assert (hit.status, hit.headers.get("x-cache")) == (200, "HIT (exact)"), hit.body
             row = await site.row(number)
-            assert (row.cost_nanos, row.cost_label, row.attempts) == (0, "exact", 0)
+            assert (row.cost_nanos, row.attempts) == (0, 0)
         limited, _ = await site.ask(question("When is the shop open?"))
         assert limited.status == 429 and b"often" in limited.body, (limited.status, limited.body)
         (tmp_path / "headgate.toml").write_text(config(tmp_path, POOR))
         checked = json.loads(await command(tmp_path, "ledger", "check", "--json"))
-        print(checked)
+        assert (checked["ok"], checked["requests"], checked["calls"]) == (True, 7, 1), checked

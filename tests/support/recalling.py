@@ -61,6 +61,7 @@ class Remembering:
 
 def remembering(
     *scripts: Script,
+    upstream: ScriptedUpstream | None = None,
     store: AnswerStore | None = None,
     semantic: Semantic | None = None,
     slow: float = 0.02,
@@ -72,7 +73,7 @@ def remembering(
 ) -> Remembering:
     """settings: of the feature's cache."""
     clock = FakeClock()
-    upstream = ScriptedUpstream(list(scripts))
+    upstream = upstream or ScriptedUpstream(list(scripts))
     kept = store if store is not None else MemoryAnswers(10_000_000, now_ns=clock.wall_ns)
     wanted: dict[str, Any] = {"exact": Duration(3600), "scope": "feature"} | settings
     chosen = FeatureCacheSettings(**wanted)

@@ -36,6 +36,7 @@ _SAID = frozenset(
     {b"anthropic-beta", b"anthropic-version", b"openai-beta", b"x-headgate-fault", b"x-headgate-tier"}
 )
 """Headers that providers are told, or that choose the model."""
+_HEARD = _SAID | {b"x-headgate-data", b"x-headgate-user"}
 _USUAL = ((b"anthropic-version", b"2023-06-01"), (b"anthropic-version", b"2026-10-21"))
 """Sent by every client of that dialect: the versions say how an answer is written, which is not kept with it."""
 _ARM = ("prompt", "experiment", "arm")
@@ -180,11 +181,13 @@ def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
     # Who fills memory ahead of time pays for it, and keeps the answer for those whose request it repeats.
     caller = exchange.asked_by or exchange.caller or _NOBODY
     tags = exchange.tags
-    sensitive = policy.sensitive or tags.get("data", "").lower() == "sensitive"
+    sensitive = policy.sensitive or (bool(tags) and tags.get("data", "").lower() == "sensitive")
     said: list[tuple[bytes, bytes]] = []
     named = b""
     for header in exchange.headers:
         name = header[0]
+        if name not in _HEARD:
+            continue
         if name in _SAID:
             if header not in _USUAL:
                 said.append(header)
@@ -196,27 +199,30 @@ def _context(exchange: Exchange, policy: CachePolicy) -> _Context:
     # Cut off, or not to be read: as it stands on the exchange, it might be somebody else's name.
     cut = len(user) >= _LABEL or "\ufffd" in user
     as_it_came = (named or exchange.peek.user.encode("utf-8", "surrogatepass")) if cut else b""
-    return _Context(
-        wire=exchange.dialect.name,
-        operation=exchange.dialect.operation,
-        feature=policy.feature,
-        model=policy.model,
-        route=policy.route,
-        route_as=exchange.route_as,
-        # After routing it is no wish any more, but what was found.
-        tier="" if exchange.candidates else exchange.tier,
-        prompt=exchange.prompt,
-        index_version=exchange.index_version,
-        arm=tuple([(name, tags[name]) for name in _ARM if name in tags]) if tags else (),
-        said=tuple(said),
-        scope="user" if sensitive else policy.settings.scope,
-        tenant=caller.tenant,
-        team=caller.team,
-        key_id=caller.key_id,
-        key_user=caller.user,
-        user=user,
-        user_as_it_came=as_it_came,
-        answer_limit=exchange.answer_limit,
+    # By position, and a test finds each in its place: by name it takes two microseconds more, for every hit.
+    return _Context._make(
+        (
+            exchange.dialect.name,
+            exchange.dialect.operation,
+            policy.feature,
+            policy.model,
+            policy.route,
+            exchange.route_as,
+            # After routing it is no wish any more, but what was found.
+            "" if exchange.candidates else exchange.tier,
+            exchange.prompt,
+            exchange.index_version,
+            tuple([(name, tags[name]) for name in _ARM if name in tags]) if tags else (),
+            tuple(said),
+            "user" if sensitive else policy.settings.scope,
+            caller.tenant,
+            caller.team,
+            caller.key_id,
+            caller.user,
+            user,
+            as_it_came,
+            exchange.answer_limit,
+        )
     )
 
 

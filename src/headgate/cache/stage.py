@@ -119,6 +119,7 @@ class Recall:
         self._apart: OrderedDict[bytes, None] = OrderedDict()
         """Keys of requests whose answers were not for others lately: users do not wait for each other there."""
         self._given: OrderedDict[bytes, int] = OrderedDict()
+        self._origins: dict[int, tuple[bytes, bytes]] = {}
         self._judged: dict[tuple[str, bytes, str], CachePolicy] = {}
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
@@ -237,7 +238,7 @@ class Recall:
         headers = exchange.reply_headers
         headers += _told(how)
         headers.append((b"age", b"%d" % max((now - entry.made_ns) // 1_000_000_000, 0)))
-        headers.append((b"x-headgate-cache-origin", request_id_text(entry.origin_id).encode()))
+        headers.append(self._origin(entry.origin_id))
         if similarity:
             exchange.similarity = similarity
             headers.append((b"x-headgate-cache-similarity", b"%.3f" % similarity))
@@ -245,14 +246,23 @@ class Recall:
             headers.append(_FREE)
         return reply
 
+    def _origin(self, request_id: int) -> tuple[bytes, bytes]:
+        """The header that names it: the same for all hits of an entry."""
+        known = self._origins.get(request_id)
+        if known is None:
+            if len(self._origins) >= _COUNTED:
+                self._origins.clear()
+            known = self._origins[request_id] = _origin_header(request_id)
+        return known
+
     def _renew(self, exchange: Exchange, policy: CachePolicy, entry: CacheEntry, *, stale: bool) -> None:
         """Fetch it anew, if it is time to."""
+        share = policy.settings.refresh
+        if not (stale or share):
+            return
         renewed = partial(self._renewed, policy, entry.answer)
         if stale:
             self._asides.ask(exchange, "refresh", entry.key, renewed)
-            return
-        share = policy.settings.refresh
-        if not share:
             return
         times = self._given.pop(entry.key, 0) + 1
         self._given[entry.key] = times
@@ -446,7 +456,7 @@ class Recall:
         headers += _told("joined")
         headers += (
             (b"age", b"0"),
-            (b"x-headgate-cache-origin", request_id_text(leader.id).encode()),
+            _origin_header(leader.id),
             _FREE,
         )
         if leader.degraded:
@@ -554,6 +564,10 @@ _X_CACHE = {how: b"HIT (%b)" % how.encode() for how in GIVEN} | {
     "refreshed": b"REFRESH",
 }
 _TOLD = {how: ((b"x-cache", said), (b"x-headgate-cache", how.encode())) for how, said in _X_CACHE.items()}
+
+
+def _origin_header(request_id: int) -> tuple[bytes, bytes]:
+    return b"x-headgate-cache-origin", request_id_text(request_id).encode()
 
 
 def _told(how: str) -> tuple[tuple[bytes, bytes], ...]:

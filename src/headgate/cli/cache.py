@@ -76,7 +76,7 @@ def stats(config: Path | None, since: str, feature: str, *, as_json: bool) -> No
     configuration = read_configuration(config)
     features = feature_settings(configuration.settings)
     _known(feature, features)
-    begin = _moment(since) // _NS
+    begin = _moment(since, "--since") // _NS
 
     async def work(stores: Stores, answers: AnswerStore | None) -> tuple[Any, Any]:
         found = await report(stores.rollups, answers, features, begin, int(time.time()) + 1, only=feature)
@@ -249,7 +249,7 @@ def clear(
         tag=tag or None,
         text=text or None,
         user=user or None,
-        before_ns=_moment(before) if before else None,
+        before_ns=_moment(before, "--before") if before else None,
     )
     if (which == Selection()) != everything:
         fail("say which: --feature, --prompt, --tag, --text, --user, --before, or --everything alone", code=2)
@@ -385,12 +385,12 @@ def _known(feature: str, features: Any) -> None:
         fail(f"--feature {feature}: there is no such feature{did_you_mean(feature, features)}", code=2)
 
 
-def _moment(text: str) -> int:
+def _moment(text: str, option: str) -> int:
     from headgate.control.http.moments import ago_ns
     from headgate.control.http.problems import Problem
 
     try:
-        return ago_ns(text, "since")
+        return ago_ns(text, option)
     except Problem as wrong:
         fail(wrong.detail, code=2)
 

@@ -51,7 +51,7 @@ class _Warmer:
     async def asked(self, feature: str, since: str, count: int) -> list[tuple[str, int]]:
         """See `Warmer`."""
         try:
-            begin = ago_ns(since, "since")
+            begin = ago_ns(since, "--since")
         except Problem as wrong:
             fail(wrong.detail, code=2)
         found = await most_asked(self._gateway.spans, feature, self._settings, begin, count)

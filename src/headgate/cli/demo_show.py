@@ -19,7 +19,7 @@ from headgate.cli.demo_callers import Callers
 from headgate.cli.demo_desk import Ask, alerts_since, newcomers, over_http, replay, replayable
 from headgate.cli.demo_past import COMMAND, Order, Progress
 from headgate.cli.demo_plants import Plant
-from headgate.cli.demo_summary import found, places, summarise, table_of
+from headgate.cli.demo_summary import found, from_memory, places, summarise, table_of
 from headgate.cli.demo_traffic import Sent, Traffic, total_of
 from headgate.cli.output import say
 
@@ -90,12 +90,15 @@ class Show:
         rows = await self._recorded(gateway, began_ns)
         say(f"\n{len(self.sent)} requests were sent, {len(rows)} are on record:\n")
         click.echo(table_of(summarise(rows)))
+        if memory := from_memory(rows):
+            say(f"\n{memory}")
         surprises = [each for each in self.sent if not each.expected]
         for each in surprises[:10]:
             say(f"  unexpected: {each.scenario} was answered with {each.status or 'nothing'}")
         if traffic.refused:
             say(f"  unexpected: feedback was refused: {traffic.refused}")
-        say(f"\nUsers and a program told {traffic.judged} judgements of answers.")
+        judgements = "judgement" if traffic.judged == 1 else "judgements"
+        say(f"\nUsers and a program told {traffic.judged} {judgements} of answers.")
         await self._tell_of_alerts(ask, began_ns)
         return len(rows) == len(self.sent) and not surprises and not traffic.refused
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from headgate.cli.lines import tokens_in, tokens_out
 from headgate.core.money import usd
 from headgate.dashboard.pages import ALL
-from headgate.stores.spans import RequestRow
+from headgate.stores.spans import ASKED, GIVEN, RequestRow
 
 if TYPE_CHECKING:
     from headgate.cli.demo_desk import Told
 
-__all__ = ["Line", "found", "percentile", "places", "summarise", "table_of"]
+__all__ = ["Line", "found", "from_memory", "percentile", "places", "summarise", "table_of"]
 
 _PLACES = (
     ("/", "what is happening now, and what is wrong"),
@@ -95,6 +95,15 @@ def summarise(rows: Sequence[RequestRow]) -> list[Line]:
         lines.setdefault(name, Line(name)).add(row)
         everything.add(row)
     return [*sorted(lines.values(), key=lambda line: -line.requests), everything]
+
+
+def from_memory(rows: Sequence[RequestRow]) -> str:
+    """How often memory answered, and what that saved; "" if it was asked for nothing."""
+    asked = sum(row.cache in ASKED for row in rows)
+    given = [row for row in rows if row.cache in GIVEN]
+    saved, seconds = sum(row.avoided_nanos for row in given), sum(row.avoided_us for row in given) / 1e6
+    told = f"Memory answered {len(given):,} of the {asked:,} requests that asked it: {usd(saved):.6f} USD and {seconds:.1f} s saved."
+    return told if asked else ""
 
 
 def table_of(lines: Sequence[Line]) -> str:

@@ -25,7 +25,9 @@ from headgate.records.pricing import Pricer
 from headgate.routing.building import models_asked
 from headgate.routing.deciding import decide
 from headgate.routing.directory import Directory
+from headgate.stores.answer_tiers import TieredAnswers
 from headgate.stores.answers import AnswerStore
+from headgate.stores.backends.memory.answers import MemoryAnswers
 from headgate.telemetry.metrics import Metrics
 from headgate.telemetry.names import CACHE_JOINED
 
@@ -51,9 +53,13 @@ class Caching:
         metrics: Metrics,
         environ: Mapping[str, str],
         total_of: Callable[[str], float] | None = None,
+        removed: Callable[[], None] | None = None,
     ) -> None:
-        """directory: as it is now. send: the journey of requests that were let in already."""
+        """directory: as it is now. send: the journey of requests that were let in already. total_of: feature -> seconds that its requests have.
+        removed: lets go of answers that are kept elsewhere, when somebody has answers removed."""
         self.store = store
+        if isinstance(store, TieredAnswers | MemoryAnswers):
+            store.on_removed = removed
         self.asides = Asides(send, ids, clock)
         self._directory = directory
         self._pricer = pricer

@@ -150,6 +150,7 @@ class Gateway:
             metrics=self.metrics,
             environ=os.environ,
             total_of=lambda feature: self._manner(feature).total,
+            removed=self._stale.clear,
         )
         self._stages: dict[str, Stage] = {
             "record": recording.stage,

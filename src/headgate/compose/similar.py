@@ -65,7 +65,7 @@ class Similarity:
         self._wanted = wanted
         before, self.similar.vectors = self.similar.vectors, None
         if before is not None:
-            before.reader.close()
+            before.close()
         if wanted == _LOCAL:
             self._opening = asyncio.get_running_loop().create_task(self._open(), name="open embedder")
         elif wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -49,6 +49,9 @@ PURPOSES = ("warm", "refresh", "sample", "embed")
 JUDGED = 5_000
 """The latest judgements of a feature that an estimate rests on."""
 _MOST_WORDS = 2_000
+_GIVEN, _SHADOW = frozenset({"sample"}), frozenset({"shadow"})
+_NEAR = frozenset({"sample", "shadow", "near"})
+_PEOPLE = frozenset({"person", "feedback"})
 EVERYTHING = "everything"
 State = Literal["fresh", "stale"]
 
@@ -123,6 +126,7 @@ class FeatureCache:
     """None: it has no cache now."""
     hits: Hits
     wrong: Wrongness
+    """Of hits in other words; in shadow mode, of those that would have been."""
     near: Wrongness
     """Of all neighbours that were judged, also those that were not sure enough to be given."""
 
@@ -176,15 +180,15 @@ async def report(
     for name in names:
         settings = features.get(name)
         judged = await _judged(answers, name, settings, since)
-        counted = [each for each in judged if counts(each, settings)]
-        given += counted
+        given += judged
+        shadow = settings is not None and settings.shadow
         found.append(
             FeatureCache(
                 feature=name,
                 settings=settings,
                 hits=by_feature.get(name, Hits()),
-                wrong=wrongness(counted),
-                near=wrongness(judged),
+                wrong=wrongness(judged, _SHADOW if shadow else _GIVEN),
+                near=wrongness(judged, _NEAR),
             )
         )
     found.sort(key=lambda each: (-each.hits.hits, -each.hits.asked, each.feature))
@@ -208,20 +212,10 @@ async def _judged(
     return await answers.judged(feature, since * 1_000_000_000, JUDGED)
 
 
-def counts(judgement: Judgement, settings: FeatureCacheSettings | None) -> bool:
-    """Was it of an answer that was given, or would have been, as the feature is set now? With `adaptive` each entry has a bound of
-    its own: samples are drawn of hits, and so weigh more than what was learned from asking on."""
-    if settings is None or settings.semantic is None:
-        return False
-    if isinstance(settings.semantic, float):
-        return judgement.score >= settings.semantic
-    return judgement.source != "sample" or judgement.weight > 1 or settings.sample >= 1
-
-
-def wrongness(judgements: Sequence[Judgement]) -> Wrongness:
-    """What they tell. Pure."""
-    samples = [each for each in judgements if each.source == "sample"]
-    told = sum(not each.right for each in judgements if each.source != "sample")
+def wrongness(judgements: Sequence[Judgement], sources: Collection[str] = _GIVEN) -> Wrongness:
+    """What they tell. sources: those of `Judgement.source` that the estimate rests on; left out: samples of hits. Pure."""
+    samples = [each for each in judgements if each.source in sources]
+    told = sum(not each.right for each in judgements if each.source in _PEOPLE)
     weight = sum(each.weight for each in samples)
     if weight <= 0:
         return Wrongness(told=told)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from headgate.core.error_groups import group_of
 from headgate.exchange.exchange import Exchange
@@ -22,7 +23,7 @@ _TOGETHER = 64
 """Counted one after the other, a request costs a fraction of what it costs between other work."""
 
 
-class Ended(NamedTuple):
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """What is counted of a request."""
 
     request: RequestRow

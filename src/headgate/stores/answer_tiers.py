@@ -104,6 +104,8 @@ class TieredAnswers:
         """Numbers of removals from here, which are carried out here when they are heard of."""
         self._removing: list[Choice] = []
         """Being removed from the engine: what is found there meanwhile is not given."""
+        self.on_removed: Callable[[], None] | None = None
+        """Called when somebody, on any node, has answers removed: others may be kept elsewhere in this process."""
         self._removals: deque[Choice] = deque(maxlen=_REMEMBERED)
         self._removal_count = 0
         self._hearing = asyncio.Lock()
@@ -389,6 +391,8 @@ class TieredAnswers:
 
     def _let_go(self, choice: Choice) -> None:
         self._note(choice)
+        if self.on_removed is not None:
+            self.on_removed()
         for slot in self._shelf:
             if choice(slot.entry):
                 self._shelf.drop(slot.entry.key)

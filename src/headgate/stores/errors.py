@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["KeyExists", "PersonExists", "ReceiverExists", "StoreError", "StoreRefused", "StoreTooNew", "StoreUnavailable"]
+__all__ = [
+    "KeyExists",
+    "PersonExists",
+    "ReceiverExists",
+    "StoreError",
+    "StoreRefused",
+    "StoreTooNew",
+    "StoreUnavailable",
+]
 
 
 class StoreError(Exception):

@@ -107,10 +107,8 @@ class Group:
     ) -> list[tuple[bytes, float]]:
         """Of these places (None: of all), the nearest, with their cosines."""
         asked = np.frombuffer(vector, "<f2").astype(np.float32)
-        if places is None:
-            places = np.arange(len(self.keys))
-        else:
-            places = places[places < len(self.keys)]
+        known = len(self.keys)
+        places = np.arange(known) if places is None else places[places < known]
         if not len(places):
             return []
         cosines = self._gather(places).astype(np.float32) @ asked

@@ -669,3 +669,26 @@ def test_what_is_over_is_tidied_away_and_old_judgements_quote_nobody(backend: st
             assert [each.at_ns for each in await store.judged(None, 0, 9)] == [second.at_ns]
 
     run()
+
+
+@every
+def test_whoever_keeps_answers_elsewhere_hears_of_a_removal(backend: str, place: Path | str) -> None:
+    """On every node, and not of one that was only tried: what people have removed is not to come back from another memory."""
+
+    @aio
+    async def run() -> None:
+        async with spot(backend, place) as where, opened(backend, where) as store:
+            heard: list[str] = []
+            store.on_removed = lambda: heard.append("here")  # type: ignore[attr-defined]
+            store.put(made("kept"))
+            await store.remove(Selection(), dry_run=True)
+            assert heard == []
+            if backend == "memory":
+                await store.remove(Selection(feature="other"))
+                assert heard == ["here"]
+                return
+            async with opened(backend, where) as other:
+                await other.remove(Selection(feature="other"))
+            await comes_true(lambda: "here" in heard)
+
+    run()

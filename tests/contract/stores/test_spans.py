@@ -68,6 +68,24 @@ def request(number: int, **given: Any) -> RequestRow:
     return RequestRow(number, 5, "t", **given)
 
 
+def test_many_hits_come_back_as_they_went_in(subject: Subject) -> None:
+    """Also where they say what hits hardly ever do, and where others stand between them; and a second time changes nothing."""
+    said: dict[str, Any] = {"cache": "exact", "origin_id": 3, "avoided_us": 4, "cost_nanos": 0, "status": 200}
+    rows = [request(number, key_id=f"k{number}", **said) for number in range(1, 301)]
+    rows[7] = full(RequestRow, id=8, cache="exact")
+    rows[20] = request(21, provider="p", attempts=1, cost_nanos=5)
+    rows[30] = request(31, tags='{"a":"b"}', **said)
+    subject.sink.write(batch(*rows))
+    subject.sink.write(batch(*rows, offset=2, recovered=True))
+
+    @aio
+    async def check() -> None:
+        page = await subject.store.latest(400)
+        assert sorted(page.rows, key=lambda row: row.id) == rows
+
+    check()
+
+
 def test_every_field_comes_back_as_it_went_in(subject: Subject) -> None:
     """Unicode, quotes, zero bytes, big numbers, true and false."""
     row, attempt, kept = (

@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from headgate.cache.canonical import packed, tree
-from headgate.cache.identity import Identities, Identity, identity_of
+from headgate.cache.identity import Identities, Identity, _context, identity_of
 from headgate.cache.policy import CachePolicy
 from headgate.core.errors import InvalidRequest
 from headgate.core.messages import ChatRequest
+from headgate.exchange.caller import Caller
 from headgate.exchange.dialect import Dialect
 from headgate.exchange.exchange import Exchange
 from headgate.providers.adapters import openai
@@ -464,3 +465,35 @@ def test_exchanges_are_not_held() -> None:
     del watched
     gc.collect()
     assert gone() is None
+
+
+def test_what_matters_besides_the_body_is_in_its_place() -> None:
+    """It is filled by position: a value in a neighbour's place would go unnoticed by whoever compares keys alone."""
+    who = Caller("key", team="team", tenant="tenant", user="owner", roles=("service",))
+    said = [(b"openai-beta", b"beta"), (b"x-headgate-user", b"u" * 300), (b"accept", b"*/*")]
+    exchange = asks(chat(), caller=who, headers=said)
+    exchange.route_as, exchange.tier, exchange.prompt = "as", "tier", "prompt"
+    exchange.index_version, exchange.answer_limit = "index", 7
+    exchange.tags = {"arm": "b", "other": "x"}
+    rules = policy(feature="feature", route=b"route", model="model", scope="team")
+    assert _context(exchange, rules)._asdict() == {
+        "wire": "openai.chat",
+        "operation": "chat",
+        "feature": "feature",
+        "model": "model",
+        "route": b"route",
+        "route_as": "as",
+        "tier": "tier",
+        "prompt": "prompt",
+        "index_version": "index",
+        "arm": (("arm", "b"),),
+        "said": ((b"openai-beta", b"beta"),),
+        "scope": "team",
+        "tenant": "tenant",
+        "team": "team",
+        "key_id": "key",
+        "key_user": "owner",
+        "user": "u" * 256,
+        "user_as_it_came": b"u" * 300,
+        "answer_limit": 7,
+    }

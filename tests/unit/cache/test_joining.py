@@ -347,3 +347,22 @@ async def test_only_so_many_join() -> None:
     assert not flight.open
     await flight.aclose()
     assert isinstance(flight.failure, GatewayError)
+
+
+@aio
+async def test_a_leader_who_does_not_read_keeps_nobody_who_waits_for_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lone reader holds the provider back; with somebody waiting for the end it is no longer alone."""
+    monkeypatch.setattr(joining, "ALONE_BEHIND", 200)
+    desk = Desk()
+    said = [TextDelta(text="word ") for _ in range(50)]
+    source = Source(*words(), *said, *END)
+    flight = Flight(desk.exchange(stream=True))
+    reply = await flight.lead(answers_with(source))
+    await soon()
+    assert not flight.landed  # held back: the leader has not read yet
+    waiting = asyncio.create_task(flight.heard(desk.exchange()))
+    found = (await waiting).answer
+    assert isinstance(found, Answer) and found.text == "word " * 50
+    assert await read(reply) == found

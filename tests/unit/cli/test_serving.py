@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from headgate.cli.demo_scenarios import SCENARIOS
 from tests.support.gateway import KEY, running_gateway
 from tests.support.ports import free_port
 
@@ -216,7 +217,8 @@ def test_the_log_can_be_read_by_machines(tmp_path):
 
 
 def test_the_demonstration_runs_to_its_end(tmp_path):
-    """Every kind of call at least once, all recorded, a summary, and code 0; with no key, and a port that was taken."""
+    """Every kind of call at least once, all recorded, some answered from memory, a summary, and code 0; with no key, and a port that
+    was taken."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -227,8 +229,15 @@ def test_the_demonstration_runs_to_its_end(tmp_path):
             said = process.stdout.read()
             assert process.wait(60) == 0, said
     assert f"http://127.0.0.1:{port} " not in said
-    for text in ("support-chat", "first token p50", "20 requests were sent", "all  "):
+    count = len(SCENARIOS)
+    for text in (
+        "support-chat",
+        "first token p50",
+        f"{count} requests were sent, {count} are on record",
+        "all  ",
+    ):
         assert text in said
+    assert re.search(r"Memory answered [1-9]\d* of the \d+ requests that asked it", said), said
     assert "Traceback" not in said and "unexpected" not in said
 
 

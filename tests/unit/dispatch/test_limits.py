@@ -118,6 +118,17 @@ def silent(error: GatewayError | None = None) -> Timed:
     return Timed([Script(refuse=error or HeadersTimeout(detail="silence"))])
 
 
+@aio_within(10)
+async def test_time_that_was_spent_waiting_for_anothers_answer_is_gone() -> None:
+    """In front of routing, for the call of an equal request: the first attempt has what is left, and never nothing."""
+    for waited, left in ((40, 60), (99, LEAST_MODEL_SECONDS)):
+        one = Timed([answer()])
+        exchange = asked(endpoint(one))
+        exchange.deadline = monotonic() + 100 - waited
+        await dispatched(exchange, timeouts=TimeoutSettings(total=Duration(100)))
+        assert [each.total for each in one.given] == [pytest.approx(left, abs=1)]
+
+
 # The first token
 
 

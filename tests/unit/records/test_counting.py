@@ -180,3 +180,26 @@ async def test_copies_cost_and_are_no_requests(recording: Recording) -> None:
     await serve(recording, exchange, answering(recording, ("",)))
     measures = recording.stage.metrics.measures
     assert len(measures.spent) == 1 and not measures.requests
+
+
+@aio
+async def test_hits_are_counted_together_as_each_by_itself(recording: Recording) -> None:
+    """Those that failed, or that nobody asked for, are none of them."""
+    for how in ("exact", "exact", "semantic"):
+        hit = {
+            "cache": how,
+            "origin_id": 5,
+            "avoided_nanos": 1_000,
+            "avoided_us": 2_000,
+            "queued_seconds": 0.5,
+        }
+        await serve(recording, asked(recording, routed_model="small", **hit), answering(recording, ()))
+    broken = asked(recording, cache="exact", error=ProviderOverloaded("busy"))
+    await serve(recording, broken, answering(recording, ()))
+    await serve(recording, asked(recording, cache="exact", purpose="shadow"), answering(recording, ()))
+    metrics = recording.stage.metrics
+    assert numbers(metrics.requests) == {"chat ok": 3, "chat failed": 1}
+    assert numbers(metrics.cache_requests) == {"chat exact": 3, "chat semantic": 1}
+    assert metrics.measures.saved == {"chat": (3_000, 6_000)}
+    of_hits = metrics.measures.requests["chat", "cache", "ok"]
+    assert sum(of_hits.took) == 3 and of_hits.queued_sum == 1_500_000 and not any(of_hits.first)

@@ -76,12 +76,12 @@ def test_what_was_removed_is_not_found_and_what_moved_is() -> None:
     """Removing moves others about; each is still found under its own key, and memory is given back."""
     rows = _vectors(9_000, 384)
     index = _filled(rows)
-    full = index.bytes
+    full = index.held
     gone = set(range(0, 9_000, 3)) | set(range(5_000, 9_000))
     for number in gone:
         index.remove(_key(number))
     assert len(index) == 9_000 - len(gone)
-    assert index.bytes < full
+    assert index.held < full
     for number in (1, 2, 3, 4_097, 4_999, 5_000, 8_999):
         found = [key for key, _ in index.nearest(_COMPAT, _BY, rows[number].tobytes(), 1)]
         assert (found == [_key(number)]) == (number not in gone)
@@ -92,7 +92,7 @@ def test_the_last_one_removed_leaves_nothing() -> None:
     index = _filled(_vectors(3))
     for number in (0, 1, 2, 2, 77):
         index.remove(_key(number))
-    assert (len(index), index.bytes) == (0, 0)
+    assert (len(index), index.held) == (0, 0)
 
 
 def test_a_key_that_is_added_again_has_its_new_vector_only() -> None:

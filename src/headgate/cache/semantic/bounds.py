@@ -1,36 +1,45 @@
 """How similar is similar enough: learned from what came of earlier neighbours, so that at most a set share of hits is wrong.
 
 Every near question whose own answer is known teaches: in the beginning nothing is given and each near miss teaches for
-nothing; later a sample of the hits does. A threshold is only taken when, with 95 % confidence, no more than `most_wrong` of
-what lies above it is wrong: with nothing wrong that takes 299 judgements for 1 %, and 59 for 5 %. Thresholds are tried from
-high to low and the first that fails ends the search, so that trying many does not weaken what is promised.
+nothing; later a sample of the hits does. A threshold is only taken when, 99 % sure, no more than `most_wrong` of what lies
+above it is wrong: with nothing wrong that takes 459 judgements for 1 %, and 90 for 5 %. It is 99 and not 95 because what is
+known is looked at again and again, and each look is another chance to be lucky. Thresholds are tried from high to low and
+the first that fails ends the search, so that trying many does not weaken what is promised.
 
 An entry has a memory of its own: what was wrongly answered from it, at some score, is not answered from it at that score or
-below, and an entry that was right again and again may be given below its feature's threshold.
+below, and an entry that was right again and again at a score may be given below its feature's threshold.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from headgate.stores.answers import Judgement
 
 __all__ = ["CONFIDENCE", "LADDER", "Bound", "Bounds", "upper_bound"]
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.99
+"""Of one look."""
+_REPEATS_BEFORE_LOOK = 10
+_RIGHT_BEFORE_LOOK = 20
+"""Right judgements after which it is looked again; after a wrong one at once."""
 LADDER = (0.95, 0.93, 0.9, 0.87, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)
 """Thresholds that are tried, from high to low."""
 _STRICTER = (0.97, 0.98, 0.99)
-"""Tried where the first of LADDER fails; with the rest of the confidence split among them."""
+"""Tried where the first of LADDER fails."""
+_STRICTER_SURE = 1 - (1 - CONFIDENCE) / (len(_STRICTER) + 1)
+"""They are looked for only where the first way has failed, so more is asked of each."""
+_RUNGS = LADDER + _STRICTER
 _REMEMBERED = 5_000
 """Judgements of a feature."""
 _OWN = 200
+_MOST_ENTRIES = 50_000
 _POOL_WEIGHT = 100
 """Judgements that a feature's experience counts for, for one of its entries."""
-_STEPS = 60
+_STEPS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,55 +52,101 @@ class Bound:
     """Judgements at or above it; where there is none, at or above the first one tried."""
     wrong: int
     at_most: float
-    """With 95 % confidence no more than this share of what lies above is wrong."""
+    """99 % sure, no more than this share of what lies above is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """How often the comparison of two answers is mistaken, as far as is known."""
+
+    least: float
+    """At least this share of what is right is taken for wrong, 99 % sure."""
+    overlooked: float
+    """The share of what is wrong that is taken for right. Nothing here can measure it; it is taken to be as large as the other mistake."""
+
+    def true(self, seen: float) -> float:
+        """The share of what is wrong, where this share was taken for wrong."""
+        there = 1 - self.least - self.overlooked
+        return 1.0 if there <= 0 else min(1.0, max(0.0, (seen - self.least) / there))
+
+    def seen(self, true: float) -> float:
+        """The other way."""
+        return true * max(0.0, 1 - self.least - self.overlooked) + self.least
+
+
+class _Pool:
+    """The latest judgements of a feature, counted at each rung as they come: they are looked at with every near question."""
+
+    __slots__ = ("_latest", "judged", "wrong")
+
+    def __init__(self) -> None:
+        self._latest: deque[tuple[float, bool]] = deque()
+        self.judged = [0] * len(_RUNGS)
+        self.wrong = [0] * len(_RUNGS)
+
+    def add(self, score: float, right: bool) -> None:
+        if len(self._latest) >= _REMEMBERED:
+            self._count(*self._latest.popleft(), -1)
+        self._latest.append((score, right))
+        self._count(score, right, 1)
+
+    def _count(self, score: float, right: bool, by: int) -> None:
+        for number, threshold in enumerate(_RUNGS):
+            if score >= threshold:
+                self.judged[number] += by
+                if not right:
+                    self.wrong[number] += by
 
 
 class Bounds:
     """Of all features and entries. Of the event loop's thread."""
 
     def __init__(self) -> None:
-        self._pools: dict[str, deque[tuple[float, bool]]] = {}
+        self._pools: dict[str, _Pool] = {}
         self._own: dict[bytes, deque[tuple[float, bool]]] = {}
         self._repeats: dict[str, tuple[int, int]] = {}
         """Feature -> how often one question was asked twice, and how often its two answers were taken for different."""
-        self._found: dict[tuple[str, float], Bound] = {}
+        self._noises: dict[str, _Noise] = {}
+        self._unseen: dict[str, int] = {}
+        self._found: dict[str, dict[float, int | None]] = {}
+        """Feature -> share that may be wrong -> which of _RUNGS holds."""
 
     def load(self, feature: str, judgements: Iterable[Judgement]) -> None:
         """What is known of a feature, in place of what was; in any order."""
-        pool: deque[tuple[float, bool]] = deque(maxlen=_REMEMBERED)
-        own: dict[bytes, list[Judgement]] = {}
+        pool = _Pool()
+        own: dict[bytes, deque[tuple[float, bool]]] = {}
         for each in sorted(judgements, key=lambda one: one.at_ns):
             if _teaches(each):
-                pool.append((each.score, each.right))
-            own.setdefault(each.key, []).append(each)
+                pool.add(each.score, each.right)
+            own.setdefault(each.key, deque(maxlen=_OWN)).append((each.score, each.right))
         self._pools[feature] = pool
-        for key, some in own.items():
-            self._own[key] = deque([(one.score, one.right) for one in some], maxlen=_OWN)
-        self._forget(feature)
+        self._own.update(own)
+        self._bounded(feature)
 
     def learn(self, judgement: Judgement) -> None:
         """One more."""
         if _teaches(judgement):
-            pool = self._pools.setdefault(judgement.feature, deque(maxlen=_REMEMBERED))
-            pool.append((judgement.score, judgement.right))
+            self._pools.setdefault(judgement.feature, _Pool()).add(judgement.score, judgement.right)
         own = self._own.setdefault(judgement.key, deque(maxlen=_OWN))
         own.append((judgement.score, judgement.right))
-        if len(self._own) > 10 * _REMEMBERED:
-            del self._own[next(iter(self._own))]
-        self._forget(judgement.feature)
+        unseen = self._unseen[judgement.feature] = self._unseen.get(judgement.feature, 0) + 1
+        if not judgement.right or unseen >= _RIGHT_BEFORE_LOOK:
+            self._bounded(judgement.feature)
 
     def repeated(self, feature: str, *, same: bool) -> None:
         """One question was asked twice; were its answers taken for the same? Every "no" is a mistake of the comparison."""
         asked, different = self._repeats.get(feature, (0, 0))
         self._repeats[feature] = asked + 1, different + (not same)
-        self._forget(feature)
+        # Each look at it takes a tenth of a millisecond: now and then is enough.
+        if (asked + 1) % _REPEATS_BEFORE_LOOK == 0:
+            self._weigh(feature)
 
     def allows(self, feature: str, key: bytes, score: float, most_wrong: float) -> bool:
         """May an entry be given to a question of this score, for the share of wrong hits to stay under `most_wrong`?"""
         if self.refuses(key, score):
             return False
-        threshold = self.bound(feature, most_wrong).threshold
-        if threshold is not None and score >= threshold:
+        rung = self._rung(feature, most_wrong)
+        if rung is not None and score >= _RUNGS[rung]:
             return True
         return self._own_allows(feature, key, score, most_wrong)
 
@@ -101,47 +156,63 @@ class Bounds:
 
     def bound(self, feature: str, most_wrong: float) -> Bound:
         """What the feature has learned so far."""
-        about = (feature, most_wrong)
-        found = self._found.get(about)
-        if found is None:
-            found = self._found[about] = self._bound(feature, most_wrong)
-        return found
+        rung = self._rung(feature, most_wrong)
+        at = rung or 0
+        pool = self._pools.get(feature) or _Pool()
+        judged, wrong = pool.judged[at], pool.wrong[at]
+        at_most = self._noise(feature).true(upper_bound(wrong, judged, _sure(at)))
+        return Bound(None if rung is None else _RUNGS[rung], judged, wrong, at_most)
 
-    def _bound(self, feature: str, most_wrong: float) -> Bound:
-        pool, noise = self._pools.get(feature, ()), self._noise(feature)
-        best: Bound | None = None
-        for threshold in LADDER:
-            tried = _at(pool, threshold, noise, CONFIDENCE)
-            if tried.at_most > most_wrong:
+    def _rung(self, feature: str, most_wrong: float) -> int | None:
+        known = self._found.setdefault(feature, {})
+        if most_wrong not in known:
+            known[most_wrong] = self._look(feature, most_wrong)
+        return known[most_wrong]
+
+    def _look(self, feature: str, most_wrong: float) -> int | None:
+        pool = self._pools.get(feature)
+        if pool is None:
+            return None
+        seen = self._noise(feature).seen(most_wrong)
+        best: int | None = None
+        for rung in range(len(LADDER)):
+            if not _holds(pool, rung, seen):
                 break
-            best = tried
+            best = rung
         if best is not None:
             return best
-        for threshold in _STRICTER:
-            tried = _at(pool, threshold, noise, 1 - (1 - CONFIDENCE) / (len(_STRICTER) + 1))
-            if tried.at_most <= most_wrong:
-                return tried
-        first = _at(pool, LADDER[0], noise, CONFIDENCE)
-        return Bound(None, first.judged, first.wrong, first.at_most)
+        return next((rung for rung in range(len(LADDER), len(_RUNGS)) if _holds(pool, rung, seen)), None)
 
     def _own_allows(self, feature: str, key: bytes, score: float, most_wrong: float) -> bool:
-        own = [right for at, right in self._own.get(key, ()) if at >= score]
-        if len(own) < 2:
+        own = [right for at, right in self._own.get(key, ()) if at <= score]
+        pool = self._pools.get(feature)
+        rung = next((number for number, least in enumerate(LADDER) if least <= score), None)
+        if len(own) < 2 or pool is None or rung is None:
             return False
-        pool = [right for at, right in self._pools.get(feature, ()) if at >= score]
-        weight = min(_POOL_WEIGHT, len(pool))
+        judged, wrong = pool.judged[rung], pool.wrong[rung]
+        weight = min(_POOL_WEIGHT, judged)
         # The feature's experience counts for a hundred of the entry's own, at the share that was wrong.
-        wrong = own.count(False) + (weight * (pool.count(False) + 1) / (len(pool) + 1) if weight else 1.0)
-        return upper_bound(wrong, len(own) + weight, CONFIDENCE) <= most_wrong
+        prior = weight * (wrong + 1) / (judged + 1) if weight else 1.0
+        return _beta_below(most_wrong, own.count(False) + prior + 1, len(own) + weight - prior) >= CONFIDENCE
 
-    def _noise(self, feature: str) -> float:
-        """At least this share of what is right is taken for wrong by the comparison, with 95 % confidence."""
-        asked, different = self._repeats.get(feature, (0, 0))
-        return 1 - upper_bound(asked - different, asked, CONFIDENCE) if different else 0.0
+    def _weigh(self, feature: str) -> None:
+        asked, different = self._repeats[feature]
+        if different:
+            least = 1 - upper_bound(asked - different, asked, CONFIDENCE)
+            self._noises[feature] = _Noise(least, different / asked)
+        self._found.pop(feature, None)
 
-    def _forget(self, feature: str) -> None:
-        for about in [each for each in self._found if each[0] == feature]:
-            del self._found[about]
+    def _noise(self, feature: str) -> _Noise:
+        return self._noises.get(feature, _NO_NOISE)
+
+    def _bounded(self, feature: str) -> None:
+        while len(self._own) > _MOST_ENTRIES:
+            del self._own[next(iter(self._own))]
+        self._found.pop(feature, None)
+        self._unseen.pop(feature, None)
+
+
+_NO_NOISE = _Noise(0.0, 0.0)
 
 
 def _teaches(judgement: Judgement) -> bool:
@@ -149,17 +220,14 @@ def _teaches(judgement: Judgement) -> bool:
     return judgement.source not in ("person", "feedback")
 
 
-def _at(
-    pool: Sequence[tuple[float, bool]] | deque[tuple[float, bool]],
-    threshold: float,
-    noise: float,
-    sure: float,
-) -> Bound:
-    above = [right for score, right in pool if score >= threshold]
-    wrong = above.count(False)
-    seen = upper_bound(wrong, len(above), sure)
-    # What the comparison takes for wrong although it is right is no wrong hit.
-    return Bound(threshold, len(above), wrong, max(0.0, (seen - noise) / (1 - noise)))
+def _sure(rung: int) -> float:
+    return CONFIDENCE if rung < len(LADDER) else _STRICTER_SURE
+
+
+def _holds(pool: _Pool, rung: int, most: float) -> bool:
+    """Is `upper_bound` of what was seen at this rung under `most`? Without looking for it, which takes forty times as long."""
+    judged, wrong = pool.judged[rung], pool.wrong[rung]
+    return wrong < judged and _beta_below(most, wrong + 1, judged - wrong) >= _sure(rung)
 
 
 def upper_bound(wrong: float, of: float, sure: float) -> float:

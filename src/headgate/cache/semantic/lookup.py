@@ -77,6 +77,7 @@ class Similar:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="check")
         self._tasks: set[asyncio.Task[None]] = set()
         self._loaded_at: dict[str, float] = {}
+        self._loading: dict[str, asyncio.Task[None]] = {}
 
     @property
     def embedder(self) -> str:
@@ -111,6 +112,10 @@ class Similar:
             return None, vector
         except StoreError as failure:
             log.debug("similar questions cannot be looked for: %s", failure)
+            return None, vector
+        except Exception:
+            # Whatever an engine's or a check's mistake may be: the question is then answered as if there were no neighbour.
+            log.exception("looking for a similar question failed")
             return None, vector
         return (self._judged(best, policy) if best is not None else None), vector
 
@@ -198,11 +203,11 @@ class Similar:
 
     async def aclose(self) -> None:
         """Give up what is being compared. Idempotent."""
-        await ended(*self._tasks)
+        await ended(*self._tasks, *self._loading.values())
         self._thread.shutdown(wait=False, cancel_futures=True)
         vectors, self.vectors = self.vectors, None
         if vectors is not None:
-            vectors.reader.close()
+            vectors.close()
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         if len(self._tasks) >= _MOST_UNDER_WAY:
@@ -256,24 +261,25 @@ class Similar:
 
     async def _know(self, policy: CachePolicy) -> None:
         """What was judged before this process began, and by others since."""
-        now = self._clock.monotonic()
-        at = self._loaded_at.get(policy.feature)
-        if at is not None and now - at < _FRESH_SECONDS:
-            return
-        self._loaded_at[policy.feature] = now
-        if at is not None:
-            # Nobody waits for what others have learned in the last minute.
-            self._later(self._load(policy.feature))
-            return
-        await self._load(policy.feature)
+        feature, now = policy.feature, self._clock.monotonic()
+        at, loading = self._loaded_at.get(feature), self._loading.get(feature)
+        if loading is None and (at is None or now - at >= _FRESH_SECONDS):
+            loading = asyncio.create_task(self._load(feature, now), name="judgements")
+            self._loading[feature] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(feature, None))
+        # For what others have learned in the last minute nobody waits; and who waits in vain leaves it to be read to its end.
+        if loading is not None and at is None:
+            await asyncio.wait([loading])
 
-    async def _load(self, feature: str) -> None:
+    async def _load(self, feature: str, now: float) -> None:
         try:
             since = self._clock.wall_ns() - _SINCE_NS
             self.bounds.load(feature, await self._store.judged(feature, since, _MOST_JUDGED))
+            self._loaded_at[feature] = now
         except StoreError as failure:
-            self._loaded_at.pop(feature, None)
             log.debug("what was learned of similar questions cannot be read: %s", failure)
+        except Exception:
+            log.exception("what was learned of similar questions cannot be read")
 
 
 def _answer_of(data: bytes) -> Answer:

@@ -121,7 +121,14 @@ class Vectors:
         if task is None:
             task = self._under_way[text] = asyncio.create_task(self._read(text, exchange), name="embed")
             task.add_done_callback(lambda _: self._under_way.pop(text, None))
-        return await asyncio.shield(task)
+        await asyncio.wait([task])
+        return b"" if task.cancelled() else task.result()
+
+    def close(self) -> None:
+        """Who still waits gets b""."""
+        for task in self._under_way.values():
+            task.cancel()
+        self.reader.close()
 
     async def cosine(self, one: str, other: str) -> float | None:
         """Of two texts that nobody pays for; None if it cannot be had."""

@@ -225,7 +225,8 @@ class JudgementTold(msgspec.Struct, kw_only=True):
     """How sure it was that both ask the same."""
     right: bool
     source: str
-    """sample: the question was asked all the same. person, feedback: somebody said so."""
+    """sample: it was given, and the question asked all the same. shadow: it would have been given but for shadow mode. near: it was not
+    given, for want of certainty. person, feedback: somebody said so."""
     question: str
     """Empty without the right to read content."""
     request: str

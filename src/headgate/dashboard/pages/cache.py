@@ -183,7 +183,7 @@ async def clear(asked: Looking) -> Redirect:
     wanted = _clear_wanted({**given, "dry_run": False, "everything": asked.form.get("everything") == "yes"})
     done = await cache.remove(asked.asked(None, wanted))
     return Redirect(
-        "/cache", notice=f"{done.entries:,} {'entry is' if done.entries == 1 else 'entries are'} removed."
+        "/cache", notice=f"{done.entries:,} {'answer is' if done.entries == 1 else 'answers are'} removed."
     )
 
 

@@ -127,8 +127,8 @@ def key_of(exchange: Exchange) -> bytes | None:
     caller = exchange.caller
     who = (caller.tenant, caller.team, caller.key_id) if caller is not None else ()
     # Whom an application asks for stands in a header or in the body; the name on the exchange may be cut off.
-    who = (*who, exchange.user, exchange.header(b"x-headgate-user"))
-    said = _json.encode((who, exchange.feature, exchange.dialect.operation, request))
+    whom = (exchange.user, [value.hex() for name, value in exchange.headers if name == b"x-headgate-user"])
+    said = _json.encode((who, whom, exchange.feature, exchange.dialect.operation, request))
     return blake2b(said, digest_size=16).digest()
 
 

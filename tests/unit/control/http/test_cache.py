@@ -83,12 +83,34 @@ async def test_how_often_it_is_wrong_rests_on_samples_of_what_was_given() -> Non
         return Judgement(b"k" * 16, score, right, now, source, feature="chat", weight=weight)
 
     await kept.judge([judged(0.95, right=True) for _ in range(49)])
-    await kept.judge([judged(0.95, right=False), judged(0.5, right=False, weight=1.0)])
+    await kept.judge([judged(0.95, right=False), judged(0.5, right=False, source="near", weight=1.0)])
     await kept.judge([judged(0.99, right=False, source="person", weight=1.0)])
     [chat] = (await at.ask("GET", "/api/cache/report")).json["features"]
     assert (chat["wrong"]["sampled"], chat["wrong"]["wrong"], chat["wrong"]["told"]) == (50, 1, 1)
     assert chat["wrong"]["share"] == 0.02 and 0 < chat["wrong"]["low"] < 0.02 < chat["wrong"]["high"] < 0.12
     assert chat["near"]["sampled"] == 51
+
+
+@aio
+async def test_in_shadow_mode_it_is_told_how_often_it_would_have_been_wrong() -> None:
+    """What would have been given counts, what was not sure enough does not; and no hit was wrong, for there was none."""
+    shadow = FeatureCacheSettings(exact=Duration(3600), semantic="adaptive", shadow=True, scope="feature")
+    at = operating(settings=shadow)
+    kept = at.desk.memory.answers
+    assert kept is not None
+    now = time.time_ns()
+    sources: tuple[Any, ...] = ("shadow", "shadow", "shadow", "shadow", "near", "near")
+    await kept.judge(
+        [
+            Judgement(b"k" * 16, 0.9, place > 0, now, source, feature="chat")
+            for place, source in enumerate(sources)
+        ]
+    )
+    report = (await at.ask("GET", "/api/cache/report")).json
+    [chat] = report["features"]
+    assert (chat["shadow"], chat["wrong"]["sampled"], chat["wrong"]["share"]) == (True, 4, 0.25)
+    assert (chat["near"]["sampled"], chat["wrong"]["told"]) == (6, 0)
+    assert (report["wrong"]["sampled"], report["wrong"]["share"]) == (0, None)
 
 
 @aio

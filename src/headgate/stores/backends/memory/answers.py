@@ -34,6 +34,8 @@ class MemoryAnswers:
     def __init__(self, most_bytes: int, *, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._shelf = Shelf(most_bytes, now_ns=now_ns)
         self._index = Nearness()
+        self.on_removed: Callable[[], None] | None = None
+        """Called when somebody has answers removed: others may be kept elsewhere in this process."""
         self._judged: deque[Judgement] = deque()
         self._lessons: dict[bytes, deque[Judgement]] = {}
 
@@ -94,6 +96,8 @@ class MemoryAnswers:
             for slot in chosen:
                 self._shelf.drop(slot.entry.key)
                 self._index.remove(slot.entry.key)
+            if self.on_removed is not None:
+                self.on_removed()
         newest = sorted(chosen, key=lambda slot: -slot.entry.made_ns)[:_SOME]
         return Removal(len(chosen), sum(slot.bytes for slot in chosen), [slot.entry for slot in newest])
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Insert", "column_list"]
+__all__ = ["ROWS_AT_ONCE", "Insert", "column_list"]
 
-_ROWS_AT_ONCE = 128
+ROWS_AT_ONCE = 128
 
 
 def column_list(row: type[msgspec.Struct]) -> str:
@@ -32,12 +32,12 @@ class Insert:
         one = f"({', '.join('?' * self._width)})"
         self._head = f"INSERT OR IGNORE INTO {table} ({names}) VALUES "  # noqa: S608 - names are our own fields
         self._one = self._head + one
-        self._many = self._head + ", ".join([one] * _ROWS_AT_ONCE)
+        self._many = self._head + ", ".join([one] * ROWS_AT_ONCE)
 
     def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Insert `rows`, each in the order of the columns."""
-        full = len(rows) - len(rows) % _ROWS_AT_ONCE
-        for start in range(0, full, _ROWS_AT_ONCE):
-            connection.execute(self._many, list(chain.from_iterable(rows[start : start + _ROWS_AT_ONCE])))
+        full = len(rows) - len(rows) % ROWS_AT_ONCE
+        for start in range(0, full, ROWS_AT_ONCE):
+            connection.execute(self._many, list(chain.from_iterable(rows[start : start + ROWS_AT_ONCE])))
         if full < len(rows):
             connection.executemany(self._one, rows[full:])
