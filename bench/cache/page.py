@@ -11,7 +11,7 @@ from bench.places import ROOT
 if TYPE_CHECKING:
     from bench.cache.run import Measured
 
-__all__ = ["PAGE", "page", "tables", "write_drawings"]
+__all__ = ["PAGE", "page", "tables", "with_lookup", "write_drawings"]
 
 PAGE = ROOT / "docs" / "reference" / "cache-benchmark.md"
 DRAWING = ROOT / "docs" / "reference" / "cache-benchmark.svg"
@@ -124,6 +124,18 @@ asked anew. Looking at the last message alone would serve many, and answer nearl
 
 Files (sha256): {sums}{f", cache-fow-conversations `{found.conversations.sha256[:16]}…`" if found.conversations else ""}.
 """
+
+
+_MARK = "<!-- written by python -m bench.cache.lookup -->"
+
+
+def with_lookup(text: str, section: str | None = None) -> str:
+    """The page with this section at its end; None: with the one that it has now."""
+    if section is None:
+        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        section = before.partition(_MARK)[2]
+    body = text.partition(_MARK)[0].rstrip()
+    return f"{body}\n\n{_MARK}\n\n{section.strip()}\n" if section.strip() else f"{body}\n"
 
 
 def write_drawings(found: Measured) -> None:

@@ -13,11 +13,12 @@ from headgate.cli.output import say
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from headgate.cache.semantic.bounds import Bound
     from headgate.control.cache import CacheReport, FeatureCache, Hits, Wrongness
     from headgate.control.http.cache import EntryTold
     from headgate.stores.answers import Sizes
 
-__all__ = ["entry_lines", "report_lines", "whole"]
+__all__ = ["entry_lines", "learned_words", "report_lines", "whole"]
 
 _PIPE_WIDTH = 400
 
@@ -80,7 +81,18 @@ def wrong_words(found: Wrongness) -> str:
 def _set(each: FeatureCache) -> str:
     if each.settings is None:
         return "off now"
-    return "shadow: only measured" if each.shadow else ""
+    told = ["shadow: only measured"] if each.shadow else []
+    if each.learned is not None:
+        told.append(learned_words(each.learned))
+    return "; ".join(told)
+
+
+def learned_words(bound: Bound) -> str:
+    """`gives from 0.93 on: 3 of 612 wrong there, at most 0.9 %`."""
+    seen = f"{bound.wrong:,} of {bound.judged:,} wrong"
+    if bound.threshold is None:
+        return f"learning: {seen} from 0.95 on, gives nothing yet"
+    return f"gives from {bound.threshold:g} on: {seen} there, at most {bound.at_most * 100:.2g} %"
 
 
 def entry_lines(entries: Sequence[EntryTold]) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from headgate.cache.semantic.bounds import Bound, Bounds
 from headgate.cache.settings import FeatureCacheSettings
 from headgate.control.conversations import last_said
 from headgate.core.ids import parse_request_id, request_id_text
@@ -48,6 +49,8 @@ PURPOSES = ("warm", "refresh", "sample", "embed")
 """Requests of our own that memory causes, and that cost."""
 JUDGED = 5_000
 """The latest judgements of a feature that an estimate rests on."""
+_LEARNED_NS = 90 * 86_400 * 1_000_000_000
+"""How far back gateways learn from."""
 _MOST_WORDS = 2_000
 _GIVEN, _SHADOW = frozenset({"sample"}), frozenset({"shadow"})
 _NEAR = frozenset({"sample", "shadow", "near"})
@@ -129,6 +132,8 @@ class FeatureCache:
     """Of hits in other words; in shadow mode, of those that would have been."""
     near: Wrongness
     """Of all neighbours that were judged, also those that were not sure enough to be given."""
+    learned: Bound | None = None
+    """How similar is similar enough by now; None if the feature is not adaptive."""
 
     @property
     def shadow(self) -> bool:
@@ -189,6 +194,7 @@ async def report(
                 hits=by_feature.get(name, Hits()),
                 wrong=wrongness(judged, _SHADOW if shadow else _GIVEN),
                 near=wrongness(judged, _NEAR),
+                learned=await _learned(answers, name, settings),
             )
         )
     found.sort(key=lambda each: (-each.hits.hits, -each.hits.asked, each.feature))
@@ -210,6 +216,18 @@ async def _judged(
     if answers is None or settings is None or settings.semantic is None:
         return ()
     return await answers.judged(feature, since * 1_000_000_000, JUDGED)
+
+
+async def _learned(
+    answers: AnswerStore | None, feature: str, settings: FeatureCacheSettings | None
+) -> Bound | None:
+    if answers is None or settings is None or settings.semantic != "adaptive":
+        return None
+    bounds = Bounds()
+    # Whatever the report's time: it is learned from all that is remembered. What a process knows of its comparison's mistakes,
+    # which may let it give a little more, is not stored.
+    bounds.load(feature, await answers.judged(feature, time.time_ns() - _LEARNED_NS, JUDGED))
+    return bounds.bound(feature, settings.most_wrong)
 
 
 def wrongness(judgements: Sequence[Judgement], sources: Collection[str] = _GIVEN) -> Wrongness:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from headgate.admission.rights import CONTENT
+from headgate.cache.semantic.bounds import Bound
 from headgate.cache.settings import FeatureCacheSettings
 from headgate.control.cache import (
     CacheReport,
@@ -47,6 +48,7 @@ __all__ = [
     "EntryPage",
     "EntryShown",
     "EntryTold",
+    "LearnedTold",
     "ReportQuery",
     "WarmItem",
     "WarmWanted",
@@ -311,6 +313,18 @@ class ReportQuery(msgspec.Struct, kw_only=True):
     """Only this one."""
 
 
+class LearnedTold(msgspec.Struct, kw_only=True):
+    """How similar is similar enough, as learned from judgements."""
+
+    threshold: float | None
+    """Given is what is at least so sure; null: nothing yet, too little is known or too much was wrong."""
+    judged: int
+    """Judgements at or above it; where there is none, at or above 0.95."""
+    wrong: int
+    at_most: float
+    """99 % sure, no more than this share of what lies above it is wrong."""
+
+
 class FeatureReport(msgspec.Struct, kw_only=True):
     """One feature."""
 
@@ -323,6 +337,8 @@ class FeatureReport(msgspec.Struct, kw_only=True):
     """Of hits; in shadow mode, of those that would have been."""
     near: WrongnessTold
     """Of all neighbours that were judged, also those that were not sure enough."""
+    learned: LearnedTold | None
+    """null: the feature is not adaptive."""
 
 
 class ReportShown(msgspec.Struct, kw_only=True):
@@ -717,9 +733,18 @@ def report_told(found: CacheReport) -> ReportShown:
                 most_wrong=each.settings.most_wrong if each.settings else None,
                 wrong=_wrongness(each.wrong),
                 near=_wrongness(each.near),
+                learned=_learned(each.learned),
             )
             for each in found.features
         ],
+    )
+
+
+def _learned(bound: Bound | None) -> LearnedTold | None:
+    if bound is None:
+        return None
+    return LearnedTold(
+        threshold=bound.threshold, judged=bound.judged, wrong=bound.wrong, at_most=bound.at_most
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -55,7 +55,7 @@ class Rig:
         )
         self._entry = entry
 
-    async def __aenter__(self) -> Rig:
+    async def __aenter__(self) -> Self:
         assert self.similar.vectors is not None
         vector = await self.similar.vectors.of(KEPT, None)
         now = self.clock.wall_ns()

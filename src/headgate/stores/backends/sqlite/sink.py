@@ -12,16 +12,16 @@ from headgate.stores.backends.sqlite.adding_up import AddingUp
 from headgate.stores.backends.sqlite.charging import charge
 from headgate.stores.backends.sqlite.connection import Database, unavailable
 from headgate.stores.backends.sqlite.contents import ContentWriter
-from headgate.stores.backends.sqlite.requests import insert_requests
 from headgate.stores.backends.sqlite.statements import Insert
 from headgate.stores.errors import StoreRefused
 from headgate.stores.filling import FILL_AT_ONCE
 from headgate.stores.retention import LOOK_AGAIN, came_late
 from headgate.stores.sink import Batch, Position
-from headgate.stores.spans import AttemptRow
+from headgate.stores.spans import AttemptRow, RequestRow
 
 __all__ = ["SqliteSink"]
 
+_REQUESTS = Insert("request", RequestRow.__struct_fields__)
 _ATTEMPTS = Insert("attempt", AttemptRow.__struct_fields__)
 _SET_POSITION = 'INSERT OR REPLACE INTO journal_position (journal, segment, "offset") VALUES (?, ?, ?)'
 _GET_POSITION = 'SELECT segment, "offset" FROM journal_position WHERE journal = ?'
@@ -52,7 +52,7 @@ class SqliteSink:
             if again and came_late(batch.requests, time.time_ns()):
                 connection.execute(LOOK_AGAIN)
             self._rollups.add(connection, batch, again=again)
-            insert_requests(connection, batch.requests)
+            _REQUESTS.run(connection, [_astuple(row) for row in batch.requests])
             _ATTEMPTS.run(connection, [_astuple(row) for row in batch.attempts])
             self._contents.write(connection, batch.contents, batch.requests)
             connection.execute(_SET_POSITION, (batch.journal, batch.position.segment, batch.position.offset))
