@@ -233,18 +233,25 @@ class TieredAnswers:
         )
         if not dry_run:
             self._let_go(choice)
-            number = await self._asked(self._backing.announce(told_of(which)))
-            if number > self._removed:
-                self._own.add(number)
+            await self._announce(which)
             # What was put or has arrived since the first time. What is put from now on is new, and stays.
             self._let_go(choice)
             self._removing.append(choice)
         try:
-            return await self._remove(choice, Removal(entries, size, some), dry_run=dry_run)
+            removed = await self._remove(choice, Removal(entries, size, some), dry_run=dry_run)
+            if not dry_run and removed.entries > entries:
+                # Whoever heard of it while the engine still had them may have read them again.
+                await self._announce(which)
+            return removed
         finally:
             if not dry_run:
                 self._removing.remove(choice)
                 self._note(choice)
+
+    async def _announce(self, which: Selection) -> None:
+        number = await self._asked(self._backing.announce(told_of(which)))
+        if number > self._removed:
+            self._own.add(number)
 
     async def _remove(self, choice: Choice, so_far: Removal, *, dry_run: bool) -> Removal:
         """From the engine, in pieces."""

@@ -692,3 +692,36 @@ def test_whoever_keeps_answers_elsewhere_hears_of_a_removal(backend: str, place:
             await comes_true(lambda: "here" in heard)
 
     run()
+
+
+@shared
+def test_what_another_node_reads_while_it_is_removed_does_not_stay_there(
+    backend: str, place: Path | str
+) -> None:
+    """It has heard of the removal already, and the engine still had the entry."""
+
+    @aio
+    async def run() -> None:
+        async with (
+            spot(backend, place) as where,
+            opened(backend, where) as one,
+            opened(backend, where) as two,
+        ):
+            entry = made("kept")
+            one.put(entry)
+            await one.sizes()
+            await one.browse(Selection(), order="newest", limit=1)
+            backing = one._backing  # type: ignore[attr-defined]
+            drop = backing.drop
+
+            async def late(keys: list[bytes]) -> None:
+                await two._hear()  # type: ignore[attr-defined]
+                await two.get(entry.key)
+                await drop(keys)
+
+            backing.drop = late
+            assert (await one.remove(Selection(feature="shop"))).entries == 1
+            await two._hear()  # type: ignore[attr-defined]
+            assert two.at_hand(entry.key) is None and await two.get(entry.key) is None
+
+    run()
