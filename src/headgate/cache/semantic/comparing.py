@@ -22,6 +22,9 @@ _NO = frozenset({"no", "nope", "nein", "non", "nee", "não", "unfortunately", "l
 _LONGEST = 2_000
 """Characters of an answer that are compared."""
 
+_EMBEDDED = 500
+"""Characters of which vectors are made: the same thread reads the questions of requests, and a long text would keep them waiting."""
+
 Cosine = Callable[[str, str], Awaitable[float | None]]
 """Of the vectors of two texts; None if they cannot be had."""
 
@@ -42,7 +45,7 @@ async def same_answer(one: str, other: str, cosine: Cosine) -> bool | None:
         return False
     if _contradict(left, right) or _numbers(one) != _numbers(other):
         return False
-    near = await cosine(one, other)
+    near = await cosine(one[:_EMBEDDED], other[:_EMBEDDED])
     return None if near is None else near >= LEAST_COSINE
 
 

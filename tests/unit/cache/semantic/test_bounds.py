@@ -164,7 +164,7 @@ def test_only_the_latest_judgements_count() -> None:
     ("truth", "most_wrong", "noise", "least"),
     [
         ("rising", 0.05, 0.0, 0.20),
-        ("cliff at 0.9", 0.01, 0.0, 0.002),
+        ("cliff at 0.9", 0.05, 0.0, 0.02),
         ("rising", 0.05, 0.1, 0.0),
         ("cliff at 0.9", 0.05, 0.1, 0.0),
         ("just too bad for 5 %", 0.05, 0.0, 0.0),
