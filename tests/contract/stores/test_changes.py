@@ -161,7 +161,6 @@ def test_whoever_starts_is_told_which_configuration_served_before(backend: str, 
     run()
 
 
-
 @each
 def test_a_change_and_its_entry_are_kept_together(backend: str, place: Path | str) -> None:
     """What was not changed is not in the log; a rehearsal's entry bears the number it got."""

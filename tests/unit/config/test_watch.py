@@ -165,5 +165,7 @@ def test_where_answers_are_kept_holds_from_start_to_stop(path):
     path.write_text(SECOND + "[cache]\nengine = 'memory'\ndisk = '2GB'\nlongest = '1d'\n")
     wanted, fixed = keep_fixed(running, load(path, {}))
     assert fixed == ["cache.engine", "cache.disk"]
-    assert wanted.settings.cache.engine == "auto" and wanted.settings.cache.disk == running.settings.cache.disk
+    assert (
+        wanted.settings.cache.engine == "auto" and wanted.settings.cache.disk == running.settings.cache.disk
+    )
     assert float(wanted.settings.cache.longest) == 86_400

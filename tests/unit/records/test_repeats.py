@@ -51,7 +51,9 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 @aio
-async def test_a_hit_that_repeats_has_its_contents_like_the_first(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_hit_that_repeats_has_its_contents_like_the_first(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """Their rows say the same, and the content is there once."""
     recording = Recording(tmp_path_factory.mktemp("j"))
 

@@ -72,7 +72,8 @@ def test_the_first_threshold_that_fails_ends_the_search() -> None:
     for number in range(5_000):
         bounds.learn(judged(0.6, True, key=number.to_bytes(16, "big")))
     # At 0.6 few are wrong, all in all; but 0.9 was not to be had.
-    assert bounds.bound("faq", 0.05).threshold is None or bounds.bound("faq", 0.05).threshold >= 0.93
+    least = bounds.bound("faq", 0.05).threshold
+    assert least is None or least >= 0.93
 
 
 def test_where_the_usual_threshold_fails_stricter_ones_are_tried() -> None:

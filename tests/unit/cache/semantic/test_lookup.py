@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Self
 
-import msgspec
 import pytest
 
 from headgate.cache.identity import Identity
@@ -259,8 +259,7 @@ def test_what_is_learned_says_where_from(
             (one,) = await rig.compared(found, "It is at two metres.", rig.policy(**settings))
             assert (one.source, one.right, one.question, one.request_id) == (source, True, ASKED, 77)
             assert one.weight == pytest.approx(weight) and one.score == score and one.key == rig.entry.key
-            quiet = msgspec.structs.replace(one) and rig.policy(**settings)
-            object.__setattr__(quiet, "durable", False)
+            quiet = dataclasses.replace(rig.policy(**settings), durable=False)
             latest = (await rig.compared(found, "No, at 3.5 metres.", quiet))[0]
             assert latest.question == "" and latest.right is False
             assert rig.similar.bounds.refuses(rig.entry.key, score)
@@ -279,7 +278,7 @@ async def test_comparisons_are_bounded_and_end_with_the_process() -> None:
         async def judge(judgements: Sequence[Judgement]) -> None:
             await hold.wait()
 
-        rig.store.judge = judge
+        rig.store.judge = judge  # type: ignore[method-assign]
         for _ in range(70):
             rig.similar.learn(found, rig.policy(), question=ASKED, right=True, request_id=1)
         assert rig.similar.not_compared == 70 - 64
