@@ -26,9 +26,9 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
 
 
 def test_the_other_configurations_are_taken() -> None:
-    """In place of the first one's `cache`."""
-    config, *others = blocks(PAGE, "toml")
+    """Each is whole, and has a cache."""
+    _, *others = blocks(PAGE, "toml")
     assert len(others) == 3
-    without = "\n".join(line for line in config.text.splitlines() if not line.startswith("cache ="))
     for other in others:
-        parse(f"{without}\n{other.text}", {})
+        settings = parse(other.text, {}).settings
+        assert settings.features["questions"].cache is not None
