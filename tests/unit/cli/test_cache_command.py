@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from headgate.cli.cache import command
+from headgate.cli import main
 
 __all__: list[str] = []
 
@@ -33,6 +33,6 @@ def test_a_moment_that_is_none_is_told_by_the_option_it_stands_in(
     """Code 2, and nothing is looked at."""
     file = tmp_path / "headgate.toml"
     file.write_text(CONFIG.format(database=tmp_path / "headgate.db"))
-    done = CliRunner().invoke(command, [*arguments, "--config", str(file)])
+    done = CliRunner().invoke(main, ["cache", *arguments, "--config", str(file)])
     assert done.exit_code == 2, done.output
     assert f"`{option}` is neither" in done.output
