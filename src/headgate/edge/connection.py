@@ -116,6 +116,8 @@ class Connection(asyncio.Protocol):
         self._closing = self._deaf = True
         self._caller_gone()
         self.resume_writing()
+        # The parser holds methods of ours: together we would stay until the collector looks.
+        del self._parser
 
     def _caller_gone(self) -> None:
         for turn in (self._current, self._arriving, *self._waiting):
