@@ -1,8 +1,7 @@
-"""How long it takes to look for a question in other words among 100,000, and what the event loop feels of it; and what the adaptive
-bound keeps on streams whose truth is known.
+"""How long it takes to look for a question in other words among 100,000, and what the event loop feels of it.
 
-python -m bench.cache.lookup            print the tables
-python -m bench.cache.lookup --write    and put them into docs/reference/cache-benchmark.md
+python -m bench.cache.lookup            print the table
+python -m bench.cache.lookup --write    and put it into docs/reference/cache-benchmark.md
 python -m bench.cache.lookup --json     the figures on standard output, for programs
 """
 
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench.cache.generate import generate
-from bench.cache.page import PAGE, with_lookup
+from bench.cache.page import write_section
 from headgate.cache.identity import Identity
 from headgate.cache.policy import CachePolicy
 from headgate.cache.semantic.check import open_check
@@ -33,13 +32,11 @@ from headgate.providers.embedding.door import open_embedder
 from headgate.providers.embedding.place import embedder_file
 from headgate.stores.answers import CacheEntry
 from headgate.stores.backends.memory.answers import MemoryAnswers
-from tests.support.near_questions import TRUTHS, stream
 
 __all__ = ["main"]
 
 ENTRIES = 100_000
 LOOKS = 400
-SEEDS = 20
 _TICK = 0.001
 _COMPAT = b"c" * 16
 _HOUR = 3_600_000_000_000
@@ -51,19 +48,17 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--write", action="store_true", help="write the section")
-    parser.add_argument("--json", action="store_true", help="figures as JSON instead of tables")
+    parser.add_argument("--json", action="store_true", help="figures as JSON instead of a table")
     parser.add_argument("--entries", type=int, default=ENTRIES, help="that are looked through")
-    parser.add_argument("--asked", type=int, default=20_000, help="questions of each stream; 0: no streams")
     chosen = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    found: dict[str, Any] = {"lookup": asyncio.run(_measure(chosen.entries))}
-    found["streams"] = _streams(chosen.asked) if chosen.asked else []
+    found = asyncio.run(_measure(chosen.entries))
     if chosen.json:
         print(json.dumps(found, indent=1))
     else:
         print(_section(found))
     if chosen.write:
-        PAGE.write_text(with_lookup(PAGE.read_text(encoding="utf-8"), _section(found)), encoding="utf-8")
+        write_section("lookup", _section(found))
     return 0
 
 
@@ -157,30 +152,8 @@ async def _tick(stalls: list[float]) -> None:
         stalls.append((time.perf_counter() - began - _TICK) * 1000)
 
 
-def _streams(asked: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for noise in (0.0, 0.1):
-        for most_wrong in (0.01, 0.05):
-            for name, truth in TRUTHS.items():
-                some = [stream(truth, most_wrong, seed, noise=noise, asked=asked) for seed in range(SEEDS)]
-                given, wrong = sum(each.given for each in some), sum(each.wrong for each in some)
-                found.append(
-                    {
-                        "truth": name,
-                        "most_wrong": most_wrong,
-                        "noise": noise,
-                        "asked": asked,
-                        "given": given / (asked * SEEDS),
-                        "wrong": wrong / given if given else None,
-                        "most_over": max(each.over(most_wrong) for each in some),
-                    }
-                )
-    return found
-
-
-def _section(found: dict[str, Any]) -> str:
-    one = found["lookup"]
-    text = f"""## How long a look takes
+def _section(one: dict[str, float]) -> str:
+    return f"""## How long a look takes
 
 {one["looks"]} questions, none of them seen before, looked for among {one["entries"]:,} entries of one compat in memory: embedding, search and check, one after the other,
 everything on one core (`python -m bench.cache.lookup`). Entries are 1,000 generated questions and vectors scattered around theirs. Beside it a
@@ -197,24 +170,6 @@ The core was shared with other programs: processor time is what the work takes, 
 | stall of the event loop, 99 of 100 ticks within | {one["stall_p99_ms"]:.1f} | |
 | the longest stall | {one["longest_stall_ms"]:.1f} | |
 """
-    if found["streams"]:
-        rows = "\n".join(
-            f"| {each['truth']} | {each['most_wrong']:.0%} | {each['noise']:.0%} | {each['given']:.1%} | "
-            f"{'-' if each['wrong'] is None else format(each['wrong'], '.2%')} | {each['most_over']:+.1f} |"
-            for each in found["streams"]
-        )
-        text += f"""
-## What `adaptive` keeps
-
-{SEEDS} streams each of {found["streams"][0]["asked"]:,} near questions whose truth is known (`tests/support/near_questions.py`); hits are judged by a sample of 5 %, near misses all. *Noise*: the share of
-judgements that say the contrary; a tenth of the questions is then asked anew, which shows it. *Worst stream*: its wrong hits above the bound, in
-standard errors; below 0 fewer were wrong than may be.
-
-| how likely a neighbour is right | may be wrong | noise | given | of them wrong | worst stream |
-| --- | --- | --- | --- | --- | --- |
-{rows}
-"""
-    return text
 
 
 if __name__ == "__main__":

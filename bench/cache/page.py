@@ -11,7 +11,7 @@ from bench.places import ROOT
 if TYPE_CHECKING:
     from bench.cache.run import Measured
 
-__all__ = ["PAGE", "page", "tables", "with_lookup", "write_drawings"]
+__all__ = ["PAGE", "SECTIONS", "page", "tables", "with_sections", "write_drawings", "write_section"]
 
 PAGE = ROOT / "docs" / "reference" / "cache-benchmark.md"
 DRAWING = ROOT / "docs" / "reference" / "cache-benchmark.svg"
@@ -126,16 +126,38 @@ Files (sha256): {sums}{f", cache-fow-conversations `{found.conversations.sha256[
 """
 
 
-_MARK = "<!-- written by python -m bench.cache.lookup -->"
+SECTIONS = ("adaptive", "lookup")
+"""Modules of `bench.cache` that write a section of their own below what `page` makes, in this order."""
 
 
-def with_lookup(text: str, section: str | None = None) -> str:
-    """The page with this section at its end; None: with the one that it has now."""
-    if section is None:
-        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        section = before.partition(_MARK)[2]
-    body = text.partition(_MARK)[0].rstrip()
-    return f"{body}\n\n{_MARK}\n\n{section.strip()}\n" if section.strip() else f"{body}\n"
+def with_sections(text: str, **written: str) -> str:
+    """The page with these sections at its end, and those it has now where nothing else is said."""
+    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    body = _apart(text)[""]
+    parts = _apart(before) | written
+    ends = [f"{_mark(name)}\n\n{parts[name].strip()}" for name in SECTIONS if parts.get(name, "").strip()]
+    return "\n\n".join([body.rstrip(), *ends]) + "\n"
+
+
+def write_section(name: str, section: str) -> None:
+    """Into the page as it stands. name: one of SECTIONS."""
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(with_sections(text, **{name: section}), encoding="utf-8")
+
+
+def _mark(name: str) -> str:
+    return f"<!-- written by python -m bench.cache.{name} -->"
+
+
+def _apart(text: str) -> dict[str, str]:
+    """Section -> its text; "": what comes before them."""
+    found, here = {"": ""}, ""
+    marks = {_mark(name): name for name in SECTIONS}
+    for line in text.splitlines(keepends=True):
+        here = marks.get(line.strip(), here)
+        if line.strip() not in marks:
+            found[here] = found.get(here, "") + line
+    return found
 
 
 def write_drawings(found: Measured) -> None:

@@ -17,7 +17,7 @@ from bench.places import BUILD
 from headgate.providers.embedding.local import LocalEmbedder
 from headgate.providers.embedding.place import embedder_file
 
-__all__ = ["DataMissing", "Pairs", "cosines", "load_conversations", "load_pairs"]
+__all__ = ["DataMissing", "Pairs", "cosines", "load_conversations", "load_pairs", "load_rows"]
 
 
 class DataMissing(RuntimeError):
@@ -42,7 +42,7 @@ class Pairs:
 
 def load_pairs() -> Pairs:
     """cache-fow-pairs, the part for development. Raises DataMissing."""
-    rows, sha256 = _read("cache-fow-pairs")
+    rows, sha256 = load_rows("cache-fow-pairs")
     return Pairs(
         "cache-fow-pairs",
         [row["b"] for row in rows],
@@ -55,10 +55,11 @@ def load_pairs() -> Pairs:
 
 def load_conversations() -> tuple[list[dict[str, Any]], str]:
     """cache-fow-conversations, the part for development, as it is. Raises DataMissing."""
-    return _read("cache-fow-conversations")
+    return load_rows("cache-fow-conversations")
 
 
-def _read(name: str) -> tuple[list[dict[str, Any]], str]:
+def load_rows(name: str) -> tuple[list[dict[str, Any]], str]:
+    """The part for development of a set, and the hash of its file. Raises DataMissing."""
     path = folder() / name / "dev.jsonl.gz"
     if not path.is_file():
         raise DataMissing(f"{path} is not there. Set HEADGATE_DATA to the folder that holds {name}.")

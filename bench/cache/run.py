@@ -21,7 +21,7 @@ import numpy as np
 from bench.cache.conversations import Conversations, conversations
 from bench.cache.generate import generate
 from bench.cache.measures import Point, Scored, at_threshold, by_kind, cross_validated, curve, limited
-from bench.cache.page import PAGE, page, tables, with_lookup, write_drawings
+from bench.cache.page import PAGE, page, tables, with_sections, write_drawings
 from bench.cache.rows import DataMissing, Pairs, cosines, load_pairs
 from headgate.cache.semantic.check import open_check
 from headgate.cache.semantic.port import Check
@@ -87,7 +87,7 @@ def main() -> int:
         if found.missing:
             sys.stderr.write("bench-cache: the page is not written without the published pairs\n")
             return 1
-        PAGE.write_text(with_lookup(page(found)), encoding="utf-8")
+        PAGE.write_text(with_sections(page(found)), encoding="utf-8")
         write_drawings(found)
         sys.stderr.write(f"bench-cache: wrote {PAGE}\n")
     return 0

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from bench.shapes import whole_reply
@@ -43,7 +44,8 @@ def serve_layer(layer: str, port: int, upstream: int) -> None:
     from headgate.core.ids import IdSource
     from headgate.dispatch.manner import Manner
     from headgate.dispatch.stage import Dispatch
-    from headgate.edge.connection import connection_class
+    from headgate.edge.connection import Connection
+    from headgate.edge.entrance import Entrance
     from headgate.edge.gate import Gate
     from headgate.edge.paths import Paths
     from headgate.edge.settings import ServerSettings
@@ -93,7 +95,7 @@ def serve_layer(layer: str, port: int, upstream: int) -> None:
     uvicorn.run(
         app,
         port=port,
-        http="httptools" if layer == "uvicorn" else connection_class(settings),
+        http="httptools" if layer == "uvicorn" else partial(Connection, Entrance(settings)),
         loop="uvloop",
         lifespan="off",
         interface="asgi3",

@@ -9,11 +9,12 @@ from pathlib import Path
 from headgate.stores.alerts import Alert
 from tests.support.alert_nodes import node
 from tests.support.alerted import mail_server, web_server
+from tests.support.following import how_to
 from tests.support.pages import Block, Reader, blocks
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "be-told.md"
+PAGE = how_to("be-told")
 OPS = "https://ops.example.com"
 MAIL = 'server = "mail.example.com:587"\nuser = "headgate"\npassword = "made-up"'
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.gateway import running_gateway
+from tests.support.following import at_once, beside_a_gateway, how_to
 from tests.support.pages import Reader, blocks, steps
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "plan-costs.md"
+PAGE = how_to("plan-costs")
 
 
 def test_the_plans_come_out_as_shown_figure_by_figure(tmp_path: Path) -> None:
@@ -26,10 +26,8 @@ def test_the_plans_come_out_as_shown_figure_by_figure(tmp_path: Path) -> None:
 
 def test_the_page_can_be_followed(tmp_path: Path) -> None:
     """Its configuration, then every command in order."""
-    (config,) = blocks(PAGE, "toml")
-    text = config.text.replace('kind = "simulated"', 'kind = "simulated"\nspeed = 0')
-    with running_gateway(tmp_path, text) as gateway:
-        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+    assert len(blocks(PAGE, "toml")) == 1
+    with beside_a_gateway(PAGE, tmp_path, adapted=at_once) as (_, reader):
         commands = [block for block in blocks(PAGE, "console") if "cost plan" not in block.text]
         assert len(commands) == 5
         for block in commands:

@@ -10,23 +10,24 @@ from headgate.config.model import Settings
 from headgate.telemetry.names import METRICS
 from headgate.telemetry.otlp import names
 from tests.support.asking import ask
-from tests.support.gateway import running_gateway
+from tests.support.following import DOCS, beside_a_gateway, how_to
 from tests.support.otlp_receiver import attributes, otlp_receiver
-from tests.support.pages import Reader, blocks
+from tests.support.pages import blocks
 
 __all__: list[str] = []
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "how-to" / "export-telemetry.md"
+PAGE = how_to("export-telemetry")
 
 
 def test_the_page_can_be_followed(tmp_path: Path) -> None:
     """The collector gets the request that `headgate show` shows; nothing of the prompt, and every signal it names."""
-    (config,) = blocks(PAGE, "toml")
+    assert len(blocks(PAGE, "toml")) == 1
     with otlp_receiver() as receiver:
-        text = config.text.replace("http://127.0.0.1:4318", receiver.url)
-        with running_gateway(tmp_path, text) as gateway:
-            reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+
+        def told_there(config: str) -> str:
+            return config.replace("http://127.0.0.1:4318", receiver.url)
+
+        with beside_a_gateway(PAGE, tmp_path, adapted=told_there) as (gateway, reader):
             for block in blocks(PAGE, "console"):
                 reader.do(block)
             got = ask(gateway, "chat", "support-chat", stream=False)
@@ -52,4 +53,4 @@ def test_every_name_on_the_page_is_one_that_is_sent() -> None:
 def test_the_dashboard_lies_where_the_page_says() -> None:
     """And is JSON."""
     (path,) = re.findall(r"`(deploy/grafana/\S+\.json)`", PAGE.read_text())
-    assert json.loads((ROOT / path).read_text())["title"] == "Headgate"
+    assert json.loads((DOCS.parent / path).read_text())["title"] == "Headgate"

@@ -8,13 +8,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.support.gateway import RunningGateway, running_gateway
-from tests.support.pages import Reader, blocks
+from tests.support.following import beside_a_gateway, how_to
+from tests.support.gateway import RunningGateway
+from tests.support.pages import blocks
 from tests.support.raw_client import until
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "find-what-fails.md"
+PAGE = how_to("find-what-fails")
 
 
 def ask(gateway: RunningGateway, feature: str, user: str) -> None:
@@ -28,11 +29,10 @@ def ask(gateway: RunningGateway, feature: str, user: str) -> None:
 
 def test_the_page_can_be_followed(tmp_path: Path) -> None:
     """Two users of one feature meet a provider that is down."""
-    (config,) = blocks(PAGE, "toml")
-    with running_gateway(tmp_path, config.text) as gateway:
+    assert len(blocks(PAGE, "toml")) == 1
+    with beside_a_gateway(PAGE, tmp_path) as (gateway, reader):
         for user, feature in (("ann", "summaries"), ("bob", "summaries"), ("ann", "support-chat")):
             ask(gateway, feature, user)
-        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
         assert until(lambda: "  2      2" in reader.run("headgate errors"), seconds=15)
         for block in blocks(PAGE, "console"):
             reader.do(block)

@@ -19,14 +19,14 @@ from headgate.config.discovery import rehearsal
 from headgate.config.fingerprint import plain
 from headgate.config.loader import parse
 from headgate.config.toml_text import toml_text
+from tests.support.following import DOCS, how_to, reader_beside
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.pages import Block, Reader, blocks, steps
 from tests.support.raw_client import until
 
 __all__: list[str] = []
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-OUTAGE = DOCS / "how-to" / "rehearse-an-outage.md"
+OUTAGE = how_to("rehearse-an-outage")
 KEYS = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "VLLM_API_KEY"), "made-up")
 # Design and decisions tell of what is to come, too.
 FOR_USERS = [page for folder in ("how-to", "reference", "tutorial") for page in (DOCS / folder).glob("*.md")]
@@ -52,14 +52,14 @@ def test_problems_are_told_as_the_page_shows(tmp_path: Path) -> None:
         [sys.executable, "-m", "headgate", "check"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    (block,) = blocks(DOCS / "how-to" / "configure.md", "console")
+    (block,) = blocks(how_to("configure"), "console")
     (step,) = steps(block)
     Reader(tmp_path, "", {}).compare(step, done.stdout + done.stderr)
 
 
 def test_from_the_example_to_a_started_gateway(tmp_path: Path) -> None:
     """The commands at the top of the page on configuration, in order; nothing was edited in between."""
-    first, schema = blocks(DOCS / "how-to" / "configure.md", "sh")
+    first, schema = blocks(how_to("configure"), "sh")
     *before, last = first.text.splitlines()
     for line in before:
         shell(tmp_path, line)
@@ -115,7 +115,7 @@ def test_the_commands_that_order_faults_do_as_the_page_says(tmp_path: Path) -> N
     settings["providers"]["sim"]["speed"] = 0
     del settings["server"]
     with running_gateway(tmp_path, toml_text(settings)) as running:
-        reader = Reader(tmp_path, running.url, {"HEADGATE_KEY": running.key})
+        reader = reader_beside(running)
         [block] = [block for block in blocks(OUTAGE, "console") if "headgate chaos" in block.text]
         for step in steps(block):
             if step.command.startswith("curl"):

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.gateway import running_gateway
-from tests.support.pages import Block, Reader, blocks
+from tests.support.following import beside_a_gateway, how_to
+from tests.support.pages import Block, blocks
 from tests.support.planted import found_in
 from tests.support.raw_client import until
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "keep-content-out.md"
+PAGE = how_to("keep-content-out")
 
 
 def test_the_page_can_be_followed(tmp_path: Path) -> None:
     """The request is on record, and what was said is not."""
-    (config,) = blocks(PAGE, "toml")
-    with running_gateway(tmp_path, config.text) as gateway:
-        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+    assert len(blocks(PAGE, "toml")) == 1
+    with beside_a_gateway(PAGE, tmp_path) as (_, reader):
         check, asking = blocks(PAGE, "console")
         reader.do(check)
         first, *rest = asking.text.split("$ ")[1:]

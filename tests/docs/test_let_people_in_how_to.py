@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from headgate.config.loader import parse
+from tests.support.following import Shell, how_to
 from tests.support.pages import Reader, blocks, steps
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "let-people-in.md"
+PAGE = how_to("let-people-in")
 
 
 def test_the_page_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
     """In a shell, because the page pipes passwords."""
-    places = tmp_path / "bin"
-    places.mkdir()
-    (places / "headgate").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m headgate "$@"\n')
-    (places / "headgate").chmod(0o755)
-    environment = os.environ | {"PATH": f"{places}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
-    environment.pop("HEADGATE_CONFIG", None)
-    reader = Reader(tmp_path, "", {})
+    shell, reader = Shell(tmp_path), Reader(tmp_path, "", {})
     for block in blocks(PAGE, "console"):
         for step in steps(block):
-            done = subprocess.run(
-                ["sh", "-c", step.command],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            reader.compare(step, done.stdout + done.stderr)
+            reader.compare(step, shell.run(step.command))
 
 
 def test_the_settings_of_the_page_are_ones() -> None:

@@ -9,12 +9,13 @@ import time
 import urllib.request
 from pathlib import Path
 
-from tests.support.gateway import RunningGateway, running_gateway
-from tests.support.pages import Reader, blocks, steps
+from tests.support.following import beside_a_gateway, how_to
+from tests.support.gateway import RunningGateway
+from tests.support.pages import blocks, steps
 
 __all__: list[str] = []
 
-PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
+FEEDBACK = how_to("collect-feedback")
 
 
 def call(gateway: RunningGateway, path: str, body: object = None) -> tuple[dict[str, str], bytes]:
@@ -38,11 +39,9 @@ def wait_joined(gateway: RunningGateway, count: int) -> None:
 
 def test_feedback_can_be_collected_as_the_page_says(tmp_path: Path) -> None:
     """From top to bottom, with the configuration it begins with."""
-    page = PAGES / "collect-feedback.md"
-    (config,) = blocks(page, "toml")
-    *telling, listing = blocks(page, "console")
-    with running_gateway(tmp_path, config.text) as gateway:
-        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+    assert len(blocks(FEEDBACK, "toml")) == 1
+    *telling, listing = blocks(FEEDBACK, "console")
+    with beside_a_gateway(FEEDBACK, tmp_path) as (gateway, reader):
         for block in telling:
             reader.do(block)
         # The page's reader types slower than this one.
@@ -52,9 +51,8 @@ def test_feedback_can_be_collected_as_the_page_says(tmp_path: Path) -> None:
 
 def test_quality_is_told_as_the_page_says(tmp_path: Path) -> None:
     """Of twenty thumbs and ten ratings."""
-    (config,) = blocks(PAGES / "collect-feedback.md", "toml")
-    (told,) = blocks(PAGES / "watch-quality.md", "console")
-    with running_gateway(tmp_path, config.text) as gateway:
+    (told,) = blocks(how_to("watch-quality"), "console")
+    with beside_a_gateway(FEEDBACK, tmp_path) as (gateway, _):
         said = []
         for number in range(20):
             ask = {"model": "support-chat", "messages": [{"role": "user", "content": "Hello"}]}

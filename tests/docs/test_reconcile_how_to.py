@@ -6,22 +6,20 @@ import json
 import time
 from pathlib import Path
 
-from tests.support.gateway import running_gateway
-from tests.support.pages import Reader, blocks
+from tests.support.following import at_once, beside_a_gateway, how_to
+from tests.support.pages import blocks
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "reconcile.md"
+PAGE = how_to("reconcile")
 DAY = 86_400
 
 
 def test_the_page_can_be_followed(tmp_path: Path) -> None:
     """Its configuration, its report, then every command in order."""
-    (config,), (shown,) = blocks(PAGE, "toml"), blocks(PAGE, "json")
-    text = config.text.replace('kind = "simulated"', 'kind = "simulated"\nspeed = 0')
+    (_,), (shown,) = blocks(PAGE, "toml"), blocks(PAGE, "json")
     report = json.loads(shown.text)
-    with running_gateway(tmp_path, text) as gateway:
-        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
+    with beside_a_gateway(PAGE, tmp_path, adapted=at_once) as (_, reader):
         first, *others = blocks(PAGE, "console")
         reader.do(first)
         # The page's day is long over; the request came just now.

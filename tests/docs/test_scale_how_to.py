@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.asking import ask
+from tests.support.following import at_once, how_to
 from tests.support.gateway import running_gateway
 from tests.support.pages import Block, Reader, blocks
 from tests.support.postgres_server import postgres_server
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "scale.md"
+PAGE = how_to("scale")
 THERE = "postgresql://gate:secret@db.example.com/headgate"
 
 
@@ -25,7 +26,7 @@ def test_a_file_becomes_two_nodes(tmp_path: Path) -> None:
         for statement in filter(str.strip, database.text.split(";")):
             server.run("postgres", statement)
         here = f"postgresql://gate:secret@127.0.0.1:{server.port}/headgate"
-        text = config.text.replace('kind = "simulated"', 'kind = "simulated"\nspeed = 0')
+        text = at_once(config.text)
         with running_gateway(tmp_path, text.replace(THERE, "sqlite:///headgate.db")) as gateway:
             for _ in range(3):
                 assert ask(gateway, "chat", "support-chat", stream=False).status == 200

@@ -1,29 +1,18 @@
-"""What the how-to on timeouts and failover promises: its commands print what is shown, its defaults are the defaults."""
+"""What the how-to on timeouts and failover promises: its defaults are the defaults, its errors exist."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from headgate.core import errors
 from headgate.dispatch.settings import RetrySettings, TimeoutSettings
 from headgate.edge.settings import ServerSettings
 from headgate.providers.health.settings import HealthSettings
-from tests.support.gateway import running_gateway
-from tests.support.pages import Reader, blocks
+from tests.support.following import how_to
 
 __all__: list[str] = []
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "timeouts-and-failover.md"
-
-
-def test_the_page_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
-    """With the configuration it begins with."""
-    config = blocks(PAGE, "toml")[0]
-    with running_gateway(tmp_path, config.text) as gateway:
-        reader = Reader(tmp_path, gateway.url, {"HEADGATE_KEY": gateway.key})
-        for block in blocks(PAGE, "console"):
-            reader.do(block)
+PAGE = how_to("timeouts-and-failover")
 
 
 def test_the_defaults_on_the_page_are_the_defaults() -> None:

@@ -9,11 +9,10 @@ from headgate.compose.stores import open_stores
 from headgate.config.loader import choose
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import RequestRow
+from tests.support.following import how_to
 from tests.support.pages import Reader, blocks
 
 __all__: list[str] = []
-
-HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 
 
 def happened(folder: Path, seconds: float, requests: int = 200) -> None:
@@ -45,7 +44,7 @@ def located(text: str, folder: Path) -> str:
 
 def test_the_page_on_rules_can_be_followed(tmp_path: Path) -> None:
     """From the rules that there are to one that is added and removed, over requests that were slow once."""
-    page = HOW_TO / "watch-with-rules.md"
+    page = how_to("watch-with-rules")
     first, own = blocks(page, "toml")
     listed, tried = blocks(page, "console")
     reader = Reader(tmp_path, "", {})
@@ -58,7 +57,7 @@ def test_the_page_on_rules_can_be_followed(tmp_path: Path) -> None:
 
 def test_the_page_on_contracts_can_be_followed(tmp_path: Path) -> None:
     """What is shown and what a build ends with, over requests that were good."""
-    page = HOW_TO / "keep-a-contract.md"
+    page = how_to("keep-a-contract")
     (config,) = blocks(page, "toml")
     (shown,) = blocks(page, "console")
     (check,) = blocks(page, "sh")

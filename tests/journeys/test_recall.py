@@ -101,6 +101,10 @@ def test_nothing_but_an_answer_from_memory_is_asked_for(gateway: RunningGateway)
     assert refused.value.status_code == 504 and refused.value.code == "not_in_cache"
     _, headers = ask(gateway, "Never asked before.")
     assert headers["x-cache"] == "MISS"
+    for model, off in (("plain", {}), ("faq", {"x-headgate-cache": "off"})):
+        with pytest.raises(openai.APIStatusError) as refused:
+            ask(gateway, "Never asked.", model=model, extra_headers={"cache-control": "only-if-cached"} | off)
+        assert refused.value.status_code == 504 and refused.value.code == "not_in_cache"
 
 
 def test_a_feature_without_a_cache_says_nothing_of_one(gateway: RunningGateway) -> None:

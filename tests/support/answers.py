@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headgate.stores.answers import AnswerStore, CacheEntry
+from headgate.stores.answer_tiers import TieredAnswers
+from headgate.stores.answers import AnswerStore, CacheEntry, Selection
 from headgate.stores.backends import postgres, sqlite
 from headgate.stores.backends.memory.answers import MemoryAnswers
 from headgate.stores.backends.postgres.answers import postgres_answers
@@ -29,11 +30,16 @@ __all__ = [
     "SECOND",
     "SHARED_ENGINES",
     "comes_true",
+    "hears",
     "key_of",
     "made",
+    "one_store",
     "opened",
     "spot",
+    "tiers",
+    "two_nodes",
     "vector_of",
+    "written",
 ]
 
 REDIS = pytest.param("redis", marks=pytest.mark.needs("redis"))
@@ -127,6 +133,36 @@ async def opened(
         await store.aclose()
         if database is not None:
             await database.close()
+
+
+@asynccontextmanager
+async def one_store(engine: str, place: Path | str, **facts: Any) -> AsyncIterator[AnswerStore]:
+    """A store at a place of its own. facts: of `opened`."""
+    async with spot(engine, place) as where, opened(engine, where, **facts) as store:
+        yield store
+
+
+@asynccontextmanager
+async def two_nodes(engine: str, place: Path | str) -> AsyncIterator[tuple[AnswerStore, AnswerStore]]:
+    """Of one installation."""
+    async with spot(engine, place) as where, opened(engine, where) as one, opened(engine, where) as two:
+        yield one, two
+
+
+def tiers(store: AnswerStore) -> TieredAnswers:
+    """The same, for who looks inside."""
+    assert isinstance(store, TieredAnswers)
+    return store
+
+
+async def hears(store: AnswerStore) -> None:
+    """Of what other nodes have removed: now, instead of within a second."""
+    await tiers(store)._hearing.hear()
+
+
+async def written(store: AnswerStore) -> None:
+    """All that was put so far."""
+    await store.browse(Selection(), order="hits", limit=1)
 
 
 async def comes_true(what: Callable[[], Any], seconds: float = 5.0) -> None:

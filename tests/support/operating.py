@@ -15,12 +15,12 @@ from headgate.alerts.rules.settings import WatchSettings
 from headgate.budgets.plan import plan_of
 from headgate.budgets.settings import BudgetSettings
 from headgate.cache.settings import CacheSettings
+from headgate.control.cache.warming import NO_MEMORY
 from headgate.control.http.app import Api
 from headgate.control.http.route import Desk, Route
 from headgate.control.http.routes import ROUTES
 from headgate.control.installation import About
 from headgate.control.overview import Overview, features_in_words, models_in_words, providers_in_words
-from headgate.control.warming import NO_MEMORY
 from headgate.core.ids import IdSource
 from headgate.exchange.caller import Caller
 from headgate.stores.backends.memory import MemoryAudit, MemoryKeys, MemoryRehearsals, MemorySpans

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from headgate.edge.connection import Connection, connection_class
+from headgate.edge.connection import Connection
+from headgate.edge.entrance import Entrance
 from headgate.edge.settings import ServerSettings
 
 __all__ = ["FakeTransport", "ManualTime", "RawConnection", "echo"]
@@ -141,11 +142,10 @@ class RawConnection:
             self.scopes.append(scope)
             await app(scope, receive, send)
 
-        kind = connection_class(ServerSettings(**settings))
         config: Any = SimpleNamespace(loaded=True, loaded_app=noting)
         loop: Any = self.time
         state: Any = self.state
-        self.connection = kind(config, state, {}, loop)
+        self.connection = Connection(Entrance(ServerSettings(**settings)), config, state, {}, loop)
         self.transport.connection = self.connection
         transport: Any = self.transport
         self.connection.connection_made(transport)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.cache.freshness import Asides
+from headgate.cache.ground import Ground
 from headgate.cache.identity import Identities
 from headgate.cache.policy import CachePolicy
 from headgate.cache.semantic.port import Semantic
 from headgate.cache.settings import FeatureCacheSettings
-from headgate.cache.stage import Ground, Recall
+from headgate.cache.stage import Recall
 from headgate.core.ids import IdSource
 from headgate.core.section import Duration
 from headgate.edge.gate import Gate

@@ -60,7 +60,7 @@ def entry_about(question: str, says: str = "Yes.", **instead: Any) -> CacheEntry
 
 
 class Remembers:
-    """Fulfils `control.warming.Memory`."""
+    """Fulfils `control.cache.warming.Memory`."""
 
     def __init__(
         self, *entries: CacheEntry, key: Callable[[Exchange], tuple[bytes, str]] | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headgate.compose import gateway as gateway_module
+from headgate.compose import reaching as reaching_module
 from headgate.compose.gateway import Gateway
 from headgate.compose.places import directory_of
 from headgate.compose.providers import Provider
@@ -67,7 +67,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         assert isinstance(provider.settings, OpenAISettings)
         found.append((provider.settings.api_key, seconds))
 
-    monkeypatch.setattr(gateway_module, "close_later", later)
+    monkeypatch.setattr(reaching_module, "close_later", later)
     return found
 
 
@@ -94,7 +94,7 @@ async def test_what_is_replaced_stays_open_for_copies_too(tmp_path: Path, delays
     gateway = Gateway(written(tmp_path, copy="3000s"))
     await gateway.apply(written(tmp_path, key="second"))
     await asyncio.sleep(0)
-    assert delays == [("first", pytest.approx(3000 + gateway._manner("copied").total))]
+    assert delays == [("first", pytest.approx(3000 + gateway.dispatching.manner("copied").total))]
     await gateway.database.close()
 
 
@@ -103,12 +103,12 @@ async def test_stopping_closes_what_was_to_be_closed_later(tmp_path: Path) -> No
     """Before stop returns."""
     gateway = Gateway(written(tmp_path))
     await gateway.start()
-    old = gateway._providers["o"]
+    old = gateway.reaching.providers["o"]
     await gateway.apply(written(tmp_path, key="second"))
     await asyncio.sleep(0)
-    assert not closed(old) and len(gateway._retired) == 1
+    assert not closed(old) and len(gateway.reaching._retired) == 1
     await gateway.stop()
-    assert closed(old) and not gateway._retired
+    assert closed(old) and not gateway.reaching._retired
 
 
 @aio
@@ -116,12 +116,12 @@ async def test_another_key_is_not_left_alone_for_what_was_said_of_the_old_one(tm
     """Its endpoints keep their health, without the vendor's word; those of other providers keep all."""
     gateway = Gateway(written(tmp_path))
     now = time.monotonic()
-    mine, other = (gateway._router.directory.reached(name)[0].health for name in ("small", "other"))
+    mine, other = (gateway.reaching.directory.reached(name)[0].health for name in ("small", "other"))
     for each in (mine, other):
         each.rest(now + 500, "the quota is spent")
         each.shun(now + 500)
     await gateway.apply(written(tmp_path, key="second"))
-    assert gateway._router.directory.reached("small")[0].health is mine
+    assert gateway.reaching.directory.reached("small")[0].health is mine
     assert not mine.blocked(now) and not mine.ejected(now)
     assert other.blocked(now) and other.ejected(now)
     await gateway.stop()
@@ -134,7 +134,8 @@ async def test_a_configuration_that_does_not_work_leaves_no_trace(
     """Whatever is raised, and however late: providers, limits, health and prices stay as they were."""
     gateway = Gateway(written(tmp_path))
     before = gateway.configuration
-    providers, prices, directory = gateway._providers, gateway._prices, gateway._router.directory
+    reaching = gateway.reaching
+    providers, prices, directory = reaching.providers, reaching.prices, reaching.directory
     (endpoint,) = directory.reached("small")
     endpoint.health.rest(time.monotonic() + 500, "the quota is spent")
     real = directory_of
@@ -143,20 +144,20 @@ async def test_a_configuration_that_does_not_work_leaves_no_trace(
         real(*given, **named)
         raise ImportError("DLL load failed while importing onnxruntime")
 
-    monkeypatch.setattr(gateway_module, "directory_of", broken)
+    monkeypatch.setattr(reaching_module, "directory_of", broken)
     with pytest.raises(ImportError):
         await gateway.apply(written(tmp_path, key="second", concurrency=1, failures=1))
     await asyncio.sleep(0)
     assert delays == [] and gateway.configuration is before
-    assert gateway._providers is providers and gateway._prices is prices
-    assert gateway._router.directory is directory
+    assert reaching.providers is providers and reaching.prices is prices
+    assert reaching.directory is directory
     assert endpoint.health.rates is not None and endpoint.health.rates.limits.concurrency == 4
-    assert endpoint.health.settings.failures == gateway._healths.settings.failures == 5
+    assert endpoint.health.settings.failures == gateway.reaching.healths.settings.failures == 5
     assert endpoint.health.blocked(time.monotonic())
     monkeypatch.undo()
     await gateway.apply(written(tmp_path, key="second", concurrency=1, failures=1))
     assert endpoint.health.rates.limits.concurrency == 1
-    assert endpoint.health.settings.failures == gateway._healths.settings.failures == 1
+    assert endpoint.health.settings.failures == gateway.reaching.healths.settings.failures == 1
     await gateway.stop()
 
 
@@ -164,13 +165,13 @@ async def test_a_configuration_that_does_not_work_leaves_no_trace(
 async def test_every_place_of_the_configuration_is_kept_however_it_is_written(tmp_path: Path) -> None:
     """Of `[models]`, of a route by `provider/model`, of shadow copies; and it goes by the newest `[health]`."""
     gateway = Gateway(written(tmp_path))
-    healths = gateway._healths
+    healths = gateway.reaching.healths
     assert healths._claimed == {"o/small", "p/other", "o/gpt", "p/copy"}
-    (routed,) = gateway._router.directory.reached("o/gpt")
-    gateway._router.directory.resolve("o/asked-by-a-caller")
+    (routed,) = gateway.reaching.directory.reached("o/gpt")
+    gateway.reaching.directory.resolve("o/asked-by-a-caller")
     assert len(healths) == 5 and len(healths._claimed) == 4
     await gateway.apply(written(tmp_path, failures=2))
-    assert gateway._router.directory.reached("o/gpt")[0].health is routed.health
+    assert gateway.reaching.directory.reached("o/gpt")[0].health is routed.health
     assert routed.health.settings.failures == 2
     await gateway.stop()
 
@@ -179,8 +180,8 @@ async def test_every_place_of_the_configuration_is_kept_however_it_is_written(tm
 async def test_a_caller_who_names_a_place_changes_nothing_of_its_limits(tmp_path: Path) -> None:
     """`provider/model` says nothing of them."""
     gateway = Gateway(written(tmp_path))
-    (written_so,) = gateway._router.directory.reached("small")
-    named = gateway._router.directory.resolve("o/small").candidates[0]
+    (written_so,) = gateway.reaching.directory.reached("small")
+    named = gateway.reaching.directory.resolve("o/small").candidates[0]
     assert named.health is written_so.health and named.health.rates is not None
     await gateway.stop()
 
@@ -189,8 +190,8 @@ async def test_a_caller_who_names_a_place_changes_nothing_of_its_limits(tmp_path
 async def test_prices_of_earlier_configurations_are_not_kept(tmp_path: Path) -> None:
     """They would keep their endpoints, with adapters and connections, for as long as the process lives."""
     gateway = Gateway(written(tmp_path))
-    before = gateway._prices
+    before = gateway.reaching.prices
     await gateway.apply(written(tmp_path, failures=2))
-    assert gateway._prices is not before
-    assert gateway._router.directory.reached("small")
+    assert gateway.reaching.prices is not before
+    assert gateway.reaching.directory.reached("small")
     await gateway.stop()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from math import inf
 from operator import attrgetter
 from time import monotonic
-from typing import NoReturn, Protocol, runtime_checkable
+from typing import NoReturn, Protocol
 
 from headgate.budgets.line import Line, short_of
 from headgate.budgets.plan import Rule, Share, Terms
@@ -24,9 +24,9 @@ from headgate.exchange.subjects import NOBODY
 from headgate.providers.catalog.rates import Rates
 from headgate.providers.port import Endpoint
 from headgate.stores.errors import StoreUnavailable
-from headgate.stores.purses import Hold, Holder, PotKey, Purses, Standing
+from headgate.stores.purses import Hold, Holder, ImmediatePurses, PotKey, Purses, Standing
 
-__all__ = ["Immediate", "Prices", "RequestPurse", "Till"]
+__all__ = ["Prices", "RequestPurse", "Till"]
 
 RETRY_SECONDS = 1.0
 _NS = 1_000_000_000
@@ -42,19 +42,6 @@ class Prices(Protocol):
 
     async def looked_up(self, endpoint: Endpoint) -> Rates | None:
         """The same, when the price list has been asked, if that is to be waited for: within a second or two."""
-        ...
-
-
-@runtime_checkable
-class Immediate(Protocol):
-    """Purses that need not be waited for."""
-
-    def take_now(self, hold: Hold) -> bool:
-        """As `Purses.reserve`, quickly. False: ask `reserve_now`, which says why not."""
-        ...
-
-    def reserve_now(self, hold: Hold) -> Standing:
-        """As `Purses.reserve`. Raises StoreUnavailable where that would wait."""
         ...
 
 
@@ -82,7 +69,7 @@ class Till:
         """By budget: nano-dollars that calls of this gateway have cost it."""
         self.downgraded: Counter[str] = Counter()
         """By budget: requests that went to its cheaper model."""
-        self.immediate = purses if isinstance(purses, Immediate) else None
+        self.immediate = purses if isinstance(purses, ImmediatePurses) else None
         purses.heard = uses.heard
 
 

@@ -5,7 +5,7 @@ degraded, or made of two models' halves. It is looked at after the caller has it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -26,7 +26,7 @@ from headgate.exchange.dialect import LocalReply
 from headgate.exchange.exchange import Exchange
 from headgate.stores.answers import CacheEntry
 
-__all__ = ["MOST_ANSWER", "FitsSchema", "entry_of", "why_not_kept", "why_not_shared", "why_not_told"]
+__all__ = ["MOST_ANSWER", "WhyNotFitting", "entry_of", "why_not_kept", "why_not_shared", "why_not_told"]
 
 MOST_ANSWER = 1_000_000
 """Bytes of an answer that is kept."""
@@ -38,26 +38,24 @@ _UNTOLD = frozenset({"logprobs", "top_logprobs", "audio", "modalities", "web_sea
 """What is asked for with these is no part of an answer in canonical form."""
 _NOTHING = (b"", b"null", b"false", b"0", b"[]", b'["text"]')
 
-FitsSchema = Callable[[bytes, str], bool]
-"""(JSON Schema, JSON text) -> does it fit?"""
+WhyNotFitting = Callable[[Sequence[tuple[bytes, str]]], str]
+"""As `schemas.Schemas.why_not`."""
 
 _json = msgspec.json.Encoder(order="deterministic").encode
 
 
-class _Shape(msgspec.Struct):
-    """The part of a JSON Schema that is checked without a library."""
-
-    type: str | list[str] = ""
-    required: list[str] = []
-
-
-def why_not_told(request: ChatRequest | EmbeddingsRequest) -> str:
-    """Why answers to such a request cannot be told again, whatever they are; "" if they can."""
+def why_not_told(
+    request: ChatRequest | EmbeddingsRequest, *, why_never_fitting: Callable[[bytes], str] = lambda _: ""
+) -> str:
+    """Why answers to such a request cannot be told again, whatever they are; "" if they can. why_never_fitting: JSON Schema -> why none
+    can be held against it, as far as that is known."""
     for name in request.extra.keys() & _UNTOLD:
         if bytes(request.extra[name]).replace(b" ", b"") not in _NOTHING:
             return f"`{name}` asks for more than can be told again"
     if isinstance(request, ChatRequest) and request.native_only:
         return f"`{request.native_only}` is answered from what the provider remembers"
+    if isinstance(request, ChatRequest) and request.response_format is not None:
+        return why_never_fitting(bytes(request.response_format.schema))
     return ""
 
 
@@ -68,7 +66,7 @@ def why_not_kept(
     policy: CachePolicy,
     *,
     personal: Callable[[Answer], str],
-    fits: FitsSchema | None = None,
+    why_not_fitting: WhyNotFitting,
 ) -> str:
     """Why this answer is not given again; "" if it may be. personal: what personal data is in it, in words.
 
@@ -88,7 +86,7 @@ def why_not_kept(
     request = exchange.request
     if not isinstance(request, ChatRequest):
         return "it is no answer to this request"
-    why = _why_not_whole(answer, request, policy) or _why_not_formed(answer, request, fits)
+    why = _why_not_whole(answer, request, policy) or _why_not_formed(answer, request, why_not_fitting)
     if why:
         return why
     if not identity.named and (found := personal(answer)):
@@ -130,28 +128,22 @@ def _says(part: object) -> bool:
     return isinstance(part, Text) and bool(part.text.strip())
 
 
-def _why_not_formed(answer: Answer, request: ChatRequest, fits: FitsSchema | None) -> str:
+def _why_not_formed(answer: Answer, request: ChatRequest, why_not_fitting: WhyNotFitting) -> str:
+    """The text, where a form was asked for, and what tools are told has to be JSON of the caller's schema."""
     wanted = request.response_format
-    if wanted is None:
-        return ""
-    schema = bytes(wanted.schema)
-    try:
-        shape = msgspec.json.decode(schema or b"{}", type=_Shape)
-    except msgspec.MsgspecError:
-        shape = _Shape()  # a schema of a kind that only the provider knows
+    tools = {tool.name: bytes(tool.schema) for tool in request.tools if not bytes(tool.opaque)}
+    formed: list[tuple[bytes, str]] = []
     for choice in answer.choices:
+        calls = [part for part in choice.parts if isinstance(part, ToolCall)]
+        for call in calls:
+            # A vendor's own tool has a form that only the vendor knows.
+            if call.name not in tools and len(tools) == len(request.tools):
+                return "it calls a tool that it was not offered"
+            formed.append((tools.get(call.name, b""), call.arguments))
         text = _text(choice)
-        if not text and any(isinstance(part, ToolCall) for part in choice.parts):
-            continue
-        try:
-            said = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return "it is no JSON, which was asked for"
-        if shape.type == "object" and not (isinstance(said, dict) and said.keys() >= set(shape.required)):
-            return "it has not the shape that was asked for"
-        if schema and fits is not None and not fits(schema, text):
-            return "it does not fit the schema that was asked for"
-    return ""
+        if wanted is not None and (text or not calls):
+            formed.append((bytes(wanted.schema), text))
+    return why_not_fitting(formed) if formed else ""
 
 
 def _text(choice: Choice) -> str:

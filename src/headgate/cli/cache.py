@@ -70,8 +70,9 @@ def stats(config: Path | None, since: str, feature: str, *, as_json: bool) -> No
     import msgspec
 
     from headgate.cli.cache_text import report_lines
-    from headgate.control.cache import report
-    from headgate.control.http.cache import feature_settings, report_told
+    from headgate.control.cache.report import report
+    from headgate.control.http.cache.memory import feature_settings
+    from headgate.control.http.cache.report import report_told
 
     configuration = read_configuration(config)
     features = feature_settings(configuration.settings)
@@ -127,7 +128,8 @@ def top(
     import msgspec
 
     from headgate.cli.cache_text import entry_lines
-    from headgate.control.http.cache import entry_told, feature_settings
+    from headgate.control.http.cache.entries import entry_told
+    from headgate.control.http.cache.memory import feature_settings
     from headgate.stores.answers import Selection
 
     configuration = read_configuration(config)
@@ -165,8 +167,8 @@ def show(what: str, config: Path | None, *, as_json: bool) -> None:
     import msgspec
 
     from headgate.cli.cache_text import whole
-    from headgate.control.cache import answer_text, given_to
-    from headgate.control.http.cache import entry_told, judgement_told
+    from headgate.control.cache.entries import answer_text, given_to
+    from headgate.control.http.cache.entries import entry_told, judgement_told
     from headgate.core.ids import request_id_text
 
     async def work(stores: Stores, answers: AnswerStore | None) -> dict[str, Any]:
@@ -235,8 +237,9 @@ def clear(
       headgate cache clear --everything
     """
     from headgate.cli.cache_text import entry_lines
-    from headgate.control.cache import clear as remove
-    from headgate.control.http.cache import entry_told, feature_settings
+    from headgate.control.cache.clearing import clear as remove
+    from headgate.control.http.cache.entries import entry_told
+    from headgate.control.http.cache.memory import feature_settings
     from headgate.stores.answers import Popular, Selection
 
     configuration = read_configuration(config)
@@ -290,7 +293,8 @@ def wrong(what: str, config: Path | None, request: str, *, yes: bool, as_json: b
       headgate cache wrong req_0akrzmj8b5g00
       headgate cache wrong 3f8e0f6c9a1b4d5e8f7a6b5c4d3e2f1a --request req_0akrzmj8b5g00 --yes
     """
-    from headgate.control.cache import NoSuchEntry, tell_wrong
+    from headgate.control.cache.entries import NoSuchEntry
+    from headgate.control.cache.judging import tell_wrong
 
     configuration = read_configuration(config)
     if not yes:
@@ -317,7 +321,7 @@ def wrong(what: str, config: Path | None, request: str, *, yes: bool, as_json: b
 
 
 async def _entry(stores: Stores, answers: AnswerStore, what: str) -> Popular:
-    from headgate.control.cache import NoSuchEntry, entry_of, key_of
+    from headgate.control.cache.entries import NoSuchEntry, entry_of, key_of
     from headgate.core.ids import parse_request_id
     from headgate.stores.answers import Selection
     from headgate.stores.spans import GIVEN

@@ -14,10 +14,12 @@ from headgate.compose.gateway import Gateway
 from headgate.compose.stores import open_stores
 from headgate.compose.warming import GatewayMemory
 from headgate.config.model import Configuration
-from headgate.control.http.cache import WarmedTold, feature_settings, warmed_told
+from headgate.control.cache.asked import most_asked
+from headgate.control.cache.warming import Asking, CannotWarm, warm
+from headgate.control.http.cache.memory import feature_settings
+from headgate.control.http.cache.warming import WarmedTold, warmed_told
 from headgate.control.http.moments import ago_ns
 from headgate.control.http.problems import Problem
-from headgate.control.warming import Asking, CannotWarm, most_asked, warm
 from headgate.core.ids import request_id_text
 from headgate.core.money import nanos
 from headgate.exchange.caller import Caller
@@ -41,7 +43,7 @@ async def warmer_here(configuration: Configuration, feature: str, key: str | Non
 
 
 class _Warmer:
-    """Fulfils `cache_warm.Warmer`."""
+    """Fulfils `cache_campaign.Warmer`."""
 
     def __init__(self, gateway: Gateway, feature: str, caller: Caller) -> None:
         found = feature_settings(gateway.configuration.settings)[feature]

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from headgate.cli.output import fail
 from headgate.cli.replay_remote import KEY
-from headgate.control.http.cache import WarmedTold
+from headgate.control.http.cache.warming import WarmedTold
 
 __all__ = ["RemoteWarmer"]
 
@@ -21,7 +21,7 @@ _SECONDS = 600.0
 
 
 class RemoteWarmer:
-    """Fulfils `cache_warm.Warmer`, over HTTP."""
+    """Fulfils `cache_campaign.Warmer`, over HTTP."""
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from headgate.cache.semantic.bounds import Bound
-    from headgate.control.cache import CacheReport, FeatureCache, Hits, Wrongness
-    from headgate.control.http.cache import EntryTold
+    from headgate.control.cache.report import CacheReport, FeatureCache, Hits, Wrongness
+    from headgate.control.http.cache.entries import EntryTold
     from headgate.stores.answers import Sizes
 
 __all__ = ["entry_lines", "learned_words", "report_lines", "whole"]

@@ -3,68 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import json
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
+from headgate.cli.cache_campaign import OUTCOMES, Campaign, Warmer, run_campaign
+from headgate.cli.cache_questions import Item, questions_in
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
-    from headgate.cli.cheap_hours import Hours
     from headgate.config.loader import Configuration
-    from headgate.control.http.cache import WarmedTold
 
-__all__ = ["Campaign", "Item", "Warmer", "questions_in", "run_campaign", "warm"]
-
-Item = dict[str, Any]
-"""As /api/cache/warm takes it: `question`, `request` or `body`, and `user`."""
-_NS = 1_000_000_000
-_WORDS = {
-    "stored": "fetched and kept",
-    "fresh": "there already, and fresh",
-    "estimated": "to be fetched",
-    "not_kept": "fetched, but not kept",
-    "failed": "failed",
-    "refused": "not asked",
-    "capped": "not asked: too little was left of --max-usd",
-    "price_unknown": "not asked: no price is known",
-}
-
-
-class Warmer(Protocol):
-    """Asks for one, here or elsewhere."""
-
-    async def asked(self, feature: str, since: str, count: int) -> list[tuple[str, int]]:
-        """(request, how often it came) of those that came most often."""
-        ...
-
-    async def one(
-        self, feature: str, item: Item, left: Decimal, *, like: str, estimate_only: bool
-    ) -> WarmedTold:
-        """What came of it."""
-        ...
-
-
-@dataclass(slots=True)
-class Campaign:
-    """What came of all."""
-
-    wanted: int
-    outcomes: Counter[str] = field(default_factory=Counter)
-    why: Counter[str] = field(default_factory=Counter)
-    spent: Decimal = Decimal(0)
-    most: Decimal = Decimal(0)
-    """What it could cost at most, as far as it was estimated."""
-    capped: bool = False
-    stopped: bool = False
+__all__ = ["warm"]
 
 
 @click.command()
@@ -202,72 +156,6 @@ def warm(
     raise SystemExit(0 if worked or not done.wanted else 1)
 
 
-async def run_campaign(
-    warmer: Warmer,
-    feature: str,
-    items: Sequence[Item],
-    cap: Decimal,
-    *,
-    pause: float = 0.0,
-    hours: Hours | None = None,
-    like: str = "",
-    estimate_only: bool = False,
-    quiet: bool = True,
-) -> Campaign:
-    """One after the other. pause: seconds from the beginning of one to that of the next, at least. quiet: without a bar."""
-    from headgate.cli.replay_many import interruptible
-
-    done, stop = Campaign(len(items)), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    with _bar(len(items), quiet=quiet) as step, interruptible(stop):
-        for item in items:
-            began = loop.time()
-            if hours is not None and not estimate_only:
-                await _until(hours, stop)
-            if stop.is_set():
-                done.stopped = True
-                break
-            told = await warmer.one(feature, item, cap - done.spent, like=like, estimate_only=estimate_only)
-            _count(done, told)
-            step(done.spent)
-            if told.outcome == "capped":
-                done.capped = True
-                break
-            # What is there already costs nobody anything: no need to wait.
-            if told.outcome not in ("fresh", "estimated", "refused"):
-                await _wait(stop, pause - (loop.time() - began))
-    return done
-
-
-def _count(done: Campaign, told: WarmedTold) -> None:
-    done.outcomes[told.outcome] += 1
-    done.spent += Decimal(told.cost_usd)
-    if told.outcome == "estimated" and told.most_usd is not None:
-        done.most += Decimal(told.most_usd)
-    if told.why:
-        done.why[f"{_WORDS[told.outcome]}: {told.why}"] += 1
-
-
-async def _until(hours: Hours, stop: asyncio.Event) -> None:
-    said = False
-    while not stop.is_set() and (seconds := hours.wait_seconds()) > 0:
-        if not said:
-            say(f"Waiting for {hours.words}: {seconds / 3600:.1f} hours")
-            said = True
-        # A clock that is set, or a machine that slept: looked at again and again.
-        await _wait(stop, min(seconds, 30.0))
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    if seconds <= 0:
-        return
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass
-
-
 async def _most(warmer: Warmer, feature: str, since: str, count: int) -> list[Item]:
     found = await warmer.asked(feature, since, count)
     if not found:
@@ -298,7 +186,7 @@ async def _warmer(
 
 
 def _warmable(configuration: Configuration, feature: str) -> Configuration:
-    from headgate.control.http.cache import feature_settings
+    from headgate.control.http.cache.memory import feature_settings
     from headgate.core.near import did_you_mean
 
     settings = configuration.settings
@@ -314,62 +202,6 @@ def _warmable(configuration: Configuration, feature: str) -> Configuration:
             code=2,
         )
     return configuration
-
-
-def questions_in(file: Path) -> list[Item]:
-    """What stands in a file, by its ending. Raises ValueError with the line."""
-    text = file.read_text(encoding="utf-8-sig")
-    ending = file.suffix.lower()
-    if ending == ".txt":
-        found: list[Item] = [{"question": line.strip()} for line in text.splitlines() if line.strip()]
-    elif ending == ".csv":
-        found = _in_csv(text, file.name)
-    elif ending in (".jsonl", ".ndjson"):
-        found = [
-            _in_json(line, f"{file.name}, line {number}")
-            for number, line in enumerate(text.splitlines(), 1)
-            if line.strip()
-        ]
-    else:
-        raise ValueError(f"--from {file.name}: a file that ends in .txt, .csv or .jsonl is read")
-    if not found:
-        raise ValueError(f"--from {file.name}: nothing stands in it")
-    return found
-
-
-def _in_csv(text: str, name: str) -> list[Item]:
-    rows = csv.DictReader(text.splitlines())
-    if "question" not in (rows.fieldnames or ()):
-        raise ValueError(f"--from {name}: its first line has to name a column `question`")
-    found = []
-    for row in rows:
-        question, user = (row.get("question") or "").strip(), (row.get("user") or "").strip()
-        if question:
-            found.append({"question": question} | ({"user": user} if user else {}))
-    return found
-
-
-def _in_json(line: str, where: str) -> Item:
-    import msgspec
-
-    from headgate.control.http.cache import WarmItem
-
-    try:
-        read = json.loads(line)
-    except ValueError as wrong:
-        raise ValueError(f"--from {where}: no JSON: {wrong}") from None
-    if isinstance(read, str):
-        return {"question": read}
-    if isinstance(read, dict) and "messages" in read:
-        read = {"body": read}
-    try:
-        found = msgspec.convert(read, WarmItem)
-    except msgspec.ValidationError as wrong:
-        raise ValueError(f"--from {where}: {wrong}") from None
-    if (bool(found.question) + bool(found.request) + (found.body is not None)) != 1:
-        raise ValueError(f"--from {where}: say one of question, request and body")
-    item: Item = msgspec.to_builtins(read)
-    return item
 
 
 def _usd(text: str) -> Decimal:
@@ -397,7 +229,7 @@ def _tell(done: Campaign, feature: str, *, estimate_only: bool, as_json: bool) -
             }
         )
         return
-    for name, words in _WORDS.items():
+    for name, words in OUTCOMES.items():
         if count := done.outcomes[name]:
             click.echo(f"{count:>7,}  {words}")
     if left := done.wanted - done.outcomes.total():
@@ -408,27 +240,3 @@ def _tell(done: Campaign, feature: str, *, estimate_only: bool, as_json: bool) -
         click.echo(f"        {done.most:.6f} USD at most")
     else:
         click.echo(f"        {done.spent:.6f} USD spent")
-
-
-def _bar(total: int, *, quiet: bool) -> Any:
-    from contextlib import contextmanager
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    @contextmanager
-    def bar() -> Any:
-        console = Console(stderr=True)
-        columns = (
-            TextColumn("warming"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[spent]}"),
-        )
-        off = quiet or not console.is_terminal
-        with Progress(*columns, console=console, transient=True, disable=off) as shown:
-            task = shown.add_task("warming", total=total, spent="")
-            yield lambda spent: shown.update(task, advance=1, spent=f"{spent:.4f} USD" if spent else "")
-
-    return bar()

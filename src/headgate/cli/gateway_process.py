@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from headgate.cli.announcement import first_call, standing
 from headgate.cli.listening import Listener, url_of
@@ -17,7 +18,8 @@ from headgate.compose.gateway import Gateway
 from headgate.compose.secrets import SecretsRefused
 from headgate.config.model import Configuration
 from headgate.config.watch import Watcher
-from headgate.edge.connection import connection_class
+from headgate.edge.connection import Connection
+from headgate.edge.entrance import Entrance
 
 __all__ = ["listener", "running", "serve"]
 
@@ -73,10 +75,10 @@ def _spare_the_collector() -> None:
 def listener(gateway: Gateway) -> Listener:
     """What serves `gateway.app`, within the bounds of its settings."""
     settings = gateway.configuration.settings.server
-    connection = connection_class(settings)
+    entrance = Entrance(settings)
 
     def leave() -> None:
-        gateway.gate.leaving = connection.leaving = True
+        gateway.gate.leaving = entrance.leaving = True
         say("Headgate stops soon: load balancers are told")
 
     def drain() -> None:
@@ -84,7 +86,7 @@ def listener(gateway: Gateway) -> Listener:
 
     return Listener(
         gateway.app,
-        connection=connection,
+        connection=partial(Connection, entrance),
         keep_alive=settings.keep_alive,
         shutdown_seconds=settings.shutdown_time,
         before_shutdown=drain,

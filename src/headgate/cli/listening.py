@@ -79,7 +79,7 @@ class Listener(uvicorn.Server):
         self,
         app: Any,
         *,
-        connection: type[asyncio.Protocol] | str = "httptools",
+        connection: Callable[..., asyncio.Protocol] | str = "httptools",
         keep_alive: float = 75.0,
         shutdown_seconds: float = 30.0,
         before_shutdown: Callable[[], None] = lambda: None,
@@ -93,7 +93,7 @@ class Listener(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=connection,
+                http=connection,  # type: ignore[arg-type]
                 ws="none",
                 interface="asgi3",
                 lifespan="off",

@@ -15,7 +15,8 @@ from headgate.cli.output import config_option, plain_failures, print_json, read_
 if TYPE_CHECKING:
     from headgate.compose.stores import Stores
     from headgate.config.loader import Configuration
-    from headgate.control.quality import Drifted, MeanRow
+    from headgate.control.drifting import Drifted
+    from headgate.control.quality import MeanRow
 
 __all__ = ["command"]
 
@@ -80,7 +81,8 @@ async def _read(
     configuration: Configuration, begin: int, by: Any, only: dict[str, str], *, changes: bool
 ) -> tuple[Sequence[MeanRow], Sequence[Drifted]]:
     from headgate.compose.stores import open_stores
-    from headgate.control.quality import drifts, means
+    from headgate.control.drifting import drifts
+    from headgate.control.quality import means
 
     stores: Stores = open_stores(configuration.settings)
     try:

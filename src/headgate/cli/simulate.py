@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def command(
     """
     from headgate.cli.listening import Listener, bind, event_loop, url_of
     from headgate.compose.providers import simulated_server
-    from headgate.edge.connection import connection_class
+    from headgate.edge.connection import Connection
+    from headgate.edge.entrance import Entrance
     from headgate.edge.settings import ServerSettings
 
     settings = _settings(config, provider, {"speed": speed, "seed": seed})
@@ -53,7 +55,7 @@ def command(
             fail(str(wrong), code=2)
         url = url_of(bound)
         say(f"The simulated provider listens on {url}: OpenAI's protocol at {url}/v1, Anthropic's at {url}")
-        connection = type("Connection", (_Droppable, connection_class(ServerSettings())), {})
+        connection = partial(Connection, Entrance(ServerSettings()))
         with asyncio.Runner(loop_factory=event_loop) as runner:
             app = _App(simulated_server(settings))
             runner.run(Listener(app, connection=connection, shutdown_seconds=2).serve(sockets=[bound]))
@@ -74,15 +76,6 @@ def _settings(config: Path | None, name: str | None, overrides: dict[str, Any]) 
     found: Any = simulated[name] if name else next(iter(simulated.values()), KINDS["simulated"]())
     given = {field: value for field, value in overrides.items() if value is not None}
     return msgspec.structs.replace(found, **given)
-
-
-class _Droppable:
-    """A connection that can be cut in the middle of anything."""
-
-    _transport: asyncio.Transport
-
-    def drop(self) -> None:
-        self._transport.abort()
 
 
 class _App:

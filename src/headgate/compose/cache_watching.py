@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from headgate.control.cache import JUDGED, wrongness
+from headgate.control.cache.report import JUDGED, wrongness
 from headgate.core.clock import Clock
 from headgate.core.tasks import ended
 from headgate.stores.answers import Judgement, Sizes

@@ -10,9 +10,12 @@ import msgspec
 
 from headgate.cache.detect.reasons import personal_in, prepare
 from headgate.cache.freshness import Asides
+from headgate.cache.ground import Ground
 from headgate.cache.identity import Identities
 from headgate.cache.policy import CachePolicy
-from headgate.cache.stage import Ground, Recall
+from headgate.cache.schemas import Schemas
+from headgate.cache.schemas import prepare as prepare_schemas
+from headgate.cache.stage import NothingKept, Recall
 from headgate.compose.cache_watching import CacheWatch
 from headgate.compose.similar import Similarity
 from headgate.config.model import Settings
@@ -65,13 +68,14 @@ class Caching:
         self._pricer = pricer
         self._total_of = total_of
         self._identities = Identities()
-        self._judges = False
+        self._schemas = Schemas()
         self._settings = settings
         self.policies: Mapping[str, CachePolicy] = {}
         self._by_model: dict[tuple[str, str], CachePolicy] = {}
         self.similarity = Similarity(store, send=send, ids=ids, clock=clock, environ=environ)
         similar = self.similarity.similar
         self.recall = Recall(store, self._ground(), self.asides, clock, semantic=similar, metrics=metrics)
+        self._nothing_kept = NothingKept(self.policy_of)
         self._started = False
         self.watching = CacheWatch(
             store, clock, metrics, any_feature=lambda: self.policies, semantic=self.semantic_features
@@ -80,8 +84,8 @@ class Caching:
         self.use(settings)
 
     def stages(self) -> Mapping[str, Stage]:
-        """Without a feature that has a cache there is none, and it costs nothing."""
-        return {"recall": self.recall} if self.policies else {}
+        """Without a feature that has a cache there is one that only looks whether nothing but a kept answer is wanted."""
+        return {"recall": self.recall if self.policies else self._nothing_kept}
 
     def use(self, settings: Settings) -> None:
         """From the next request on."""
@@ -89,6 +93,7 @@ class Caching:
         self.policies = policies_of(settings)
         if self.policies:
             prepare()
+            prepare_schemas()
         self._by_model.clear()
         self._identities.clear()
         self.recall.asking.slow = float(settings.cache.slow)
@@ -157,6 +162,7 @@ class Caching:
             personal=personal_in,
             cost_of=self._cost_of,
             judge=self._judge,
+            schemas=self._schemas,
             total_of=self._total_of,
         )
 

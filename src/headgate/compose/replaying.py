@@ -10,7 +10,7 @@ import msgspec
 
 from headgate.budgets.purse import Prices
 from headgate.budgets.worst import size_of, thinking_room
-from headgate.control.warming import PURPOSE as WARM
+from headgate.control.cache.warming import PURPOSE as WARM
 from headgate.core.clock import Clock
 from headgate.core.errors import UpstreamMalformed
 from headgate.core.ids import IdSource

@@ -10,7 +10,7 @@ __all__ = ["GatewayMemory"]
 
 
 class GatewayMemory:
-    """Fulfils `control.warming.Memory`."""
+    """Fulfils `control.cache.warming.Memory`."""
 
     def __init__(self, caching: Caching) -> None:
         self._caching = caching

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from headgate.control.traces import reply_text
+from headgate.control.traces import object_of, reply_text
 from headgate.core.ids import request_id_text
 from headgate.core.money import usd
 from headgate.stores.searching import Search, Searching
@@ -104,9 +104,9 @@ def fields_of(row: RequestRow | AttemptRow, *, content: bool) -> dict[str, Any]:
             "replay_of": request_id_text(row.replay_of) if row.replay_of else "",
             "origin_id": request_id_text(row.origin_id) if row.origin_id else "",
             "avoided_usd": f"{usd(row.avoided_nanos):f}",
-            "variables": _object(told["variables"]),
-            "tags": _object(row.tags),
-            "notes": _object(row.notes),
+            "variables": object_of(told["variables"]),
+            "tags": object_of(row.tags),
+            "notes": object_of(row.notes),
         }
     else:
         # The number is a span id as it goes out over OTLP.
@@ -123,11 +123,3 @@ def _content(kept: Content | None) -> ExportedContent | None:
         return None
     text = kept.data.decode("utf-8", "replace")
     return ExportedContent(kind=kept.kind, text=text, size=kept.size, truncated=kept.truncated)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any]) if text else {}
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        # A row somebody else has written; the rest of it can still be told.
-        return {}

@@ -7,21 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from headgate.control.quality import (
-    DRIFT_DAYS,
-    METRICS,
-    By,
-    Drifted,
-    Drifting,
-    MeanRow,
-    changes,
-    lowest,
-    means,
-    points_of,
-    score_series,
-    step_for,
-    worst_groups,
-)
+from headgate.control.drift_metrics import METRICS
+from headgate.control.drifting import DRIFT_DAYS, Drifted, Drifting, changes, points_of
+from headgate.control.quality import By, MeanRow, lowest, means, score_series, step_for, worst_groups
 from headgate.quality.worst import Ranked
 from headgate.stores.rollups import Mark
 from headgate.stores.scores import Judged, ScoreRow, ScoreStore

@@ -16,7 +16,7 @@ from headgate.alerts.rules.metrics import METRICS, shown
 from headgate.alerts.rules.preview import Foreseen, foresee
 from headgate.alerts.rules.reading import Reader
 from headgate.alerts.rules.settings import AlertRuleSettings, WatchSettings
-from headgate.control.quality import changes
+from headgate.control.drifting import changes
 from headgate.core.section import decode_value
 from headgate.stores.audit import AuditEntry
 from headgate.stores.rollups import RollupStore

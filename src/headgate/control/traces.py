@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ __all__ = [
     "around",
     "given_again",
     "memory_words",
+    "object_of",
     "reply_text",
     "saved_words",
     "show",
@@ -185,3 +187,11 @@ def _gather(value: object, found: list[str]) -> None:
                     found.append(inner)
             else:
                 _gather(inner, found)
+
+
+def object_of(text: str) -> dict[str, Any]:
+    """The notes, tags or variables of a row; {} if somebody else has written it so that they cannot be read: the rest can still be told."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any]) if text else {}
+    except msgspec.DecodeError:
+        return {}

@@ -23,7 +23,7 @@ from headgate.dispatch.retelling import Retelling, Told
 from headgate.dispatch.ways import Way, Ways
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.reply import Pumped, pump_one
+from headgate.exchange.pumping import Pumped, pump_one
 from headgate.providers.port import Endpoint
 
 __all__ = ["Open", "Resuming", "Stream"]

@@ -20,7 +20,7 @@ from headgate.dispatch.pace import Pace
 from headgate.dispatch.remedy import verdict
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.reply import pump_one
+from headgate.exchange.pumping import pump_one
 from headgate.providers.discretion import hush
 from headgate.providers.health.health import Verdict
 from headgate.providers.port import Relaying, StreamDecoder, Timeouts, UpstreamReply, Wire

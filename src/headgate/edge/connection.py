@@ -22,15 +22,17 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from headgate.core.errors import GatewayError, HeadersTooLarge, InternalFault, InvalidRequest, RequestTooSlow
+from headgate.edge.entrance import Entrance
 from headgate.edge.problems import plain_response
-from headgate.edge.settings import ServerSettings
 from headgate.edge.turn import Turn
 
-__all__ = ["Connection", "connection_class"]
+__all__ = ["Connection"]
 
 log = logging.getLogger("headgate.edge")
 
 _NEVER = float("inf")
+_NO_PARSER = cast("httptools.HttpRequestParser", None)
+"""Of a connection that is over: nothing comes any more."""
 _UNREAD_BODY = 64 * 1024
 """Bytes of a request's body taken before the app has asked for them."""
 _PATHS_KEPT = 256
@@ -44,23 +46,17 @@ _GOODBYE_SECONDS = 5.0
 class Connection(asyncio.Protocol):
     """One caller's connection: turn after turn, requests that come early wait."""
 
-    settings: ServerSettings
-    paths: dict[bytes, tuple[str, bytes]]
-    standing: list[Any]
-    """Standing headers as uvicorn has them, and rendered."""
-    look_after: float
-    """Seconds between two looks at the clock, at most: the shortest deadline there is."""
-    leaving = False
-    """The process is about to stop: each reply is the last on its connection. Set on the class."""
-
     def __init__(
         self,
+        entrance: Entrance,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],  # noqa: ARG002 - uvicorn gives it
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """As uvicorn constructs its protocols."""
+        """As uvicorn constructs its protocols, but for the first."""
+        self._entrance = entrance
+        self.settings = entrance.settings
         if not config.loaded:
             config.load()
         self._app: Callable[..., Coroutine[Any, Any, None]] = config.loaded_app
@@ -106,7 +102,7 @@ class Connection(asyncio.Protocol):
         self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) and len(peer) > 1 else None
         self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self._wait(self.settings.request_time)
-        self._watch = self._loop.call_later(self.look_after, self._look)
+        self._watch = self._loop.call_later(self._entrance.look_after, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter here
         self._server.connections.discard(self)
@@ -117,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._caller_gone()
         self.resume_writing()
         # The parser holds methods of ours: together we would stay until the collector looks.
-        del self._parser
+        self._parser = _NO_PARSER
 
     def _caller_gone(self) -> None:
         for turn in (self._current, self._arriving, *self._waiting):
@@ -230,7 +226,7 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         if parser.should_upgrade():
             return  # the parser is about to say so to `data_received`
-        known = self.paths.get(self._url) or self._take_apart(self._url)
+        known = self._entrance.paths.get(self._url) or self._take_apart(self._url)
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": _ASGI,
@@ -250,7 +246,7 @@ class Connection(asyncio.Protocol):
         for name, value in headers:
             if name == b"expect":
                 expects = value.lower() == b"100-continue"
-        keep_alive = parser.should_keep_alive() and not self.leaving
+        keep_alive = parser.should_keep_alive() and not self._entrance.leaving
         turn = Turn(self, scope, keep_alive=keep_alive, expects_continue=expects)
         scope["headgate.turn"] = turn
         self._arriving = turn
@@ -290,8 +286,8 @@ class Connection(asyncio.Protocol):
             # Absolute form, as proxies are sent: what counts is the path.
             path = urllib.parse.urlsplit(path.decode("latin-1")).path.encode("latin-1") or b"/"
         parts = (urllib.parse.unquote(path.decode("latin-1")), query)
-        if len(self.paths) < _PATHS_KEPT and len(url) <= _PATH_BYTES_KEPT:
-            self.paths[url] = parts
+        if len(self._entrance.paths) < _PATHS_KEPT and len(url) <= _PATH_BYTES_KEPT:
+            self._entrance.paths[url] = parts
         return parts
 
     # Turns
@@ -349,9 +345,9 @@ class Connection(asyncio.Protocol):
         elif self._arriving is not None:
             # Its end is awaited, so that it can be told that we are stopping.
             self._arriving.keep_alive = False
-        elif self.leaving and self._begun:
+        elif self._entrance.leaving and self._begun:
             pass  # its head is arriving; the reply will be the last
-        elif self.leaving and not self._url:
+        elif self._entrance.leaving and not self._url:
             # Nobody connects for nothing: the first request is on its way.
             self._wait(_FIRST_REQUEST_SECONDS)
             if self._watch is not None:
@@ -376,12 +372,7 @@ class Connection(asyncio.Protocol):
 
     def standing_headers(self) -> list[bytes]:
         """Header lines of every reply, without their ends: the date, in a list which uvicorn renews each second."""
-        kept = self.standing
-        if kept[0] is not self._server.default_headers:
-            kept[0] = self._server.default_headers
-            kept[1] = [b"%b: %b" % pair for pair in self._server.default_headers]
-        lines: list[bytes] = kept[1]
-        return lines
+        return self._entrance.standing_headers(self._server.default_headers)
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self._transport.is_closing():
@@ -393,6 +384,10 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
+    def drop(self) -> None:
+        """Cut it at once, in the middle of anything."""
+        self._transport.abort()
+
     # Deadlines
 
     def _wait(self, seconds: float) -> None:
@@ -402,7 +397,7 @@ class Connection(asyncio.Protocol):
         """The one timer: is anything overdue?"""
         now = self._loop.time()
         if now < self._due:
-            wait = min(self._due - now, self.look_after)
+            wait = min(self._due - now, self._entrance.look_after)
             self._watch = self._loop.call_later(max(wait, 0.05), self._look)
             return
         self._watch = None
@@ -419,7 +414,7 @@ class Connection(asyncio.Protocol):
             if not self._closing:
                 # Requests that came before it are still being answered.
                 self._due = _NEVER
-                self._watch = self._loop.call_later(self.look_after, self._look)
+                self._watch = self._loop.call_later(self._entrance.look_after, self._look)
 
     # Ending
 
@@ -463,13 +458,3 @@ class Connection(asyncio.Protocol):
 
 
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
-
-
-def connection_class(settings: ServerSettings) -> type[Connection]:
-    """The class uvicorn is to make connections of. uvicorn constructs it itself, so settings travel on the class."""
-    shortest = min(float(settings.request_time), float(settings.keep_alive), float(settings.write_stall))
-    return type(
-        "Connection",
-        (Connection,),
-        {"settings": settings, "paths": {}, "look_after": shortest, "standing": [None, []]},
-    )

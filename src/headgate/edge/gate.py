@@ -33,7 +33,8 @@ from headgate.edge.turn import Turn
 from headgate.edge.waiting import Waiting
 from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.reply import Frame, Pumped, Reply
+from headgate.exchange.pumping import Pumped
+from headgate.exchange.reply import Frame, Reply
 from headgate.exchange.stage import Proceed
 
 __all__ = ["Gate", "Receive", "Scope", "Send"]

@@ -20,8 +20,9 @@ from headgate.core.money import NANOS_PER_USD
 from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.pumping import Pumped, pump_one
 from headgate.exchange.purse import Purse
-from headgate.exchange.reply import Pumped, Reply, pump_one
+from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
 from headgate.records.counting import Counting
 from headgate.records.entries import Bill, Body, Closed, Opened

@@ -11,14 +11,17 @@ from headgate.stores.answer_choice import Choice
 from headgate.stores.answers import CacheEntry, Judgement, Popular, Selection
 
 __all__ = [
+    "JUDGED_SECONDS",
     "REMEMBERED_SECONDS",
+    "ROW_BYTES",
+    "WORDS_SECONDS",
     "Backing",
     "Chosen",
     "Held",
     "News",
     "Vectors",
-    "decoded",
     "encoded",
+    "readable",
     "told_of",
 ]
 
@@ -26,6 +29,10 @@ REMEMBERED_SECONDS = 60.0
 """For so long a removal is told to nodes that ask. Who was away for longer lets go of all it has."""
 ROW_BYTES = 400
 """What an entry takes of an engine besides what it says, about: keys, columns, indexes."""
+JUDGED_SECONDS = 90 * 86_400
+"""Judgements are deleted after so long."""
+WORDS_SECONDS = 7 * 86_400
+"""The questions of judgements are deleted after so long; what was judged stays."""
 
 _MOST_TOLD = 1_000
 """Keys or requests by which a removal is told. For more, other nodes let go of all."""
@@ -39,9 +46,12 @@ def encoded(entry: CacheEntry) -> bytes:
     return _encoder.encode(msgspec.structs.replace(entry, vector=b"") if entry.vector else entry)
 
 
-def decoded(data: bytes, vector: bytes) -> CacheEntry:
-    """As it was. Raises msgspec.DecodeError, msgspec.ValidationError."""
-    entry = _decoder.decode(data)
+def readable(data: bytes, vector: bytes = b"") -> CacheEntry | None:
+    """As it was, or None for what a newer Headgate has written in another form: it goes when its time is over."""
+    try:
+        entry = _decoder.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
     return msgspec.structs.replace(entry, vector=vector) if vector else entry
 
 

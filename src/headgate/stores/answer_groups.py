@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from headgate.core.tasks import ended
 from headgate.stores.answer_backing import Backing
+from headgate.stores.answer_reach import looked_at
 from headgate.stores.answers import CacheEntry
 from headgate.stores.nearness import Nearness
 
@@ -70,7 +71,7 @@ class Groups:
         if not group.complete:
             if group.reading is None:
                 group.reading = asyncio.create_task(self._read(kind, group), name="answers to compare")
-                group.reading.add_done_callback(_looked_at)
+                group.reading.add_done_callback(looked_at)
             reading = group.reading
             await asyncio.wait([reading])
             if not reading.cancelled():
@@ -123,9 +124,3 @@ class Groups:
         if group.reading is not None:
             group.reading.cancel()
         group.index.close()
-
-
-def _looked_at(task: asyncio.Task[None]) -> None:
-    # Whoever asked may have gone: asyncio would complain that nobody has heard of the failure.
-    if not task.cancelled():
-        task.exception()

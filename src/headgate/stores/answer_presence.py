@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from struct import Struct
 
-__all__ = ["Presence"]
+__all__ = ["Known", "Presence"]
 
 _BITS = 1 << 23
 _MASK = _BITS - 1
 _FOUR = Struct("<4I")
+_RELEARN_AFTER = 200_000
+"""Keys beyond twice those that there were: most of them are gone by then."""
 
 
 class Presence:
@@ -37,3 +39,42 @@ class Presence:
             if not bits[place >> 3] & (1 << (place & 7)):
                 return True
         return False
+
+
+class Known:
+    """Which keys are kept somewhere, as far as this process knows. It has to learn them first, and again when most are gone."""
+
+    def __init__(self) -> None:
+        self._presence: Presence | None = None
+        self._learning: Presence | None = None
+        self._learned = 0
+
+    def absent(self, key: bytes) -> bool:
+        """Is it surely kept nowhere?"""
+        return self._presence is not None and self._presence.absent(key)
+
+    def add(self, keys: Sequence[bytes]) -> None:
+        """These have come."""
+        for presence in (self._presence, self._learning):
+            if presence is not None:
+                presence.add(keys)
+
+    @property
+    def is_stale(self) -> bool:
+        """Is it time to learn them?"""
+        return self._presence is None or self._presence.added > 2 * self._learned + _RELEARN_AFTER
+
+    def begin(self, keys: Iterable[bytes]) -> Presence:
+        """Learn them: all that there are go into this. keys: that are not kept yet."""
+        self._learning = Presence()
+        self._learning.add(keys)
+        return self._learning
+
+    def end(self, learning: Presence) -> None:
+        """All are in there, unless everything was forgotten meanwhile."""
+        if self._learning is learning:
+            self._presence, self._learning, self._learned = learning, None, learning.added
+
+    def forget(self) -> None:
+        """What was learned may be wrong."""
+        self._presence = self._learning = None

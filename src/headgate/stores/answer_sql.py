@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from headgate.stores.answer_backing import Chosen, News, decoded, encoded
+from headgate.stores.answer_backing import Chosen, News, encoded, readable
 from headgate.stores.answer_choice import Choice
-from headgate.stores.answers import CacheEntry, Judgement, Selection
+from headgate.stores.answers import CacheEntry, Selection
 
 __all__ = [
-    "ADD_JUDGEMENT",
     "ADD_REMOVAL",
     "AFTER",
     "BEGIN_ROOM",
@@ -20,19 +19,13 @@ __all__ = [
     "CHOSEN",
     "DROP",
     "EXPIRED",
+    "FETCH",
     "FORGET_REMOVALS",
-    "FORGET_WORDS",
     "HIT",
-    "JUDGED",
-    "JUDGED_NS",
-    "JUDGEMENT",
-    "JUDGEMENTS_EVERY_NS",
     "KEYS",
-    "MOST_JUDGED",
     "MOST_NEWS",
     "NEW",
     "OLDEST",
-    "OLD_JUDGEMENTS",
     "ONES",
     "PIECE",
     "PUT",
@@ -41,16 +34,13 @@ __all__ = [
     "ROOM",
     "SET_REMOVED",
     "SET_ROOM",
-    "TRIM",
-    "UNLEARN",
+    "SIZES",
     "VECTORS",
-    "WORDS_NS",
+    "Room",
     "chosen_of",
-    "judgement_values",
     "narrowed",
     "news_of",
     "put_values",
-    "readable",
 ]
 
 PIECE = 200
@@ -58,14 +48,6 @@ PIECE = 200
 MOST_NEWS = 2_000
 """Entries that are told at once. Batches are smaller."""
 _MOST_VALUES = 500
-WORDS_NS = 7 * 86_400 * 10**9
-"""The questions of judgements are deleted after so long; what was judged stays."""
-JUDGED_NS = 90 * 86_400 * 10**9
-"""Judgements are deleted after so long."""
-MOST_JUDGED = 200_000
-"""Judgements in all; the oldest go."""
-JUDGEMENTS_EVERY_NS = 3_600 * 10**9
-"""Between two looks for such."""
 
 _COLUMNS = (
     "key", "number", "compat", "embedder", "tenant", "feature", "scope", "owner", "user", "origin_id", "made_ns",
@@ -79,12 +61,11 @@ PUT = (
     f"INSERT INTO answer ({', '.join(_QUOTED)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608 - our own names
     f"ON CONFLICT (key) DO UPDATE SET {_RENEWED}"
 )
-BEGIN_ROOM = "INSERT INTO answer_room (id) VALUES (0) ON CONFLICT (id) DO NOTHING"
-ROOM = "SELECT written, removed, floor, entries, bytes FROM answer_room WHERE id = 0"
-SET_ROOM = "UPDATE answer_room SET written = ?, entries = ?, bytes = ? WHERE id = 0"
+FETCH = "SELECT entry, vector FROM answer WHERE key IN ? AND until_ns > ?"
+SIZES = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM answer WHERE key IN ?"
 OLDEST = "SELECT key, size FROM answer ORDER BY used_ns LIMIT ?"
-EXPIRED = "SELECT key, size FROM answer WHERE until_ns <= ? ORDER BY until_ns LIMIT ?"
-DROP = "DELETE FROM answer WHERE key = ?"
+EXPIRED = "SELECT key FROM answer WHERE until_ns <= ? ORDER BY until_ns LIMIT ?"
+DROP = "DELETE FROM answer WHERE key IN ?"
 HIT = (
     "UPDATE answer SET hits = hits + ?, used_ns = CASE WHEN used_ns < ? THEN ? ELSE used_ns END WHERE key = ?"
 )
@@ -97,30 +78,32 @@ BROWSE = (
     "ORDER BY {by} DESC, key LIMIT ?"
 )
 """Keys alone: sorting all that entries say would take as much memory as they do."""
-ONES = "SELECT key, entry, vector, hits, CASE WHEN hits > 0 THEN used_ns ELSE 0 END FROM answer WHERE "
+ONES = (
+    "SELECT key, entry, vector, hits, CASE WHEN hits > 0 THEN used_ns ELSE 0 END FROM answer WHERE key IN ?"
+)
 AFTER = "SELECT {by} FROM answer WHERE key = ?"
 
+BEGIN_ROOM = "INSERT INTO answer_room (id) VALUES (0) ON CONFLICT (id) DO NOTHING"
+ROOM = "SELECT written, removed, floor, entries, bytes FROM answer_room WHERE id = 0"
+SET_ROOM = "UPDATE answer_room SET written = ?, entries = ?, bytes = ? WHERE id = 0"
 REMOVALS = "SELECT number, which FROM answer_removal WHERE number > ? ORDER BY number"
 REMOVED = "SELECT coalesce(max(number), 0) FROM answer_removal WHERE at_ns < ?"
 FORGET_REMOVALS = "DELETE FROM answer_removal WHERE number <= ?"
 ADD_REMOVAL = "INSERT INTO answer_removal (number, at_ns, which) VALUES (?, ?, ?)"
 SET_REMOVED = "UPDATE answer_room SET removed = ?, floor = ? WHERE id = 0"
 
-JUDGEMENT = Judgement.__struct_fields__
-_NAMES = ", ".join(f'"{name}"' for name in JUDGEMENT)
-ADD_JUDGEMENT = f"INSERT INTO answer_judgement ({_NAMES}) VALUES ({', '.join('?' * len(JUDGEMENT))})"  # noqa: S608 - as above
-JUDGED = (
-    f"SELECT {_NAMES} FROM answer_judgement WHERE at_ns >= ?{{where}} ORDER BY at_ns DESC, id DESC LIMIT ?"  # noqa: S608 - as above
-)
-TRIM = (
-    "DELETE FROM answer_judgement WHERE key = ? AND id < "
-    "(SELECT id FROM answer_judgement WHERE key = ? ORDER BY id DESC LIMIT 1 OFFSET ?)"
-)
-UNLEARN = "DELETE FROM answer_judgement WHERE request_id = ? AND request_id <> 0"
-FORGET_WORDS = "UPDATE answer_judgement SET question = '' WHERE at_ns < ? AND question <> ''"
-OLD_JUDGEMENTS = (
-    "DELETE FROM answer_judgement WHERE at_ns < ? OR id <= (SELECT max(id) FROM answer_judgement) - ?"
-)
+
+class Room(NamedTuple):
+    """What ROOM was answered with."""
+
+    written: int = 0
+    """The number of the last batch."""
+    removed: int = 0
+    """The number of the last removal."""
+    floor: int = 0
+    """Up to which number removals are not remembered any more."""
+    entries: int = 0
+    bytes: int = 0
 
 
 def put_values(entry: CacheEntry, size: int, number: int, now_ns: int) -> tuple[Any, ...]:
@@ -130,11 +113,6 @@ def put_values(entry: CacheEntry, size: int, number: int, now_ns: int) -> tuple[
         entry.scope, entry.owner, entry.user, entry.origin_id, entry.made_ns, entry.until_ns, now_ns, 0, size,
         encoded(entry), entry.vector,
     )  # fmt: skip
-
-
-def judgement_values(judgement: Judgement) -> tuple[Any, ...]:
-    """Of ADD_JUDGEMENT."""
-    return tuple(getattr(judgement, name) for name in JUDGEMENT)
 
 
 def narrowed(which: Selection) -> tuple[str, list[Any]]:
@@ -158,31 +136,19 @@ def narrowed(which: Selection) -> tuple[str, list[Any]]:
     return "".join(f" AND {part}" for part in parts), values
 
 
-def readable(data: bytes, vector: bytes) -> CacheEntry | None:
-    """An entry, or None for what a newer Headgate has written in another form."""
-    try:
-        return decoded(data, vector)
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        return None
-
-
 def news_of(
-    room: Sequence[int],
-    removed: int,
-    written: int,
-    told: Sequence[Sequence[Any]],
-    rows: Sequence[Sequence[Any]],
+    room: Room, removed: int, written: int, told: Sequence[Sequence[Any]], rows: Sequence[Sequence[Any]]
 ) -> News:
     """What the answers to ROOM, REMOVALS and NEW say together. removed, written: what was asked for."""
-    lost = 0 <= removed < room[2] or removed > room[1] or written > room[0]
+    more = len(rows) == MOST_NEWS and rows[-1][4] > rows[0][4]
     return News(
-        removed=room[1],
+        removed=room.removed,
         # Told in the order of batches, and the last one perhaps in part: it is told again.
-        written=rows[-1][4] - 1 if len(rows) == MOST_NEWS and rows[-1][4] > rows[0][4] else room[0],
+        written=rows[-1][4] - 1 if more else room.written,
         removals=[(number, msgspec.json.decode(which, type=Selection)) for number, which in told],
         entries=[(row[0], row[1], row[2], row[3]) for row in rows],
-        more=len(rows) == MOST_NEWS and rows[-1][4] > rows[0][4],
-        lost=lost,
+        more=more,
+        lost=0 <= removed < room.floor or removed > room.removed or written > room.written,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
-__all__ = ["Gauge", "Meters", "Mirror", "Reading", "Want", "refused"]
+__all__ = ["Gauge", "ImmediateMeters", "Meters", "Mirror", "Reading", "Want", "refused"]
 
 
 class Gauge(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +69,15 @@ class Meters(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class ImmediateMeters(Protocol):
+    """Meters that need not be waited for."""
+
+    def take_now(self, wants: Sequence[Want]) -> Reading:
+        """As `Meters.take`."""
         ...
 
 

@@ -6,11 +6,11 @@ Amounts are whole nano-dollars. A pot is one sum: of one budget, for one subject
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
-__all__ = ["Hold", "Holder", "Orphan", "Pot", "PotKey", "Purses", "Standing", "UseStore"]
+__all__ = ["Hold", "Holder", "ImmediatePurses", "Orphan", "Pot", "PotKey", "Purses", "Standing", "UseStore"]
 
 # Before anybody has seen the pot: still part of making it.
 _set = msgspec.structs.force_setattr
@@ -117,6 +117,19 @@ class Purses(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections; what waits to be told is told first, if it can be. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class ImmediatePurses(Protocol):
+    """Purses that need not be waited for."""
+
+    def take_now(self, hold: Hold) -> bool:
+        """As `Purses.reserve`, quickly. False: ask `reserve_now`, which says why not."""
+        ...
+
+    def reserve_now(self, hold: Hold) -> Standing:
+        """As `Purses.reserve`. Raises StoreUnavailable where that would wait."""
         ...
 
 

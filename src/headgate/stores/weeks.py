@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import msgspec
 
 from headgate.stores.adding_up import SpendKey
-from headgate.stores.rolled import SPENT_SUMS, Question
+from headgate.stores.rolled_spend import SPENT_SUMS
+from headgate.stores.rolled_sql import Question
 from headgate.stores.rollups import DAY, WEEK, Kept
 
 __all__ = [

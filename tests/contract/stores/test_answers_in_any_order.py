@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from headgate.stores.answer_choice import Choice
 from headgate.stores.answers import CacheEntry, Selection
-from tests.support.answers import ENGINES, SECOND, key_of, made, opened, spot, vector_of
+from tests.support.answers import ENGINES, SECOND, hears, key_of, made, opened, spot, vector_of
 
 __all__: list[str] = []
 
@@ -50,7 +50,7 @@ class AnyOrder(RuleBasedStateMachine):
             return [one, one]
         two: Any = await self.stack.enter_async_context(opened(self.engine, place, **facts))
         await one.remove(Selection())  # what the example before has left
-        await two._hear()
+        await hears(two)
         return [one, two]
 
     def now(self) -> int:
@@ -108,16 +108,18 @@ class AnyOrder(RuleBasedStateMachine):
         self.removals.append((self.moment, Choice(which)))
         other = self.nodes[1 - node]
         if self.engine != "memory":
-            self.run(other._hear())  # as it does by itself within a second
+            self.run(hears(other))  # as it does by itself within a second
 
     @rule(node=NODES)
     def tidied(self, node: int) -> None:
         if self.engine != "memory":
-            self.run(self.nodes[node]._backing.tidy())
+            self.run(self.nodes[node].backing.tidy())
 
     @invariant()
     def the_bound_is_held(self) -> None:
-        assert self.nodes[0]._shelf.bytes <= MOST
+        node = self.nodes[0]
+        shelf = node._shelf if self.engine == "memory" else node._hand.shelf
+        assert shelf.bytes <= MOST
         sizes = self.run(self.nodes[0].sizes())
         assert 0 <= sizes.bytes <= MOST
 

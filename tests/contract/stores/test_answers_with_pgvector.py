@@ -16,7 +16,7 @@ from headgate.stores.backends import postgres
 from headgate.stores.backends.postgres.answers import postgres_answers
 from tests.conftest import TOOLS
 from tests.support.aio import aio
-from tests.support.answers import comes_true, key_of, made, opened, vector_of
+from tests.support.answers import comes_true, key_of, made, opened, vector_of, written
 from tests.support.postgres_server import PostgresServer, postgres_server
 
 __all__: list[str] = []
@@ -58,9 +58,9 @@ def test_the_server_finds_the_nearest(url: str, large: int) -> None:
         for number in range(300):
             store.put(made(f"e{number}", vector=vector_of(*asked(number)), embedder="it's local"))
         store.put(made("short", vector=vector_of(1, 0), embedder="it's local", compat=key_of("another")))
-        await store.browse(Selection(), order="hits", limit=1)
-        await store._backing.tidy()
-        near = store._backing._near
+        await written(store)
+        await store.backing.tidy()
+        near = store.backing.engine.near
         assert near._ready
         assert bool(near._indexed) == (large == 100)
         wanted = asked(7_777)
@@ -71,7 +71,7 @@ def test_the_server_finds_the_nearest(url: str, large: int) -> None:
         assert found[0].cosine == pytest.approx(cosine(wanted, asked(best[0])), abs=2e-3)
         await store.remove(Selection(keys=[found[0].entry.key]))
         store.put(made(f"e{best[1]}"))  # its newer answer has no vector
-        await store.browse(Selection(), order="hits", limit=1)
+        await written(store)
         found = await store.nearest(*group, 2)
         assert [each.entry.key for each in found] == [key_of(f"e{number}") for number in best[2:4]]
         assert not store._groups.holds(*group[:2])
@@ -89,15 +89,15 @@ def test_answers_from_before_the_extension_are_found(url: str) -> None:
     @aio
     async def run() -> None:
         async with opened("postgres", url) as one:
-            backing = one._backing  # type: ignore[attr-defined]
-            backing._near._usable = False  # as where it is not installed
+            backing = one.backing  # type: ignore[attr-defined]
+            backing.engine.near._usable = False  # as where it is not installed
             one.put(made("old", vector=vector_of(1, 0.1), embedder="local"))
-            await one.browse(Selection(), order="hits", limit=1)
+            await written(one)
             group = (key_of("compat"), "local", vector_of(1, 0))
             assert len(await one.nearest(*group, 3)) == 1
             assert one._groups.holds(*group[:2])  # type: ignore[attr-defined]
         async with opened("postgres", url) as two:
-            near = two._backing._near  # type: ignore[attr-defined]
+            near = two.backing.engine.near  # type: ignore[attr-defined]
             await comes_true(lambda: near._ready, 10)
             assert [each.entry.key for each in await two.nearest(*group, 3)] == [key_of("old")]
             assert not two._groups.holds(*group[:2])  # type: ignore[attr-defined]
@@ -118,9 +118,9 @@ def test_who_may_not_make_the_extension_goes_without(server: PostgresServer, url
         plain = f"postgresql://plain_{name}:plain@127.0.0.1:{server.port}/{name}"
         async with opened("postgres", plain) as store:
             store.put(made("one", vector=vector_of(1, 0.1), embedder="local"))
-            await store.browse(Selection(), order="hits", limit=1)
-            await store._backing.tidy()  # type: ignore[attr-defined]
-            near = store._backing._near  # type: ignore[attr-defined]
+            await written(store)
+            await store.backing.tidy()  # type: ignore[attr-defined]
+            near = store.backing.engine.near  # type: ignore[attr-defined]
             assert near._usable is False and not near._ready
             found = await store.nearest(key_of("compat"), "local", vector_of(1, 0), 3)
             assert [each.entry.key for each in found] == [key_of("one")]
@@ -143,12 +143,12 @@ def test_answers_are_moved_with_the_rest(url: str, tmp_path: Path) -> None:
             assert await store.get(entry.key) == entry
             assert (await store.sizes()).entries == 1
             assert list((await store.judgements([entry.key]))[entry.key]) == [learned]
-            near = store._backing._near  # type: ignore[attr-defined]
+            near = store.backing.engine.near  # type: ignore[attr-defined]
             await comes_true(lambda: near._ready, 10)
             found = await store.nearest(entry.compat, "local", vector_of(1, 0), 3)
             assert [each.entry.key for each in found] == [entry.key]
             store.put(made("new"))
-            await store.browse(Selection(), order="hits", limit=1)
+            await written(store)
             assert (await store.sizes()).entries == 2
 
     run()

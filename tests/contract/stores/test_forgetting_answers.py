@@ -15,7 +15,7 @@ from headgate.stores.forgetting import forget
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import RequestRow
 from tests.support.aio import aio
-from tests.support.answers import ENGINES, comes_true, key_of, made, opened, spot
+from tests.support.answers import ENGINES, comes_true, key_of, made, opened, spot, written
 from tests.support.stores import open_stores
 
 __all__: list[str] = []
@@ -59,7 +59,7 @@ def test_answers_of_a_forgotten_user_are_gone(backend: str, place: Path | str, t
                 question=MARK, request_id=2,
             )  # fmt: skip
             await one.judge([learned, anns])
-            await one.browse(Selection(), order="hits", limit=1)
+            await written(one)
             if backend != "memory":
                 await comes_true(lambda: not node.absent(key_of("asked")))
                 assert await node.get(key_of("asked")) is not None

@@ -30,56 +30,45 @@ both = pytest.mark.parametrize("backend", BACKENDS)
 
 
 @both
-def test_secrets_come_back_whole_in_the_order_of_their_names(backend: str, place: Path | str) -> None:
+@aio
+async def test_secrets_come_back_whole_in_the_order_of_their_names(backend: str, place: Path | str) -> None:
     """Capitals before small letters on every engine, and bytes as they were."""
     other = msgspec.structs.replace(SECRET, name="Zeta", hosts=("h:1",), sealed=b"")
-
-    @aio
-    async def run() -> None:
-        async with stores(backend, place) as opened:
-            assert list(await opened.secrets.all()) == []
-            await opened.secrets.put(SECRET)
-            await opened.secrets.put(other)
-            assert list(await opened.secrets.all()) == [other, SECRET]
-
-    run()
+    async with stores(backend, place) as opened:
+        assert list(await opened.secrets.all()) == []
+        await opened.secrets.put(SECRET)
+        await opened.secrets.put(other)
+        assert list(await opened.secrets.all()) == [other, SECRET]
 
 
 @both
-def test_a_secret_given_again_replaces_the_one_before(backend: str, place: Path | str) -> None:
+@aio
+async def test_a_secret_given_again_replaces_the_one_before(backend: str, place: Path | str) -> None:
     """All of it but the moment of its creation."""
     again = msgspec.structs.replace(
         SECRET, hosts=("other.test",), sealed=b"new", master="ffffffff", created_ns=90, changed_ns=91
     )
-
-    @aio
-    async def run() -> None:
-        async with stores(backend, place) as opened:
-            await opened.secrets.put(SECRET)
-            await opened.secrets.put(again)
-            assert list(await opened.secrets.all()) == [msgspec.structs.replace(again, created_ns=10)]
-
-    run()
+    async with stores(backend, place) as opened:
+        await opened.secrets.put(SECRET)
+        await opened.secrets.put(again)
+        assert list(await opened.secrets.all()) == [msgspec.structs.replace(again, created_ns=10)]
 
 
 @both
-def test_a_removed_secret_is_gone_and_can_be_removed_once(backend: str, place: Path | str) -> None:
+@aio
+async def test_a_removed_secret_is_gone_and_can_be_removed_once(backend: str, place: Path | str) -> None:
     """Nothing of it stays; the log has an entry for what was done, and none for what was not."""
-
-    @aio
-    async def run() -> None:
-        async with stores(backend, place) as opened:
-            await opened.secrets.put(SECRET, NOTE)
-            assert await opened.secrets.remove("openai", NOTE)
-            assert not await opened.secrets.remove("openai", NOTE)
-            assert list(await opened.secrets.all()) == []
-            assert len(await opened.audit.since(0, 10)) == 2
-
-    run()
+    async with stores(backend, place) as opened:
+        await opened.secrets.put(SECRET, NOTE)
+        assert await opened.secrets.remove("openai", NOTE)
+        assert not await opened.secrets.remove("openai", NOTE)
+        assert list(await opened.secrets.all()) == []
+        assert len(await opened.audit.since(0, 10)) == 2
 
 
 @both
-def test_all_secrets_are_sealed_again_together(backend: str, place: Path | str) -> None:
+@aio
+async def test_all_secrets_are_sealed_again_together(backend: str, place: Path | str) -> None:
     """Each record as it was made, one entry for all of them."""
     records = [msgspec.structs.replace(SECRET, name=f"s{number}") for number in range(3)]
 
@@ -89,20 +78,17 @@ def test_all_secrets_are_sealed_again_together(backend: str, place: Path | str) 
     def entry(done: Sequence[SecretRecord]) -> AuditEntry:
         return msgspec.structs.replace(NOTE, action="secret.rotate", subject=" ".join(r.name for r in done))
 
-    @aio
-    async def run() -> None:
-        async with stores(backend, place) as opened:
-            for record in records:
-                await opened.secrets.put(record)
-            done = await opened.secrets.reseal(again, entry)
-            assert list(done) == list(map(again, records)) == list(await opened.secrets.all())
-            assert [each.subject for each in await opened.audit.since(0, 10)] == ["s0 s1 s2"]
-
-    run()
+    async with stores(backend, place) as opened:
+        for record in records:
+            await opened.secrets.put(record)
+        done = await opened.secrets.reseal(again, entry)
+        assert list(done) == list(map(again, records)) == list(await opened.secrets.all())
+        assert [each.subject for each in await opened.audit.since(0, 10)] == ["s0 s1 s2"]
 
 
 @both
-def test_if_one_secret_does_not_open_none_is_sealed_again(backend: str, place: Path | str) -> None:
+@aio
+async def test_if_one_secret_does_not_open_none_is_sealed_again(backend: str, place: Path | str) -> None:
     """Half of them under each key would be a database that no key opens."""
     second = msgspec.structs.replace(SECRET, name="second")
 
@@ -111,27 +97,19 @@ def test_if_one_secret_does_not_open_none_is_sealed_again(backend: str, place: P
             raise CannotOpen("it does not open")
         return msgspec.structs.replace(record, sealed=b"other")
 
-    @aio
-    async def run() -> None:
-        async with stores(backend, place) as opened:
-            await opened.secrets.put(SECRET)
-            await opened.secrets.put(second)
-            with pytest.raises(CannotOpen, match="does not open"):
-                await opened.secrets.reseal(again, lambda _: NOTE)
-            assert list(await opened.secrets.all()) == [SECRET, second]
-            assert list(await opened.audit.since(0, 10)) == []
-
-    run()
+    async with stores(backend, place) as opened:
+        await opened.secrets.put(SECRET)
+        await opened.secrets.put(second)
+        with pytest.raises(CannotOpen, match="does not open"):
+            await opened.secrets.reseal(again, lambda _: NOTE)
+        assert list(await opened.secrets.all()) == [SECRET, second]
+        assert list(await opened.audit.since(0, 10)) == []
 
 
 @pytest.mark.parametrize("backend", SHARED)
-def test_what_one_process_gives_another_finds(backend: str, place: Path | str) -> None:
+@aio
+async def test_what_one_process_gives_another_finds(backend: str, place: Path | str) -> None:
     """Two connections to the same place."""
-
-    @aio
-    async def run() -> None:
-        async with stores(backend, place) as one, stores(backend, place) as two:
-            await one.secrets.put(SECRET)
-            assert list(await two.secrets.all()) == [SECRET]
-
-    run()
+    async with stores(backend, place) as one, stores(backend, place) as two:
+        await one.secrets.put(SECRET)
+        assert list(await two.secrets.all()) == [SECRET]

@@ -59,7 +59,8 @@ class Counting(Outbox):
     """Notes how many calls each round trip carries."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url)
+        # A shared machine may take longer than a request would wait.
+        super().__init__(url, answer_seconds=5.0)
         self.trips: list[int] = []
 
     async def _together(self, calls):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headgate.cli.listening import Listener, bind, url_of
-from headgate.edge.connection import Connection, connection_class
+from headgate.edge.connection import Connection
+from headgate.edge.entrance import Entrance
 from headgate.edge.settings import ServerSettings
 from tests.support.aio import aio_within
 from tests.support.gateway import running_gateway
@@ -31,11 +33,17 @@ async def app(_scope: Any, receive: Any, send: Any) -> None:
 class AtTheLastMoment(Listener):
     """Callers come when the notice is over and the loop has not looked yet."""
 
-    def __init__(self, connection: type[Connection]) -> None:
+    def __init__(self, entrance: Entrance) -> None:
         def leave() -> None:
-            connection.leaving = True
+            entrance.leaving = True
 
-        super().__init__(app, connection=connection, notice_seconds=1, give_notice=leave, shutdown_seconds=5)
+        super().__init__(
+            app,
+            connection=partial(Connection, entrance),
+            notice_seconds=1,
+            give_notice=leave,
+            shutdown_seconds=5,
+        )
         self.late: list[RawCaller] = []
 
     def come(self, url: str, *requests: bytes) -> None:
@@ -60,7 +68,7 @@ async def started(listener: Listener) -> tuple[str, asyncio.Task[None]]:
 @aio_within(30)
 async def test_who_connected_before_the_port_was_closed_is_served() -> None:
     """Also if only the kernel knows of them yet, and if their request comes a moment later; each once."""
-    listener = AtTheLastMoment(connection_class(ServerSettings()))
+    listener = AtTheLastMoment(Entrance(ServerSettings()))
     url, serving = await started(listener)
     listener.come(url, ASK, ASK, ASK[:10], b"")
     listener.leave()
@@ -83,7 +91,7 @@ async def test_who_connected_before_the_port_was_closed_is_served() -> None:
 @aio_within(30)
 async def test_who_connects_and_says_nothing_holds_nobody_up() -> None:
     """A second is enough for a request that is on its way."""
-    listener = AtTheLastMoment(connection_class(ServerSettings()))
+    listener = AtTheLastMoment(Entrance(ServerSettings()))
     url, serving = await started(listener)
     listener.come(url, b"")
     listener.leave()

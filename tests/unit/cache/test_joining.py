@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from headgate.cache import joining
-from headgate.cache.joining import Flight, LeaderFailed
+from headgate.cache import readers
+from headgate.cache.flight import MOST_READERS, Flight, LeaderFailed
 from headgate.core.errors import GatewayError, ProviderFailed, RequestTooSlow, UpstreamCut
 from headgate.core.events import AnswerBuilder, Begin, End, Event, Stop, TextDelta, UsageReport
 from headgate.core.frame import Frame
@@ -289,7 +289,7 @@ async def test_frames_go_from_the_source_to_the_reader_without_waking_it() -> No
 @aio
 async def test_the_only_reader_holds_the_source_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it does where nothing stands between: what it does not take is not read far ahead."""
-    monkeypatch.setattr(joining, "ALONE_BEHIND", 1_000)
+    monkeypatch.setattr(readers, "ALONE_BEHIND", 1_000)
     desk = Desk()
     source = Source(Begin(), *(TextDelta(text="x" * 50) for _ in range(100)), *END)
     flight = Flight(desk.exchange(stream=True))
@@ -303,8 +303,8 @@ async def test_the_only_reader_holds_the_source_back(monkeypatch: pytest.MonkeyP
 @aio
 async def test_a_slow_reader_does_not_hold_the_others_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the bound nobody waits for it; beyond it they do for a moment, and then it is cut off with an error."""
-    monkeypatch.setattr(joining, "MOST_BEHIND", 2_000)
-    monkeypatch.setattr(joining, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(readers, "MOST_BEHIND", 2_000)
+    monkeypatch.setattr(readers, "PATIENCE_SECONDS", 0.05)
     desk = Desk()
     source = Source(Begin(), *(TextDelta(text="x" * 50) for _ in range(100)), *END)
     flight = Flight(desk.exchange(stream=True))
@@ -341,7 +341,7 @@ async def test_only_so_many_join() -> None:
     desk = Desk()
     flight = Flight(desk.exchange(stream=True))
     await flight.lead(answers_with(Source(*words("a"), asyncio.Event())))
-    for _ in range(joining.MOST_READERS):
+    for _ in range(MOST_READERS):
         assert flight.open
         await flight.heard(desk.exchange(stream=True))
     assert not flight.open
@@ -354,7 +354,7 @@ async def test_a_leader_who_does_not_read_keeps_nobody_who_waits_for_the_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A lone reader holds the provider back; with somebody waiting for the end it is no longer alone."""
-    monkeypatch.setattr(joining, "ALONE_BEHIND", 200)
+    monkeypatch.setattr(readers, "ALONE_BEHIND", 200)
     desk = Desk()
     said = [TextDelta(text="word ") for _ in range(50)]
     source = Source(*words(), *said, *END)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from headgate.cache.identity import Identities
+from headgate.cache.stage import NothingKept
 from headgate.compose.caching import policies_of
 from headgate.config.loader import parse
+from headgate.exchange.exchange import Exchange
+from headgate.exchange.reply import Reply
 from headgate.stores.backends.memory.answers import MemoryAnswers
 from tests.support.aio import aio
 from tests.support.recalling import Remembering, body, remembering, settled
@@ -159,3 +162,63 @@ async def test_only_if_cached_asks_no_model(path: str) -> None:
     assert (told.status, told.headers["x-should-retry"], gate.calls) == (504, "false", 0)
     assert b"not_in_cache" in told.body
     assert (b'"type":"error"' in told.body) == (path == "/v1/messages")
+
+
+PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/embeddings"]
+ALONE = {"cache-control": "only-if-cached"}
+
+
+def asked(path: str, **more: Any) -> bytes:
+    if path in ("/v1/responses", "/v1/embeddings"):
+        return json.dumps({"model": "small", "input": "hello", **more}).encode()
+    return body(max_tokens=9, **more)
+
+
+def assert_none_kept(told: Any, path: str, calls: int) -> None:
+    assert (told.status, told.headers["x-should-retry"], calls) == (504, "false", 0)
+    assert b"not_in_cache" in told.body and b"only-if-cached" in told.body
+    assert (b'"type":"error"' in told.body) == (path == "/v1/messages")
+    assert "x-cache" not in told.headers
+
+
+@pytest.mark.parametrize("path", PATHS)
+@aio
+async def test_only_if_cached_asks_no_model_where_the_feature_has_no_cache(path: str) -> None:
+    """There is nothing that could be given, whatever is asked: RFC 9111 has the same 504 for it."""
+    gate, store = gateway()
+    ground = gate.recall.ground
+    gate.recall.ground = type(ground)(**{**_fields(ground), "policy_of": lambda _exchange: None})
+    told = await gate.ask(asked(path), path=path, headers=ALONE)
+    assert_none_kept(told, path, gate.calls)
+    assert b"features." in told.body and store.asked == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+@aio
+async def test_only_if_cached_asks_no_model_where_the_request_wants_no_cache(path: str) -> None:
+    """Who says both wants nothing."""
+    gate, store = gateway()
+    told = await gate.ask(asked(path), path=path, headers={**ALONE, "x-headgate-cache": "off"})
+    assert_none_kept(told, path, gate.calls)
+    assert b"x-headgate-cache: off" in told.body and store.asked == []
+
+
+@pytest.mark.parametrize("purpose", ["replay", "shadow", "refresh", "warm"])
+@aio
+async def test_what_repeats_a_request_does_not_repeat_its_wish(purpose: str) -> None:
+    """A copy of a request that wanted a kept answer alone is made to hear a model."""
+    gate, _ = gateway()
+    ground = gate.recall.ground
+    gate.recall.ground = type(ground)(**{**_fields(ground), "policy_of": lambda _exchange: None})
+    reached: list[str] = []
+
+    async def proceed(exchange: Exchange) -> Reply:
+        reached.append(exchange.purpose)
+        return Reply()
+
+    for stage in (gate.recall, NothingKept(lambda _exchange: None)):
+        await gate.ask(asked(PATHS[0]))
+        exchange = gate.seen[-1]
+        exchange.purpose, exchange.headers = purpose, [(b"cache-control", b"only-if-cached")]
+        await stage(exchange, proceed)
+    assert reached == [purpose, purpose]

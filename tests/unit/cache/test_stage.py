@@ -323,7 +323,7 @@ async def test_another_user_hears_nothing_that_was_not_looked_through() -> None:
 @aio
 async def test_nobody_waits_long_for_another_users_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while they make a call of their own; the waiting was part of the request's time."""
-    monkeypatch.setattr("headgate.cache.stage.MOST_WAIT", 0.01)
+    monkeypatch.setattr("headgate.cache.calls.MOST_WAIT", 0.01)
     never = asyncio.Event()
     one = remembering(stream(chunk("slow"), never, *END), answer("own"))
     one.recall.ground = replace(one.recall.ground, total_of=lambda feature: {"faq": 100.0}[feature])

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.cli.cache_warm import Item, questions_in, run_campaign
+from headgate.cli.cache_campaign import run_campaign
+from headgate.cli.cache_questions import Item, questions_in
 from headgate.cli.cheap_hours import hours_of, seconds_between
-from headgate.control.http.cache import WarmedTold
-from headgate.control.warming import Outcome
+from headgate.control.cache.warming import Outcome
+from headgate.control.http.cache.warming import WarmedTold
 from tests.support.aio import aio
 
 __all__: list[str] = []

@@ -37,10 +37,10 @@ async def test_providers_stay_when_one_of_the_new_ones_cannot_be_built(tmp_path,
 async def test_a_provider_that_did_not_change_is_kept_with_its_connections(tmp_path):
     """A changed feature must not close what serves."""
     async with running(configuration(tmp_path, ""), bootstrap_key="hg_0123456789abcdef") as gateway:
-        before = gateway._providers["sim"]
+        before = gateway.reaching.providers["sim"]
         wanted = configuration(tmp_path, '[features.chat]\nroute = "sim/sim-small"\n')
         await gateway.apply(wanted)
-        assert gateway._providers["sim"] is before and gateway.configuration.hash == wanted.hash
+        assert gateway.reaching.providers["sim"] is before and gateway.configuration.hash == wanted.hash
 
 
 def test_settings_that_cannot_work_end_the_command_in_words(tmp_path, monkeypatch, capsys):

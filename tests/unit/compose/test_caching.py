@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from headgate.compose.gateway import Gateway
 from headgate.config.loader import parse
 from headgate.stores.answers import Selection
+from headgate.testing.asgi import Caller
 from tests.support.aio import aio
 
 __all__: list[str] = []
@@ -50,3 +55,29 @@ async def test_who_waits_for_anothers_answer_knows_how_long_the_feature_has(tmp_
     total_of = gateway.caching.recall.ground.total_of
     assert total_of is not None and total_of("faq") == 30
     await gateway.database.close()
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+@aio
+async def test_without_any_cache_only_if_cached_asks_no_model(tmp_path: Path, path: str) -> None:
+    """A configuration in which no feature keeps answers has no stage for it, but the words of RFC 9111 hold all the same."""
+    text = CONFIG.format(folder=tmp_path).replace('cache = { exact = "1h" }\n', "")
+    gateway = Gateway(parse(text, {}))
+    await gateway.start()
+    asked: dict[str, Any] = {
+        "model": "faq",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "hello"}],
+    }
+    if path == "/v1/responses":
+        asked = {"model": "faq", "input": "hello"}
+    caller = Caller(gateway.gate)
+    alone = {"cache-control": "max-stale, only-if-cached"}
+    told = await caller.ask(path, json.dumps(asked).encode(), headers=alone)
+    assert told.status == 504 and b"not_in_cache" in told.body and b"features.NAME.cache" in told.body
+    assert (b'"type":"error"' in told.body) == (path == "/v1/messages")
+    unknown = await caller.ask(path, json.dumps({**asked, "model": "nobody"}).encode(), headers=alone)
+    assert unknown.status == 404
+    answered = await caller.ask(path, json.dumps(asked).encode(), headers={"cache-control": "max-age=0"})
+    assert answered.status == 200 and "x-cache" not in answered.headers
+    await gateway.stop()

@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 
-from headgate.control.quality import METRICS, changes, drifts, points_of, step_for
+from headgate.control.drift_metrics import METRICS
+from headgate.control.drifting import changes, drifts, points_of
+from headgate.control.quality import step_for
 from headgate.control.quality_views import drift_plot
 from headgate.core.ids import oldest_id
 from headgate.stores.backends.memory import MemorySpans

@@ -37,7 +37,7 @@ from headgate.core.frame import Frame
 from headgate.core.messages import ChatRequest, Message, Text
 from headgate.core.usage import Usage
 from headgate.dispatch.attempting import NoPlace
-from headgate.exchange.reply import pump_one
+from headgate.exchange.pumping import pump_one
 from headgate.providers.port import Endpoint
 from tests.support.aio import aio
 from tests.support.resumption import (

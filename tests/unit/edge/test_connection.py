@@ -498,10 +498,10 @@ async def test_paths_of_strangers_do_not_fill_memory() -> None:
     raw = RawConnection()
     for number in range(400):
         await raw.say(b"GET /%d HTTP/1.1\r\n\r\n" % number)
-    assert len(raw.connection.paths) == 256
+    assert len(raw.connection._entrance.paths) == 256
     raw = RawConnection()
     await raw.say(b"GET /%b HTTP/1.1\r\n\r\n" % (b"x" * 5000))
-    assert raw.connection.paths == {}
+    assert raw.connection._entrance.paths == {}
 
 
 @aio

@@ -11,7 +11,8 @@ from headgate.core.events import End, Stop, TextDelta
 from headgate.core.frame import Frame
 from headgate.core.messages import Answer, Choice, Text
 from headgate.exchange.attempt import Attempt
-from headgate.exchange.reply import Pumped, Reply, whole
+from headgate.exchange.pumping import Pumped
+from headgate.exchange.reply import Reply, whole
 from headgate.routing.decision import Decision
 from headgate.routing.difficulty.port import Grade, Question
 from headgate.routing.outcomes import Outcomes, outcome_of

@@ -100,67 +100,55 @@ class Shelves:
         return Vectors(rows, str(number + 1).encode() if number < 2 else None)
 
 
-def test_a_group_is_read_once_and_kept_up() -> None:
+@aio
+async def test_a_group_is_read_once_and_kept_up() -> None:
     """However many ask; what comes meanwhile is newer than what is read; a failure is told, and tried again."""
-
-    @aio
-    async def run() -> None:
-        engine = Shelves()
-        groups = Groups(engine, 10**7)  # type: ignore[arg-type]
-        asked = (key_of("compat"), "e", vector_of(1, 0), 9)
-        engine.fails = True
-        with pytest.raises(StoreUnavailable):
-            await groups.nearest(*asked)
-        engine.fails = False
-        engine.reads = 0
-        engine.held.clear()
-        asking = [asyncio.create_task(groups.nearest(*asked)) for _ in range(5)]
-        given_up = asyncio.create_task(groups.nearest(*asked))
-        await asyncio.sleep(0)
-        given_up.cancel()
-        groups.put(made("e 0", vector=vector_of(0, 1), embedder="e"))
-        groups.put(made("other", vector=vector_of(1, 0), embedder="other"))
-        engine.held.set()
-        for found in await asyncio.gather(*asking):
-            assert {key for key, _ in found} == {key_of("e 0"), key_of("e 1"), key_of("e 2")}
-            assert dict(found)[key_of("e 0")] == pytest.approx(0, abs=1e-3)
-        assert engine.reads == 3
-        groups.drop(key_of("compat"), "e", key_of("e 1"))
-        assert len(await groups.nearest(*asked)) == 2
-        groups.clear()
-        assert len(await groups.nearest(*asked)) == 3
-        await groups.aclose()
-
-    run()
+    engine = Shelves()
+    groups = Groups(engine, 10**7)  # type: ignore[arg-type]
+    asked = (key_of("compat"), "e", vector_of(1, 0), 9)
+    engine.fails = True
+    with pytest.raises(StoreUnavailable):
+        await groups.nearest(*asked)
+    engine.fails = False
+    engine.reads = 0
+    engine.held.clear()
+    asking = [asyncio.create_task(groups.nearest(*asked)) for _ in range(5)]
+    given_up = asyncio.create_task(groups.nearest(*asked))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    groups.put(made("e 0", vector=vector_of(0, 1), embedder="e"))
+    groups.put(made("other", vector=vector_of(1, 0), embedder="other"))
+    engine.held.set()
+    for found in await asyncio.gather(*asking):
+        assert {key for key, _ in found} == {key_of("e 0"), key_of("e 1"), key_of("e 2")}
+        assert dict(found)[key_of("e 0")] == pytest.approx(0, abs=1e-3)
+    assert engine.reads == 3
+    groups.drop(key_of("compat"), "e", key_of("e 1"))
+    assert len(await groups.nearest(*asked)) == 2
+    groups.clear()
+    assert len(await groups.nearest(*asked)) == 3
+    await groups.aclose()
 
 
-def test_the_bound_of_all_groups_is_held() -> None:
+@aio
+async def test_the_bound_of_all_groups_is_held() -> None:
     """Those that nobody asked for longest go."""
-
-    @aio
-    async def run() -> None:
-        engine = Shelves()
-        groups = Groups(engine, 200_000)  # type: ignore[arg-type]
-        for number in range(500):
-            await groups.nearest(key_of(f"group {number}"), "e", vector_of(1, 0), 1)
-        assert not groups.holds(key_of("group 0"), "e")
-        assert groups.holds(key_of("group 499"), "e")
-        assert len(groups._groups) < 150
-        await groups.aclose()
-
-    run()
+    engine = Shelves()
+    groups = Groups(engine, 200_000)  # type: ignore[arg-type]
+    for number in range(500):
+        await groups.nearest(key_of(f"group {number}"), "e", vector_of(1, 0), 1)
+    assert not groups.holds(key_of("group 0"), "e")
+    assert groups.holds(key_of("group 499"), "e")
+    assert len(groups._groups) < 150
+    await groups.aclose()
 
 
-def test_a_store_that_nobody_uses_costs_nothing(tmp_path: Path) -> None:
+@aio
+async def test_a_store_that_nobody_uses_costs_nothing(tmp_path: Path) -> None:
     """No thread, no task, no file: whoever configures no cache has none."""
-
-    @aio
-    async def run() -> None:
-        threads, tasks = threading.active_count(), len(asyncio.all_tasks())
-        store = sqlite_answers(Database(tmp_path / "headgate.db"), memory_bytes=10**6, most_bytes=10**7)
-        assert (threading.active_count(), len(asyncio.all_tasks())) == (threads, tasks)
-        assert store.at_hand(key_of("a")) is None
-        await store.aclose()
-        assert not list(tmp_path.iterdir())
-
-    run()
+    threads, tasks = threading.active_count(), len(asyncio.all_tasks())
+    store = sqlite_answers(Database(tmp_path / "headgate.db"), memory_bytes=10**6, most_bytes=10**7)
+    assert (threading.active_count(), len(asyncio.all_tasks())) == (threads, tasks)
+    assert store.at_hand(key_of("a")) is None
+    await store.aclose()
+    assert not list(tmp_path.iterdir())

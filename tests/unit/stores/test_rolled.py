@@ -8,7 +8,12 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.stores.rolled import Piece, cover, pieces, spend_pieces
+from headgate.stores.rolled_pieces import (
+    Piece,
+    cover,
+    pieces,
+    spend_pieces,
+)
 from headgate.stores.rollups import DAY, HOUR, LEVELS, MINUTE, TEN_MINUTES, WEEK, Kept
 
 __all__: list[str] = []

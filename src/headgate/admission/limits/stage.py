@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from time import monotonic
-from typing import Protocol, runtime_checkable
 
 from headgate.admission.limits.line import Line
 from headgate.admission.limits.rules import Ask, Counted, Plan
@@ -19,24 +18,15 @@ from headgate.core.errors import LimitReached
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
-from headgate.stores.meters import Meters, Reading, Want
+from headgate.stores.meters import ImmediateMeters, Meters, Reading
 
-__all__ = ["Immediate", "Limit", "WhatIsAsked"]
+__all__ = ["Limit", "WhatIsAsked"]
 
 WhatIsAsked = Callable[[Exchange], tuple[str, str]]
 """(feature, model) of a request: "" for none, and the model it will probably go to. Raises UnknownModel."""
 
 _KINDS = frozenset({"chat", "embeddings", "count_tokens"})
 """Operations that reach a provider: others cost nobody anything."""
-
-
-@runtime_checkable
-class Immediate(Protocol):
-    """Meters that need not be waited for."""
-
-    def take_now(self, wants: Sequence[Want]) -> Reading:
-        """As `Meters.take`."""
-        ...
 
 
 class Limit:
@@ -53,7 +43,7 @@ class Limit:
         """Ask and go on, where counts are kept elsewhere: `Exchange.granted` waits for the answer. What follows asks the same
         place something too, and both questions travel together."""
         self._meters = meters
-        self._immediate = meters if isinstance(meters, Immediate) else None
+        self._immediate = meters if isinstance(meters, ImmediateMeters) else None
         self._asked = asked
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:

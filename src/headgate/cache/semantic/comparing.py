@@ -1,28 +1,69 @@
 """Do two answers say the same? A quick and noisy judge: what it is wrong about is measured where one question is asked twice.
 
-It looks for what answers to different questions differ in: a yes against a no, other numbers, another subject. It does not
-understand them; two answers that say the same in other words and at other length may be taken for different.
+It looks for what answers to different questions differ in: a yes against a no, other numbers, one word in place of another,
+another subject. It does not understand them; two answers that say the same in other words and at other length may be taken
+for different. How often it errs either way is on the page of the cache's benchmark.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 from headgate.core.messages import Answer, Text, ToolCall
 
-__all__ = ["LEAST_COSINE", "same_answer", "words_of"]
+__all__ = ["EMBEDDED", "LEAST_COSINE", "same_answer", "words_of"]
+
+
+def _some(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
 
 LEAST_COSINE = 0.80
 """Of the vectors of two answers that are about the same."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_ITEM = re.compile(r"(?:^|(?<=\.))[ \t]*\(?\d{1,2}[.)](?=[ \t]+\S)", re.MULTILINE)
+"""Before a line of a list, or a sentence that is one: the line's own number."""
+_UNITS = _some(
+    """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen"""
+)
+_TENS = _some("twenty thirty forty fifty sixty seventy eighty ninety")
+_SPELLED = {name: value for value, name in enumerate(_UNITS) if name != "one"} | {
+    name: 10 * value for value, name in enumerate(_TENS, 2)
+}
+"""`one` is hardly ever a number."""
+_SPELLED_OUT = re.compile(
+    rf"\b(?:({'|'.join(_TENS)})[- ]({'|'.join(_UNITS[1:10])})|({'|'.join(_SPELLED)}))\b"
+)
+_SIGN = re.compile(r"[$€£¥₹]|(?<![\w.,)\]])-(?=\d)|\bc(?:\+\+|#)")
+"""Signs that make another thing of what they stand at: a currency, what is below zero, a language of programs."""
 _SPACE = re.compile(r"\W+")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _YES = frozenset({"yes", "yeah", "yep", "certainly", "ja", "oui", "si", "sí", "sim"})
 _NO = frozenset({"no", "nope", "nein", "non", "nee", "não", "unfortunately", "leider"})
+_NOT = frozenset(
+    _some(
+        """not no never none nor neither cannot without nothing nobody nicht kein keine keinen nie ohne pas jamais
+        sans sin nunca nada niet geen zonder nem sem"""
+    )
+)
+_LIGHT = frozenset(
+    _some(
+        """a an the is are was were be been it its it's this that these those there so too also very just of and as
+        will would can could may do does did has have you we i they he she your our their my me us them"""
+    )
+)
+"""Words that say little by themselves."""
+_FEW = 4
+"""Words that are not in the other answer, added up over both: so few that they are what the two differ in."""
+_STEM, _ENDING = 4, 3
+"""Letters: `opens` and `opened` are one word."""
 _LONGEST = 2_000
 """Characters of an answer that are compared."""
 
-_EMBEDDED = 500
+EMBEDDED = 500
 """Characters of which vectors are made: the same thread reads the questions of requests, and a long text would keep them waiting."""
 
 Cosine = Callable[[str, str], Awaitable[float | None]]
@@ -38,19 +79,20 @@ def words_of(answer: Answer) -> str | None:
 
 async def same_answer(one: str, other: str, cosine: Cosine) -> bool | None:
     """None: it cannot be told."""
-    left, right = _plain(one), _plain(other)
+    this, that = _read(one), _read(other)
+    if _signs(this) != _signs(that) or _numbers(this) != _numbers(that):
+        return False
+    left, right = _plain(this), _plain(that)
     if left == right:
         return True
-    if not left or not right:
+    if not left or not right or _contradict(left, right) or _exchanged(this, that):
         return False
-    if _contradict(left, right) or _numbers(one) != _numbers(other):
-        return False
-    near = await cosine(one[:_EMBEDDED], other[:_EMBEDDED])
+    near = await cosine(one[:EMBEDDED], other[:EMBEDDED])
     return None if near is None else near >= LEAST_COSINE
 
 
 def _plain(text: str) -> list[str]:
-    return _SPACE.sub(" ", text.lower()).split()
+    return _SPACE.sub(" ", text).split()
 
 
 def _contradict(left: list[str], right: list[str]) -> bool:
@@ -58,5 +100,50 @@ def _contradict(left: list[str], right: list[str]) -> bool:
 
 
 def _numbers(text: str) -> set[str]:
-    # Numbers of a list's lines are its own affair.
-    return {found for found in _NUMBER.findall(text) if len(found) > 1 or found not in "123456789"}
+    return set(_NUMBER.findall(text))
+
+
+def _read(text: str) -> str:
+    """In small letters, numbers as digits, without the marks of a list's lines."""
+    return _SPELLED_OUT.sub(_digits, _ITEM.sub(" ", text.lower().replace("\u2019", "'").replace("\u2212", "-")))
+
+
+def _digits(found: re.Match[str]) -> str:
+    tens, units, single = found.groups()
+    return str(_SPELLED[single] if single else _SPELLED[tens] + _UNITS.index(units))
+
+
+def _signs(text: str) -> set[str]:
+    return set(_SIGN.findall(text))
+
+
+def _exchanged(one: str, other: str) -> bool:
+    """Is all the same but for a few words, and do those say something else? `debit` for `credit`, a `not`, the same words in another order."""
+    left, right = _WORD.findall(one), _WORD.findall(other)
+    over, under = Counter(left) - Counter(right), Counter(right) - Counter(left)
+    if over.total() + under.total() > _FEW:
+        return False
+    lefts, rights = list(over.elements()), list(under.elements())
+    if not lefts and not rights:
+        return left != right
+    if _nots(lefts) != _nots(rights):
+        return True
+    for word in list(lefts):
+        form = next((each for each in rights if _one_word(word, each)), None)
+        if form is not None:
+            lefts.remove(word)
+            rights.remove(form)
+    return not _LIGHT.issuperset(lefts) and not _LIGHT.issuperset(rights)
+
+
+def _nots(words: Sequence[str]) -> int:
+    return sum(word in _NOT or word.endswith("n't") for word in words)
+
+
+def _one_word(one: str, other: str) -> bool:
+    shared = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        shared += 1
+    return shared >= _STEM and max(len(one), len(other)) - shared <= _ENDING

@@ -10,7 +10,7 @@ from headgate.admission.rights import CONTENT
 from headgate.control.exporting import Exported, exported
 from headgate.control.http.fields import Before
 from headgate.control.http.problems import Problem
-from headgate.control.http.requests import RequestsQuery, before_id, wanted
+from headgate.control.http.requests.query import RequestsQuery, before_id, wanted
 from headgate.control.http.route import Asked, route
 from headgate.core.ids import request_id_text
 

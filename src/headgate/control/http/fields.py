@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, UnsetType
 
-__all__ = ["Ago", "Before", "Cursor", "Limit", "Maybe", "Name", "Role", "Text", "Word"]
+__all__ = ["Ago", "Before", "Cursor", "Limit", "Maybe", "Name", "RequestName", "Role", "Text", "Word"]
 
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
@@ -25,5 +25,7 @@ Cursor = Annotated[str, Meta(max_length=18, pattern=r"^[0-9]*$")]
 """Where a page begins: `next` of the page before; empty for the first one."""
 Before = Annotated[str, Meta(max_length=17, pattern=r"^(req_[0-9a-z]{13})?$")]
 """As Cursor, where pages follow the ids of requests."""
+RequestName = Annotated[str, Meta(max_length=17, pattern=r"^(req_[0-9a-z]{13})?$")]
+"""The id of a request, or nothing."""
 Role = Literal["owner", "operator", "developer", "reviewer", "viewer", "service"]
 """As in `admission.rights`."""

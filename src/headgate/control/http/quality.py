@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from headgate.control import quality
+from headgate.control import drifting, quality
 from headgate.control.http.fields import Ago, Maybe
 from headgate.control.http.moments import ago_ns, moment
 from headgate.control.http.problems import Problem
@@ -113,7 +113,7 @@ class ChangesQuery(msgspec.Struct, kw_only=True):
     """Only this one; else all that are configured, and 20 at most."""
     metric: Annotated[str, Meta(max_length=80)] = ""
     """refusals, length, latency, first_token, cost or score:NAME; empty: all."""
-    days: Annotated[int, Meta(ge=1, le=180)] = quality.DRIFT_DAYS
+    days: Annotated[int, Meta(ge=1, le=180)] = drifting.DRIFT_DAYS
     """How far back."""
     young: bool = False
     """Look also where there are not three weeks yet, and the change may be that of every weekend."""
@@ -232,16 +232,16 @@ async def show_changes(asked: Asked[ChangesQuery, None]) -> Changes:
 
 async def changes_of(
     asked: Asked[Any, Any], features: list[str], metric: str, days: int, *, young: bool
-) -> list[quality.Drifted]:
+) -> list[drifting.Drifted]:
     """The changes, the latest first. Raises Problem for a metric that is not there."""
     desk, now = asked.desk, int(time.time())
     if not metric:
-        return await quality.drifts(desk.scores, desk.rollups, features, now, days=days, young=young)
+        return await drifting.drifts(desk.scores, desk.rollups, features, now, days=days, young=young)
     try:
         found = [
             each
             for feature in features
-            for each in await quality.changes(
+            for each in await drifting.changes(
                 desk.scores, desk.rollups, feature, metric, now, days=days, young=young
             )
         ]
@@ -267,7 +267,7 @@ def _mean(mean: Mean) -> dict[str, Any]:
     return {"scores": mean.scores, "mean": mean.mean, "low": mean.low, "high": mean.high}
 
 
-def _change(each: quality.Drifted) -> ChangeTold:
+def _change(each: drifting.Drifted) -> ChangeTold:
     change = each.change
     return ChangeTold(
         feature=each.feature,

@@ -9,7 +9,7 @@ import msgspec
 from headgate.admission.rights import CONTENT
 from headgate.control.http.fields import Before, Limit
 from headgate.control.http.problems import Problem
-from headgate.control.http.requests import before_id
+from headgate.control.http.requests.query import before_id
 from headgate.control.http.route import Asked, route
 from headgate.control.replays import (
     MayNot,

@@ -9,11 +9,11 @@ from typing import Any, Generic, Protocol, TypeVar, get_args, get_type_hints
 import msgspec
 
 from headgate.budgets.plan import Plan
+from headgate.control.cache.warming import Memory
 from headgate.control.installation import About
 from headgate.control.keys import Keys
 from headgate.control.overview import Overview
 from headgate.control.replays import Sending
-from headgate.control.warming import Memory
 from headgate.exchange.caller import Caller
 from headgate.providers.port import Endpoint
 from headgate.stores.alerts import Alerts

@@ -6,7 +6,6 @@ from headgate.control.http import (
     alerts,
     audit,
     budgets,
-    cache,
     configuration,
     contracts,
     costs,
@@ -21,12 +20,13 @@ from headgate.control.http import (
     quality,
     rehearsals,
     replays,
-    requests,
     rules,
     scores,
     secrets,
     sessions,
 )
+from headgate.control.http.cache import routes as cache
+from headgate.control.http.requests import routes as requests
 from headgate.control.http.route import Route
 
 __all__ = ["ROUTES"]

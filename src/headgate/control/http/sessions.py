@@ -13,7 +13,8 @@ from headgate.control.conversations import conversation
 from headgate.control.http.fields import Before, Maybe
 from headgate.control.http.moments import moment
 from headgate.control.http.problems import Problem
-from headgate.control.http.requests import RequestTold, before_id, told
+from headgate.control.http.requests.query import before_id
+from headgate.control.http.requests.rows import RequestTold, request_told
 from headgate.control.http.route import Asked, route
 from headgate.core.ids import request_id_text
 from headgate.core.money import usd
@@ -124,7 +125,8 @@ async def show_session(asked: Asked[ConversationQuery, None]) -> ConversationTol
         raise Problem("not_found", "no request of this session is stored", param="session")
     return ConversationTold(
         turns=[
-            TurnTold(request=told(each.request), asked=each.asked, answered=each.answered) for each in turns
+            TurnTold(request=request_told(each.request), asked=each.asked, answered=each.answered)
+            for each in turns
         ],
         next=request_id_text(more) if more else None,
         content=may,

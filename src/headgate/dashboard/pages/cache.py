@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 
 from headgate.admission.rights import CONTENT
-from headgate.control.cache import hits_over_time, report
-from headgate.control.http import cache
-from headgate.control.http.cache import ClearWanted, EntriesQuery, WrongWanted, feature_settings
+from headgate.control.cache.report import hits_over_time, report
+from headgate.control.http.cache.clearing import ClearWanted, remove
+from headgate.control.http.cache.entries import EntriesQuery, list_entries, show_entry
+from headgate.control.http.cache.judging import WrongWanted, tell
+from headgate.control.http.cache.memory import feature_settings
 from headgate.control.http.problems import Problem
 from headgate.core.money import nanos
 from headgate.dashboard.looking import Data, Looking, Redirect, Shown, page
@@ -41,7 +43,7 @@ async def show(asked: Looking) -> Shown:
     answers = desk.memory.answers
     found = await report(desk.rollups, answers, features, stretch.since, stretch.until, only=feature)
     sizes = await answers.sizes() if answers is not None else None
-    top = await cache.list_entries(asked.asked(EntriesQuery(feature=feature, limit=_TOP)))
+    top = await list_entries(asked.asked(EntriesQuery(feature=feature, limit=_TOP)))
     return Shown(
         "cache.html",
         {
@@ -95,7 +97,7 @@ async def browse(asked: Looking) -> Shown:
     try:
         query = asked.queried(EntriesQuery)
         query.limit = _ROWS
-        found = await cache.list_entries(asked.asked(query))
+        found = await list_entries(asked.asked(query))
         items, following = found.items, found.next
     except Problem as problem:
         if problem.code not in ("invalid_request", "not_allowed"):
@@ -119,7 +121,7 @@ async def browse(asked: Looking) -> Shown:
 
 async def one(asked: Looking) -> Shown:
     """One entry whole."""
-    found = await cache.show_entry(asked.asked())
+    found = await show_entry(asked.asked())
     return Shown(
         "cache-entry.html",
         {
@@ -138,7 +140,7 @@ async def wrong(asked: Looking) -> Redirect:
     wanted = WrongWanted(request=asked.form.get("request", "").strip())
     if wanted.request:
         wanted = asked.filled(WrongWanted)
-    done = await cache.tell(asked.asked(None, wanted))
+    done = await tell(asked.asked(None, wanted))
     learned = (
         " How similar is similar enough was learned from it."
         if done.learned
@@ -155,7 +157,7 @@ async def clearing(asked: Looking) -> Shown:
     if given or everything:
         try:
             wanted = _clear_wanted({**given, "dry_run": True, "everything": everything})
-            found = await cache.remove(asked.asked(None, wanted))
+            found = await remove(asked.asked(None, wanted))
         except Problem as problem:
             if problem.code not in ("invalid_request", "not_allowed"):
                 raise
@@ -181,7 +183,7 @@ async def clear(asked: Looking) -> Redirect:
     """Away with them."""
     given = {name: text for name in _CLEARED_BY if (text := asked.form.get(name, "").strip())}
     wanted = _clear_wanted({**given, "dry_run": False, "everything": asked.form.get("everything") == "yes"})
-    done = await cache.remove(asked.asked(None, wanted))
+    done = await remove(asked.asked(None, wanted))
     return Redirect(
         "/cache", notice=f"{done.entries:,} {'answer is' if done.entries == 1 else 'answers are'} removed."
     )

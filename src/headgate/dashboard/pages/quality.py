@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from headgate.admission.rights import CONTENT
+from headgate.control.drift_metrics import METRICS
 from headgate.control.http.problems import Problem
 from headgate.control.http.quality import changes_of, features_of
-from headgate.control.quality import METRICS, By, names
+from headgate.control.quality import By, names
 from headgate.control.quality_views import board, drift_plot, score_plot, scored
 from headgate.dashboard.looking import Data, Looking, Shown, page
 from headgate.quality.drift import DAY, HOUR

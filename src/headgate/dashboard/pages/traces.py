@@ -12,7 +12,8 @@ import msgspec
 from headgate.admission.rights import CONTENT
 from headgate.control.conversations import conversation, said_in
 from headgate.control.http.problems import Problem
-from headgate.control.http.requests import RequestListQuery, before_id, wanted
+from headgate.control.http.requests.listing import RequestListQuery
+from headgate.control.http.requests.query import before_id, wanted
 from headgate.control.http.sessions import ConversationQuery, SessionsQuery, list_sessions
 from headgate.control.looking import WORDS
 from headgate.control.traces import MOST_COUNTED, around, memory_words, saved_words, show

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from headgate.core.events import AnswerBuilder
 from headgate.core.frame import Frame
 from headgate.core.messages import Answer
-from headgate.exchange.reply import Pumped, pump_one
+from headgate.exchange.pumping import Pumped, pump_one
 
 __all__ = ["Listening"]
 

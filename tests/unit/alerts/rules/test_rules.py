@@ -13,7 +13,7 @@ from headgate.alerts.rules.preview import foresee
 from headgate.alerts.rules.reading import Reader, Reading
 from headgate.alerts.rules.settings import STANDARD, AlertRuleSettings, RuleOfSettings, WatchSettings
 from headgate.alerts.rules.watching import RuleWatch
-from headgate.control.quality import METRICS as QUALITY_METRICS
+from headgate.control.drift_metrics import METRICS as QUALITY_METRICS
 from headgate.core.section import Duration
 from headgate.stores.alerts import Alert
 from headgate.stores.backends.memory.rules import MemoryRules

@@ -27,14 +27,36 @@ def judged(one: str, other: str, cosine: float | None = 0.95) -> bool | None:
         ("Leider geht das nicht.", "Ja, das geht.", False),
         ("It takes 14 days.", "It takes 30 days.", False),
         ("It costs 3.50.", "It costs 3.5.", False),
+        ("It costs $5.", "It costs $7.", False),
+        ("It costs $5.", "It costs €5.", False),
+        ("It is -5 degrees there.", "It is 5 degrees there.", False),
+        ("Use C++ for it.", "Use C# for it.", False),
+        ("It takes two to three weeks.", "It takes five to seven weeks.", False),
+        ("It takes twenty-five days.", "It takes 25 days.", True),
+        ("Take 2 eggs.", "Take two eggs.", True),
+        ("Seven eggs, and one more.", "7 eggs, and one more.", True),
+        ("Good, the debit card stays as it is.", "Good, the credit card stays as it is.", False),
+        ("It increases the risk of cancer.", "It decreases the risk of cancer.", False),
+        ("You can take it on the plane.", "You can not take it on the plane.", False),
+        ("You may enter.", "You mayn\u2019t enter.", False),
+        ("Das geht mit der App.", "Das geht nicht mit der App.", False),
+        ("Flights to Lisbon are free.", "Flights from Lisbon are free.", False),
+        ("Java is better than Python.", "Python is better than Java.", False),
+        ("It was increased by the drug.", "The drug increases it.", True),
+        ("It opens in the morning.", "It usually opens in the morning.", True),
+        ("1. Open it. 2. Press 3 times.", "- Open it.\n- Press 3 times.", True),
+        ("1. Open it. 2. Press 3 times.", "- Open it.\n- Press 4 times.", False),
         ("1. Open it. 2. Press.", "Open it, then press.", True),
         ("", "It is open.", False),
         ("", "", True),
         ("It opens in the morning.", "In the morning it is opened.", True),
     ],
 )
-def test_yes_against_no_and_other_numbers_are_another_answer(one: str, other: str, same: bool) -> None:
-    """Case, marks and the numbers of a list's lines are not. Other words at a near vector say the same."""
+def test_yes_against_no_other_numbers_and_one_word_for_another_are_another_answer(
+    one: str, other: str, same: bool
+) -> None:
+    """So is one word for another where all else is the same, or the same words in another order. Case, marks and the numbers of a list's
+    lines are not. Other words at a near vector say the same."""
     assert judged(one, other) is same is judged(other, one)
 
 

@@ -118,7 +118,7 @@ async def test_adaptive_begins_by_giving_nothing_and_learns() -> None:
         bound = rig.similar.bound(rig.policy(semantic="adaptive", most_wrong=0.05))
         assert bound is not None and bound.threshold is None
         assert rig.similar.bound(rig.policy()) is None
-        for number in range(90):
+        for number in range(121):
             key = number.to_bytes(16, "big")
             rig.similar.bounds.learn(Judgement(key, 0.96, True, number, "near", feature="faq"))
         found = await rig.find(semantic="adaptive", most_wrong=0.05)
@@ -137,7 +137,7 @@ async def test_what_was_judged_before_is_known() -> None:
     async with Rig() as rig:
         now = rig.clock.wall_ns()
         some = [
-            Judgement(n.to_bytes(16, "big"), 0.96, True, now + n, "near", feature="faq") for n in range(100)
+            Judgement(n.to_bytes(16, "big"), 0.96, True, now + n, "near", feature="faq") for n in range(130)
         ]
         await rig.store.judge(some)
         found = await rig.find(semantic="adaptive", most_wrong=0.05)

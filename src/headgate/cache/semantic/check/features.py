@@ -182,7 +182,9 @@ def _forbidden(asked: Reading, kept: Reading, found: Alignment, lexicon: Lexicon
         and frozenset((asked.asks, kept.asks)) not in _CLOSE
     ):
         return f"one asks {asked.asks.replace('_', ' ')}, the other {kept.asks.replace('_', ' ')}"
-    if not any(asked.words[pair.left].weight >= _SUBJECT for pair in found.pairs):
+    if not any(
+        min(asked.words[pair.left].weight, kept.words[pair.right].weight) >= _SUBJECT for pair in found.pairs
+    ):
         return "no word of weight in common"
     turned = _families(found, lexicon)
     if turned:

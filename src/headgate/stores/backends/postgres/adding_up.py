@@ -13,7 +13,8 @@ from headgate.stores.backends.postgres.statements import column_list, numbered, 
 from headgate.stores.backends.postgres.text import kept_column
 from headgate.stores.filling import FILL, Filling, filling_of, started_filling
 from headgate.stores.noticing import NOTICED, Noticing
-from headgate.stores.rolled import ADD_MARK, SPENT_SUMS, dimensions_question
+from headgate.stores.rolled_lists import ADD_MARK
+from headgate.stores.rolled_spend import SPENT_SUMS, dimensions_question
 from headgate.stores.rollups import SUMS, WEEK, SessionRow, decoded_sketches, encoded_sketches
 from headgate.stores.sink import Batch
 from headgate.stores.spans import AttemptRow, RequestRow

@@ -11,30 +11,33 @@ from headgate.stores.backends.postgres.charging import LOCK_WRITE
 from headgate.stores.backends.postgres.connection import Database
 from headgate.stores.backends.postgres.statements import numbered
 from headgate.stores.backends.postgres.text import read
-from headgate.stores.rolled import (
+from headgate.stores.rolled import Rolls
+from headgate.stores.rolled_ages import (
+    ENDS,
+    KEPT,
+    expired,
+    kept_after,
+    kept_of,
+)
+from headgate.stores.rolled_lists import (
     ADD_GAUGE,
     ADD_MARK,
-    ENDS,
     GAUGES,
-    KEPT,
-    Question,
-    Rolls,
-    dearest_question,
-    dimensions_question,
-    expired,
     failed_of,
     failures_question,
     gauge_of,
-    kept_after,
-    kept_of,
     mark_of,
     marks_question,
     session_of,
     sessions_question,
+)
+from headgate.stores.rolled_spend import (
+    dearest_question,
+    dimensions_question,
     spent_of,
     spent_question,
-    whole_hours,
 )
+from headgate.stores.rolled_sql import Question, whole_hours
 from headgate.stores.rollups import (
     FAILURE_PARTS,
     HOUR,

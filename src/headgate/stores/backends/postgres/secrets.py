@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.postgres.audit import note
 from headgate.stores.backends.postgres.connection import Database
+from headgate.stores.backends.postgres.text import kept
+from headgate.stores.backends.postgres.walking import walk
+from headgate.stores.secret_steps import all_secrets, put_secret, reseal_all
 from headgate.stores.secrets import Audited, SecretRecord
 
 if TYPE_CHECKING:
@@ -15,15 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresSecrets"]
 
-# Text in the order of its bytes, whatever language the database sorts by.
-_ALL = 'SELECT name, host, sealed, master, created_ns, changed_ns FROM secret ORDER BY name COLLATE "C"'
-_PUT = (
-    "INSERT INTO secret (name, host, sealed, master, created_ns, changed_ns) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) "
-    "DO UPDATE SET host = excluded.host, sealed = excluded.sealed, master = excluded.master, changed_ns = excluded.changed_ns"
-)
 # What another node gives meanwhile waits, and is sealed by itself.
 _ALONE = "LOCK TABLE secret IN EXCLUSIVE MODE"
-_RESEAL = "UPDATE secret SET sealed = $1, master = $2 WHERE name = $3"
 _REMOVE = "DELETE FROM secret WHERE name = $1 RETURNING name"
 
 
@@ -35,22 +31,14 @@ class PostgresSecrets:
 
     async def all(self) -> Sequence[SecretRecord]:
         """See `SecretStore`."""
-        return await self._database.run(_read)
+        return await self._database.run(lambda connection: walk(connection, all_secrets()))
 
     async def put(self, record: SecretRecord, audit: AuditEntry | None = None) -> None:
         """See `SecretStore`."""
-        values = (
-            record.name,
-            " ".join(record.hosts),
-            record.sealed,
-            record.master,
-            record.created_ns,
-            record.changed_ns,
-        )
 
         async def change(connection: Connection) -> None:
             async with connection.transaction():
-                await connection.execute(_PUT, *values)
+                await walk(connection, put_secret(record))
                 await note(connection, audit)
 
         await self._database.run(change)
@@ -60,7 +48,7 @@ class PostgresSecrets:
 
         async def change(connection: Connection) -> bool:
             async with connection.transaction():
-                found = await connection.fetchval(_REMOVE, name) is not None
+                found = await connection.fetchval(_REMOVE, kept(name)) is not None
                 await note(connection, audit if found else None)
             return found
 
@@ -74,25 +62,8 @@ class PostgresSecrets:
         async def change(connection: Connection) -> Sequence[SecretRecord]:
             async with connection.transaction():
                 await connection.execute(_ALONE)
-                records = [again(record) for record in await _read(connection)]
-                for record in records:
-                    await connection.execute(_RESEAL, record.sealed, record.master, record.name)
+                records = await walk(connection, reseal_all(again))
                 await note(connection, audit(records))
             return records
 
         return await self._database.run(change)
-
-
-async def _read(connection: Connection) -> list[SecretRecord]:
-    rows: list[Any] = await connection.fetch(_ALL)
-    return [
-        SecretRecord(
-            name=name,
-            hosts=tuple(host.split()),
-            sealed=bytes(sealed),
-            master=master,
-            created_ns=created_ns,
-            changed_ns=changed_ns,
-        )
-        for name, host, sealed, master, created_ns, changed_ns in rows
-    ]

@@ -3,21 +3,29 @@ everything else goes in pieces over a connection of its own, so that neither Red
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from headgate.stores.answer_backing import REMEMBERED_SECONDS, Chosen, Held, News, Vectors, decoded, encoded
+from headgate.stores.answer_backing import (
+    JUDGED_SECONDS,
+    REMEMBERED_SECONDS,
+    Chosen,
+    Held,
+    News,
+    Vectors,
+    encoded,
+    readable,
+)
 from headgate.stores.answer_choice import Choice
 from headgate.stores.answer_tiers import TieredAnswers
-from headgate.stores.answers import MOST_JUDGEMENTS, CacheEntry, Judgement, Popular, Selection
+from headgate.stores.answers import CacheEntry, Judgement, Popular, Selection
 from headgate.stores.backends.redis import answer_scripts as scripts
-from headgate.stores.backends.redis.outbox import ANSWER_SECONDS, Call, Outbox
-from headgate.stores.errors import StoreUnavailable
+from headgate.stores.backends.redis.answer_judgements import Judgements
+from headgate.stores.backends.redis.outbox import ANSWER_SECONDS, Outbox
+from headgate.stores.backends.redis.questions import asked
 
 __all__ = ["PREFIX", "RedisAnswerKeys", "redis_answers"]
 
@@ -32,11 +40,7 @@ _LENGTH = 8
 _WRITTEN_AT_ONCE = 50
 """Entries that Redis takes in one step, of about a millisecond."""
 _MOST_JUDGED = 20_000
-_JUDGED_SECONDS = 90 * 86_400
-_WORDS_SECONDS = 7 * 86_400
-_NONCE = 8
 
-_judgements = msgspec.msgpack.Decoder(Judgement)
 _tellings = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, str, int]])
 
 
@@ -69,6 +73,7 @@ class RedisAnswerKeys:
         self._now_ns = now_ns
         self._quick = Outbox(url, answer_seconds=answer_seconds)
         self._slow = Outbox(url, answer_seconds=_SLOW_SECONDS)
+        self._judgements = Judgements(PREFIX, self._quick, self._slow)
         self.evicted = 0
 
     async def news(self, removed: int, written: int) -> News:
@@ -145,8 +150,7 @@ class RedisAnswerKeys:
         found: dict[bytes, int] = {}
         for key, about in zip(rows[::2], rows[1::2], strict=True):
             size, _, rest = about.split(b"\n", 2)
-            entry = _decoded(rest)
-            # Of another form: a newer Headgate's. It goes when its time is over.
+            entry = readable(rest)
             if entry is not None and narrow(entry):
                 found[key] = int(size)
         values = await _ask(self._slow, scripts.FETCH, *found) if found else []
@@ -201,49 +205,19 @@ class RedisAnswerKeys:
 
     async def judge(self, judgements: Sequence[Judgement]) -> None:
         """See `Backing`."""
-        for start in range(0, len(judgements), 100):
-            arguments: list[str | bytes] = [str(MOST_JUDGEMENTS), str(_JUDGED_SECONDS)]
-            for each in judgements[start : start + 100]:
-                quotes = "1" if each.question else "0"
-                arguments += (each.key, _judgement(each), str(each.at_ns), quotes)
-            await _ask(self._slow, scripts.JUDGE, *arguments)
+        await self._judgements.judge(judgements)
 
     async def judgements(self, keys: Sequence[bytes]) -> Mapping[bytes, Sequence[Judgement]]:
         """See `Backing`."""
-        lists = await _ask(self._quick, scripts.JUDGEMENTS, *keys)
-        found = {
-            key: [_judgements.decode(each[_NONCE:]) for each in some]
-            for key, some in zip(keys, lists, strict=True)
-        }
-        return {key: some for key, some in found.items() if some}
+        return await self._judgements.judgements(keys)
 
     async def judged(self, feature: str | None, since_ns: int, limit: int) -> Sequence[Judgement]:
         """See `Backing`."""
-        found: list[Judgement] = []
-        at = 0
-        while len(found) < limit:
-            some = await _ask(self._slow, scripts.JUDGED, str(since_ns), str(at))
-            judgements = [_judgements.decode(each[_NONCE:]) for each in some]
-            found += [each for each in judgements if feature is None or each.feature == feature]
-            at += len(some)
-            if not some:
-                break
-        return found[:limit]
+        return await self._judgements.judged(feature, since_ns, limit)
 
     async def unlearn(self, request_ids: Sequence[int]) -> None:
         """See `Backing`."""
-        gone, after = set(request_ids) - {0}, b"0"
-        while True:
-            after, rows = await _ask(self._slow, scripts.SCAN_JUDGED, after)
-            arguments: list[bytes] = []
-            for member in rows[::2]:
-                judgement = _judgements.decode(member[_NONCE:])
-                if judgement.request_id in gone:
-                    arguments += (judgement.key, member)
-            if arguments:
-                await _ask(self._slow, scripts.UNLEARN, *arguments)
-            if after == b"0":
-                return
+        await self._judgements.unlearn(request_ids)
 
     async def held(self) -> Held:
         """See `Backing`."""
@@ -253,7 +227,7 @@ class RedisAnswerKeys:
     async def tidy(self) -> int:
         """See `Backing`."""
         now = self._now_ns()
-        since = now - _JUDGED_SECONDS * 10**9
+        since = now - JUDGED_SECONDS * 10**9
         gone = await _ask(
             self._slow,
             scripts.TIDY,
@@ -262,14 +236,7 @@ class RedisAnswerKeys:
             str(_MOST_JUDGED),
             str(since),
         )
-        quoting = await _ask(self._slow, scripts.WORDED, str(now - _WORDS_SECONDS * 10**9))
-        arguments: list[bytes] = []
-        for member in quoting:
-            judgement = _judgements.decode(member[_NONCE:])
-            arguments += (judgement.key, member, _judgement(msgspec.structs.replace(judgement, question="")))
-        if arguments:
-            await _ask(self._slow, scripts.SWAP_JUDGED, *arguments)
-        return int(gone) + len(quoting)
+        return int(gone) + await self._judgements.blank(now)
 
     async def aclose(self) -> None:
         """See `Backing`."""
@@ -277,31 +244,8 @@ class RedisAnswerKeys:
         await self._slow.aclose()
 
 
-class _Question(Call):
-    """Whoever asks waits for the answer, if they still do."""
-
-    __slots__ = ("answer",)
-
-    def __init__(self, script: str, arguments: list[str | bytes]) -> None:
-        super().__init__(script, [PREFIX], arguments)
-        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def leaves(self) -> bool:
-        return not self.answer.done()
-
-    def answered(self, reply: Any) -> None:
-        if not self.answer.done():
-            self.answer.set_result(reply)
-
-    def refused(self, error: StoreUnavailable) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-
 async def _ask(outbox: Outbox, script: str, *arguments: str | bytes) -> Any:
-    call = _Question(script, list(arguments))
-    outbox.post(call)
-    return await outbox.wait_for(call.answer)
+    return await asked(outbox, script, [PREFIX], *arguments)
 
 
 def _number(name: bytes) -> int:
@@ -315,16 +259,4 @@ def _group(compat: bytes, embedder: str) -> bytes:
 
 def _read(value: bytes) -> CacheEntry | None:
     size = int(value[:_LENGTH])
-    return _decoded(value[_LENGTH + size :], value[_LENGTH : _LENGTH + size])
-
-
-def _decoded(data: bytes, vector: bytes = b"") -> CacheEntry | None:
-    try:
-        return decoded(data, vector)
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        return None
-
-
-def _judgement(judgement: Judgement) -> bytes:
-    # Two that say the same are two: each begins with something of its own.
-    return os.urandom(_NONCE) + msgspec.msgpack.encode(judgement)
+    return readable(value[_LENGTH + size :], value[_LENGTH : _LENGTH + size])

@@ -11,6 +11,7 @@ from typing import Any
 from headgate.core.tasks import ended
 from headgate.stores.backends.redis.meter_scripts import RENEW, SETTLE, TAKE
 from headgate.stores.backends.redis.outbox import ANSWER_SECONDS, Call, Outbox
+from headgate.stores.backends.redis.questions import Question
 from headgate.stores.errors import StoreUnavailable
 from headgate.stores.meters import Gauge, Reading, Want, refused
 
@@ -110,8 +111,8 @@ class RedisMeters:
                 self.outbox.post(_Tell(self, RENEW, keys, [lease, *holders]))
 
 
-class _Take(Call):
-    __slots__ = ("_holder", "_meters", "_wants", "answer")
+class _Take(Question):
+    __slots__ = ("_holder", "_meters", "_wants")
 
     def __init__(
         self,
@@ -123,21 +124,11 @@ class _Take(Call):
     ) -> None:
         super().__init__(TAKE, keys, arguments)
         self._meters, self._wants, self._holder = meters, wants, holder
-        self.answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-
-    def leaves(self) -> bool:
-        # Whoever has stopped waiting has gone on without an answer.
-        return not self.answer.done()
 
     def answered(self, reply: Any) -> None:
-        if not self.answer.done():
-            self.answer.set_result(reply)
-        elif reply[0]:
+        if self.answer.done() and reply[0]:
             self._meters.undo(self._wants, self._holder)
-
-    def refused(self, error: StoreUnavailable) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        super().answered(reply)
 
 
 class _Tell(Call):

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from headgate.stores.backends.redis.outbox import Call
 from headgate.stores.backends.redis.purse_scripts import RENEW, RESERVE
+from headgate.stores.backends.redis.questions import Question
 from headgate.stores.errors import StoreUnavailable
 from headgate.stores.purses import Hold
 
 __all__ = ["Ask", "PutBack", "Renew", "Reserve"]
 
 
-class Ask(Call):
-    """A question somebody waits for."""
+class Ask(Question):
+    """A question of budgets."""
 
-    __slots__ = ("_answers", "answer")
+    __slots__ = ("_answers",)
 
     def __init__(
         self, script: str, keys: list[str], arguments: list[str | bytes], answers: Callable[[], None]
     ) -> None:
         """answers: called when Redis does."""
         super().__init__(script, keys, arguments)
-        self.answer: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
         self._answers = answers
-
-    def leaves(self) -> bool:
-        # Whoever has stopped waiting has gone on without an answer.
-        return not self.answer.done()
 
     def answered(self, reply: Any) -> None:
         self._answers()
-        if not self.answer.done():
-            self.answer.set_result(reply)
-
-    def refused(self, error: StoreUnavailable) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        super().answered(reply)
 
 
 class Reserve(Ask):

@@ -10,29 +10,33 @@ import msgspec
 
 from headgate.stores.backends.sqlite.audit import transaction
 from headgate.stores.backends.sqlite.connection import Database
-from headgate.stores.rolled import (
+from headgate.stores.rolled import Rolls
+from headgate.stores.rolled_ages import (
+    ENDS,
+    KEPT,
+    expired,
+    kept_after,
+    kept_of,
+)
+from headgate.stores.rolled_lists import (
     ADD_GAUGE,
     ADD_MARK,
-    ENDS,
     GAUGES,
-    KEPT,
-    Rolls,
-    dearest_question,
-    dimensions_question,
-    expired,
     failed_of,
     failures_question,
     gauge_of,
-    kept_after,
-    kept_of,
     mark_of,
     marks_question,
     session_of,
     sessions_question,
+)
+from headgate.stores.rolled_spend import (
+    dearest_question,
+    dimensions_question,
     spent_of,
     spent_question,
-    whole_hours,
 )
+from headgate.stores.rolled_sql import whole_hours
 from headgate.stores.rollups import (
     FAILURE_PARTS,
     HOUR,

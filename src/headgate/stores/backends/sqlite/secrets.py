@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.sqlite.audit import note, transaction
 from headgate.stores.backends.sqlite.connection import Database
+from headgate.stores.backends.sqlite.walking import walk
+from headgate.stores.secret_steps import all_secrets, put_secret, reseal_all
 from headgate.stores.secrets import Audited, SecretRecord
 
 __all__ = ["SqliteSecrets"]
 
-_ALL = "SELECT name, host, sealed, master, created_ns, changed_ns FROM secret ORDER BY name"
-_PUT = (
-    "INSERT INTO secret (name, host, sealed, master, created_ns, changed_ns) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) "
-    "DO UPDATE SET host = excluded.host, sealed = excluded.sealed, master = excluded.master, changed_ns = excluded.changed_ns"
-)
-_RESEAL = "UPDATE secret SET sealed = ?, master = ? WHERE name = ?"
 _REMOVE = "DELETE FROM secret WHERE name = ?"
 
 
@@ -30,22 +25,14 @@ class SqliteSecrets:
 
     async def all(self) -> Sequence[SecretRecord]:
         """See `SecretStore`."""
-        return await self._database.run(_read)
+        return await self._database.run(lambda connection: walk(connection, all_secrets()))
 
     async def put(self, record: SecretRecord, audit: AuditEntry | None = None) -> None:
         """See `SecretStore`."""
-        values = (
-            record.name,
-            " ".join(record.hosts),
-            record.sealed,
-            record.master,
-            record.created_ns,
-            record.changed_ns,
-        )
 
         def change(connection: sqlite3.Connection) -> None:
             with transaction(connection):
-                connection.execute(_PUT, values)
+                walk(connection, put_secret(record))
                 note(connection, audit)
 
         await self._database.run(change)
@@ -68,25 +55,8 @@ class SqliteSecrets:
 
         def change(connection: sqlite3.Connection) -> Sequence[SecretRecord]:
             with transaction(connection):
-                records = [again(record) for record in _read(connection)]
-                for record in records:
-                    connection.execute(_RESEAL, (record.sealed, record.master, record.name))
+                records = walk(connection, reseal_all(again))
                 note(connection, audit(records))
             return records
 
         return await self._database.run(change)
-
-
-def _read(connection: sqlite3.Connection) -> list[SecretRecord]:
-    rows: list[Any] = connection.execute(_ALL).fetchall()
-    return [
-        SecretRecord(
-            name=name,
-            hosts=tuple(host.split()),
-            sealed=bytes(sealed),
-            master=master,
-            created_ns=created_ns,
-            changed_ns=changed_ns,
-        )
-        for name, host, sealed, master, created_ns, changed_ns in rows
-    ]
