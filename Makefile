@@ -1,6 +1,6 @@
 # `make` alone explains. Every target sets up what it needs; a second call is instant.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-node demo test check fix bench bench-cache bench-routing embedder lock docs-check clean
+.PHONY: help setup setup-run setup-node demo test check fix compiled wheel bench bench-cache bench-routing embedder lock docs-check clean
 
 BIN := .venv/bin
 # nginx lives where only root's PATH looks.
@@ -8,6 +8,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # Workers of the test run; one per core is too many while a browser and database servers run beside them.
 WORKERS ?= 2
 ARGS ?=
+# COMPILED=yes: the gateways and commands that tests start run compiled, as from a wheel. What tests import stays the source.
+COMPILED ?=
 
 help:
 	@echo "Headgate: the gate between applications and language models"
@@ -19,6 +21,8 @@ help:
 	@echo "  make bench        measure beside nginx and the peers, ARGS='--quick' in a minute and a half"
 	@echo "  make bench-routing  how well the learned router routes, on rows from HEADGATE_DATA"
 	@echo "  make bench-cache  how often an answer from memory is right, on pairs from HEADGATE_DATA"
+	@echo "  make compiled     the path of a request as machine code, in .build/compiled; needs a C compiler"
+	@echo "  make wheel        a wheel with it, in dist/"
 	@echo "  make docs-check   links, change notes and style of the documentation alone"
 	@echo "  make lock         resolve the dependencies again, after a change in pyproject.toml"
 	@echo "  make setup        .venv with everything for working on Headgate (the others call it)"
@@ -43,7 +47,7 @@ embedder: setup
 	@$(BIN)/python scripts/build_embedder.py
 
 test: setup setup-node embedder
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(if $(COMPILED),HEADGATE_COMPILED="$$($(BIN)/python scripts/compiled.py)") $(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup
 	$(BIN)/ruff check
@@ -55,6 +59,12 @@ check: setup
 fix: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+compiled: setup
+	@$(BIN)/python scripts/compiled.py
+
+wheel: setup
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m hatchling build --target wheel
 
 bench: setup setup-node
 	$(BIN)/python bench/run.py $(ARGS)

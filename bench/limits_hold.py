@@ -24,9 +24,10 @@ from pathlib import Path
 import click
 import uvloop
 
+from bench.form import gateway_environment
 from bench.machine import describe_machine
 from bench.open_loop import Client
-from bench.places import ROOT, clean_environment
+from bench.places import ROOT
 from bench.process_tree import Ports, ProcessTree
 from bench.shapes import request_body
 
@@ -115,7 +116,7 @@ def hold(*, amount: int, burst: float, seconds: float) -> dict[str, float]:
 
         def start(command: list[str], name: str, port: int, cwd: Path, **environment: str) -> ProcessTree:
             tree = ProcessTree(
-                command, log=work / f"{name}.log", env=clean_environment(**environment), cwd=cwd
+                command, log=work / f"{name}.log", env=gateway_environment(**environment), cwd=cwd
             )
             trees.append(tree)
             tree.wait_listening(port, seconds=20)

@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 import uvloop
 
+from bench.form import gateway_environment
 from bench.machine import describe_machine
 from bench.measures import percentile
 from bench.open_loop import Client
@@ -140,7 +141,7 @@ def outage(kind: str, *, rate: float, seconds: float) -> dict[str, object]:
             str(work / "headgate.toml"),
         ]
         gateway = ProcessTree(
-            command, log=work / "gateway.log", env=clean_environment(HEADGATE_BOOTSTRAP_KEY=_KEY), cwd=work
+            command, log=work / "gateway.log", env=gateway_environment(HEADGATE_BOOTSTRAP_KEY=_KEY), cwd=work
         )
         try:
             gateway.wait_listening(gateway_port, seconds=20)

@@ -29,9 +29,10 @@ if not __package__:
 
 from bench.alone import alone
 from bench.contestants.contestant import Target
+from bench.form import gateway_environment
 from bench.load import closed_loop
 from bench.machine import describe_machine
-from bench.places import ROOT, clean_environment
+from bench.places import ROOT
 from bench.process_tree import Ports, ProcessTree
 from bench.shapes import LANES
 from bench.upstream import Upstream
@@ -88,7 +89,7 @@ class Gateway:
             program = [str(work / "unrecorded.py")]
         command = [sys.executable, *program, "serve", "--config", str(config)]
         self.tree = ProcessTree(
-            command, log=work / "log", env=clean_environment(HEADGATE_BOOTSTRAP_KEY=KEY), cwd=work
+            command, log=work / "log", env=gateway_environment(HEADGATE_BOOTSTRAP_KEY=KEY), cwd=work
         )
         stack.callback(self.tree.stop)
         self.tree.wait_listening(self.port, seconds=20)

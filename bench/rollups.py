@@ -35,8 +35,9 @@ from typing import Any
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.form import gateway_environment
 from bench.machine import describe_machine
-from bench.places import ROOT, clean_environment
+from bench.places import ROOT
 from bench.process_tree import Ports, ProcessTree
 from headgate.core.ids import IdSource
 from headgate.stores.backends import postgres, sqlite
@@ -385,7 +386,7 @@ def ask_for_pages(database: str, work: Path, until: int) -> list[Timed]:
     features = "".join(f'\n[features.{name}]\nroute = "house/small"\n' for name in FEATURES)
     config.write_text(CONFIG.format(port=port, database=database, work=work) + features, encoding="utf-8")
     command = [sys.executable, "-m", "headgate", "serve", "--config", str(config)]
-    environment = clean_environment(HEADGATE_BOOTSTRAP_KEY=BROWSER_KEY)
+    environment = gateway_environment(HEADGATE_BOOTSTRAP_KEY=BROWSER_KEY)
     gateway = ProcessTree(command, log=work / "serve.log", env=environment, cwd=work)
     try:
         gateway.wait_listening(port, seconds=30)

@@ -30,6 +30,7 @@ if not __package__:
 
 from bench.alone import alone
 from bench.contestants.contestant import Target
+from bench.form import gateway_environment
 from bench.load import closed_loop
 from bench.machine import describe_machine
 from bench.places import ROOT, clean_environment
@@ -119,7 +120,7 @@ class Running:
         )
         (work / "headgate.toml").write_text(text + (LIMIT if self.redis else ""))
         command = [sys.executable, "-m", "headgate", "serve", "--config", str(work / "headgate.toml")]
-        environment = clean_environment(HEADGATE_BOOTSTRAP_KEY=KEY)
+        environment = gateway_environment(HEADGATE_BOOTSTRAP_KEY=KEY)
         self.gateway = ProcessTree(command, log=work / "serve.log", env=environment, cwd=work)
         stack.callback(self.gateway.stop)
         self.gateway.wait_listening(self.port, seconds=20)

@@ -88,7 +88,11 @@ def _node_major() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known and the count empty."""
+    """Make the marker known and the count empty; choose the form of the programs that tests start."""
+    started = os.environ.get("HEADGATE_COMPILED")
+    # In the processes that run tests, not in the one that starts them: what tests import themselves is the source.
+    if started and (hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None)):
+        os.environ["PYTHONPATH"] = started
     config.addinivalue_line(
         "markers", f"needs(*names): programs the test cannot do without; any of {sorted(TOOLS)}"
     )

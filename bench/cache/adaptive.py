@@ -1,7 +1,7 @@
 """What `semantic = "adaptive"` keeps: streams of near questions whose truth is known, and a judge that errs as it was measured to.
 
 python -m bench.cache.adaptive            print the tables
-python -m bench.cache.adaptive --write    and put them into docs/reference/cache-benchmark.md
+python -m bench.cache.adaptive --write    and write them into docs/reference/cache-benchmark.md
 python -m bench.cache.adaptive --json     the figures on standard output, for programs
 """
 
@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from bench.cache.adaptive_page import adaptive_section, judge_section
 from bench.cache.generate import generate
 from bench.cache.judging import Mistakes, measured
 from bench.cache.page import write_section
-from bench.cache.adaptive_page import adaptive_section, judge_section
 from bench.cache.rows import DataMissing, cosines
 from headgate.cache.semantic.bounds import Bounds, upper_bound
 from headgate.cache.semantic.check import open_check
@@ -38,6 +38,8 @@ ENTRIES = 300
 REPEATS = 0.1
 """Of the questions: so many are asked anew (`refresh`), which shows what the judge takes for wrong."""
 GENERATED_SEED = 99
+_FEW_STREAMS = 5
+"""Fewer that gave anything tell nothing of how streams differ."""
 
 Draw = Callable[[random.Random], tuple[float, bool]]
 """Score of a near question, and whether the kept answer is right for it."""
@@ -96,7 +98,7 @@ class Cell:
     wrong: float | None
     """Of what was given."""
     wrong_interval: tuple[float, float] | None
-    """95 %, by bootstrap over streams; if none was wrong, Clopper and Pearson's."""
+    """95 %, by bootstrap over streams; if none was wrong, or hardly a stream gave anything, Clopper and Pearson's of all hits."""
     over: int
     """Streams with more wrong hits than may be, by more than two standard errors."""
     first: float | None
@@ -164,8 +166,9 @@ def cell(near: Near, judge: Judge, most_wrong: float, *, seeds: int = SEEDS, ask
 
 
 def _interval(given: np.ndarray, wrong: np.ndarray) -> tuple[float, float]:
-    if not wrong.sum():
-        return 0.0, upper_bound(0, int(given.sum()), 0.975)
+    of, bad = int(given.sum()), int(wrong.sum())
+    if not bad or (given > 0).sum() < _FEW_STREAMS:
+        return 1 - upper_bound(of - bad, of, 0.975), upper_bound(bad, of, 0.975)
     draws = np.random.default_rng(0).integers(0, len(given), (2_000, len(given)))
     totals = given[draws].sum(axis=1)
     shares = wrong[draws].sum(axis=1)[totals > 0] / totals[totals > 0]
@@ -240,7 +243,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--write", action="store_true", help="write the sections")
+    parser.add_argument("--write", action="store_true", help="write the section")
     parser.add_argument("--json", action="store_true", help="figures as JSON instead of tables")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--asked", type=int, default=ASKED, help="near questions of each stream")
@@ -252,10 +255,7 @@ def main() -> int:
     except (DataMissing, EmbedderMissing) as fault:
         sys.stderr.write(f"bench.cache.adaptive: {fault}\n")
         return 1
-    judge, adaptive = (
-        judge_section(found),
-        adaptive_section(cells, seeds=chosen.seeds, asked=chosen.asked),
-    )
+    section = f"{judge_section(found)}\n{adaptive_section(cells, seeds=chosen.seeds, asked=chosen.asked)}"
     if chosen.json:
         print(
             json.dumps(
@@ -263,10 +263,9 @@ def main() -> int:
             )
         )
     else:
-        print(judge, adaptive, sep="\n\n")
+        print(section)
     if chosen.write:
-        write_section("judging", judge)
-        write_section("adaptive", adaptive)
+        write_section("adaptive", section)
     return 0
 
 

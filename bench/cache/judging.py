@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ def mistakes(one: AnswerSet, called_same: list[bool], *, seed: int = 0) -> Mista
     return Mistakes(one.name, one.same, len(one.pairs), len(sizes), share, interval)
 
 
-def table(found: list[Mistakes]) -> str:
+def table(found: Sequence[Mistakes]) -> str:
     """In Markdown: first what says the same, then what does not."""
     head = {
         True: "| answers that say the same | pairs (of independent groups) | taken for different |",

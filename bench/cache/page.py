@@ -98,6 +98,16 @@ No trap of 81 is no proof of none: of 100 minimal traps written for this project
 
 ![Precision against hit rate](cache-benchmark.svg)
 
+## What this page shows, and what it does not
+
+- It shows how the check and plain similarity compare **on the same pairs**, how often the judge of answers is mistaken, what the adaptive bound keeps if near questions come as in the streams, and how long a look takes on this machine.
+- It is no share of hits of your traffic. Here about as many pairs are traps as true hits; how often people ask traps, and in other words, is not known from here. The share of true hits that is served and the share of traps that is answered
+  may be carried over; how many of the hits are wrong depends on how many traps are asked.
+- No trap answered of some eighty means: 95 % sure, at most one in 27 such traps is. It does not mean none. The pairs are short questions in English, made to be traps; labels are the publishers', made by a model and looked at by people in part.
+- What is generated, or written for this project, is easier for who wrote the rules than what others ask. Read the published pairs first.
+- Whether an answer is right is not measured here, only whether two questions may share one. No model was asked: how alike a model words two answers, on which `adaptive` depends most, is for `refresh` and shadow mode of your own installation to tell.
+- Languages other than English are not measured. The check takes questions in them for the same only if they are written the same.
+
 ## What is measured
 
 Each pair is a question whose answer is in memory, and one that is asked. Of a **true hit** both have the same answer; a **trap** looks alike
@@ -108,7 +118,7 @@ none wrong where the threshold is chosen, and one new trap in as many as there a
 
 The check ([decision 0046](../decisions/0046-cache-check.md)) is learned from pairs that `bench/cache/generate.py` makes of questions and word lists
 written for this project. **What was looked at of the published rows**: the figures on this page, and of true hits that were missed how many words of which kind were left
-over, and the check's reasons (in which four pairs of words could be read). No row was read, and none was learned from. Choices between variants of the check (strength of the prior, which kinds of question exclude each other) were
+over, and the check's reasons (in which four pairs of words could be read). No row of the pairs was read, and none was learned from; some rows of the conversations were, when the judge of answers was measured, after the check was done. Choices between variants of the check (strength of the prior, which kinds of question exclude each other) were
 made with the figures of these rows in view, so expect a little less on others. *Generated* rows are of intents the weights were not learned from; but the word lists were
 written by somebody who had seen some of them, so their figures flatter.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contestants.contestant import Contestant, Launch, Recorded
-from bench.places import clean_environment
+from bench.form import gateway_environment
 from bench.shapes import LANES, UPSTREAM_MODEL
 
 if TYPE_CHECKING:
@@ -36,8 +36,14 @@ class Headgate(Contestant):
     hit_header = ("x-cache", "HIT")
 
     def version(self) -> str:
-        said = subprocess.run([self._program(), "--version"], capture_output=True, text=True, check=False)
-        return said.stdout.strip().rpartition(" ")[2] or "unknown"
+        said = subprocess.run(
+            [self._program(), "--version"],
+            env=gateway_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return said.stdout.strip().removeprefix("headgate ") or "unknown"
 
     def missing(self) -> str | None:
         if not Path(self._program()).exists():
@@ -53,7 +59,7 @@ class Headgate(Contestant):
         parts = [_server(port, work), *(_lane(lane, self.model(lane), upstream) for lane in LANES.values())]
         configuration.write_text("\n".join(parts))
         command = [self._program(), "serve", "--config", str(configuration), "--listen", f"127.0.0.1:{port}"]
-        return Launch(command, clean_environment(HEADGATE_BOOTSTRAP_KEY=_KEY), work)
+        return Launch(command, gateway_environment(HEADGATE_BOOTSTRAP_KEY=_KEY), work)
 
     def headers(self, lane: Lane, upstream: Upstream) -> dict[str, str]:
         return {"authorization": f"Bearer {_KEY}"}

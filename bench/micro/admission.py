@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.form import measured_compiled
 from headgate.admission.keys import hash_key, new_key
 from headgate.admission.limits.rules import plan_of as limits_of
 from headgate.admission.limits.settings import LimitSettings
@@ -224,4 +225,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    measured_compiled()
     main()

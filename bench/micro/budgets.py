@@ -14,6 +14,7 @@ import time
 
 import msgspec
 
+from bench.form import measured_compiled
 from headgate.budgets.plan import plan_of
 from headgate.budgets.purse import Till
 from headgate.budgets.settings import BudgetSettings
@@ -117,4 +118,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    measured_compiled()
     main()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from bench.form import measured_compiled
 from headgate.records.counting import Counting
 from headgate.stores.spans import AttemptRow, RequestRow
 from headgate.telemetry.metrics import Metrics
@@ -68,4 +69,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    measured_compiled()
     main()

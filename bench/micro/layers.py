@@ -23,6 +23,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from bench.form import compiled
 from bench.shapes import whole_reply
 
 LAYERS = {
@@ -180,7 +181,7 @@ def _measure(work: Path, rounds: int, processes: list[subprocess.Popen[bytes]]) 
     reply = whole_reply()
     reply = reply if isinstance(reply, str) else reply.decode()
     root = Path(__file__).resolve().parents[2]
-    env = os.environ | {"HEADGATE_BOOTSTRAP_KEY": KEY, "PYTHONPATH": f"{root / 'src'}:{root}"}
+    env = os.environ | {"HEADGATE_BOOTSTRAP_KEY": KEY, "PYTHONPATH": f"{compiled() or root / 'src'}:{root}"}
     prompt = {"model": "small", "messages": [{"role": "user", "content": "tell me about water gates " * 38}]}
     (work / "post.lua").write_text(
         f'wrk.method="POST"\nwrk.headers["content-type"]="application/json"\n'

@@ -14,6 +14,7 @@ import time
 
 import msgspec
 
+from bench.form import measured_compiled
 from headgate.admission.limits.rules import plan_of
 from headgate.admission.limits.settings import LimitSettings
 from headgate.admission.limits.stage import Limit
@@ -84,4 +85,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    measured_compiled()
     main()

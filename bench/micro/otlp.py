@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.form import measured_compiled
 from headgate.core.clock import SystemClock
 from headgate.core.ids import trace_id
 from headgate.records.export.claim import Claim
@@ -136,4 +137,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    measured_compiled()
     main()

@@ -14,6 +14,7 @@ import time
 
 import uvloop
 
+from bench.form import measured_compiled
 from headgate.stores.backends.memory.purses import MemoryPurses
 from headgate.stores.backends.redis.purses import RedisPurses
 from headgate.stores.purses import Hold, Holder, Pot, Purses
@@ -88,4 +89,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    measured_compiled()
     main()

@@ -16,6 +16,7 @@ import gc
 import time
 from collections.abc import Awaitable, Callable
 
+from bench.form import measured_compiled
 from bench.shapes import whole_reply
 from headgate.core.ids import IdSource
 from headgate.dispatch.attempting import Attempting
@@ -149,4 +150,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    measured_compiled()
     main()

@@ -93,9 +93,10 @@ def shell(folder: Path, line: str) -> None:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """What `headgate serve` is without a file, in no time."""
+    """What `headgate serve` is without a file, in no time: what fails rests for a moment only."""
     settings = plain(rehearsal())
     settings["providers"]["sim"]["speed"] = 0
+    settings["health"] = {"cooldown": 0.1, "cooldown_most": 0.2}
     del settings["server"]
     with running_gateway(tmp_path_factory.mktemp("rehearsal"), toml_text(settings)) as running:
         yield running

@@ -153,6 +153,32 @@ async def test_what_was_asked_most_is_asked_as_it_was(tmp_path: Path) -> None:
 
 
 @aio
+async def test_a_question_is_warmed_with_the_system_prompt_of_the_application(tmp_path: Path) -> None:
+    """Else it would be another request, and its answer nobody's hit: in the dialect of the warming and in another."""
+    async with playing(tmp_path, SHOP) as site:
+        item = {"question": QUESTION, "system": "Be short.\nBe kind."}
+        warm = {"feature": "shop", "items": [item], "max_usd": "0.10"}
+        [one] = (await site.api("/api/cache/warm", warm))[1]["items"]
+        assert one["outcome"] == "stored", one
+        assert (await chat(site)).headers["x-cache"] == "MISS"
+        asked = {
+            "model": "shop",
+            "temperature": 0,
+            "messages": [
+                {"role": "system", "content": "Be short.\nBe kind."},
+                {"role": "user", "content": QUESTION},
+            ],
+        }
+        answered, _ = await site.ask(asked, "/v1/chat/completions")
+        assert answered.headers["x-headgate-cache-origin"] == one["request"]
+        for wrong in (
+            {"like": one["request"]},
+            {"items": [{"request": one["request"], "system": "Be short."}]},
+        ):
+            assert (await site.api("/api/cache/warm", warm | wrong))[0] == 400
+
+
+@aio
 async def test_warming_keeps_answers_where_they_belong(tmp_path: Path) -> None:
     """Those of one user for that user, whoever pays for them."""
     own = SHOP.replace('"feature" }', '"user" }')
@@ -233,6 +259,10 @@ def test_the_command_has_a_running_gateway_ask_and_removals_are_seen_there(tmp_p
         told = headgate(tmp_path, *arguments, HEADGATE_KEY=site.key)
         assert "1  fetched and kept" in told
         assert "1  there already" in headgate(tmp_path, *arguments, HEADGATE_KEY=site.key)
+        (tmp_path / "prompt.txt").write_text("Be short.\n")
+        prompted = (*arguments, "--system", "prompt.txt")
+        assert "1  fetched and kept" in headgate(tmp_path, *prompted, HEADGATE_KEY=site.key)
+        headgate(tmp_path, *prompted, "--like", "req_0akrzmj8b5g00", code=2)
         headgate(tmp_path, *arguments, HEADGATE_KEY="hg_nobody", code=1)
         poor = ("warm", "-f", "shop", "--from", "poor.txt", "--max-usd", "0.0000001", "--url", site.url)
         (tmp_path / "poor.txt").write_text("Who?\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ route = "broken"
 """
 """Of the gateway that is walked."""
 
+_ALL_PICTURES = os.environ.get("HEADGATE_TEST_PICTURES") == "all"
 _AXE = Path(__file__).parent / "vendored" / "axe.min.js"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -100,6 +102,7 @@ class Walk:
     look: Look
     key: str = ""
     shots: Path | None = None
+    """Where pictures go, of pages with something wrong; of all with HEADGATE_TEST_PICTURES=all."""
     wrong: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
@@ -143,7 +146,7 @@ class Walk:
         answer = page.goto(f"{self.url}{target}")
         assert answer is not None
         self.seen.append(target)
-        where = f"{self.look.name} {target}"
+        where, before = f"{self.look.name} {target}", len(self.wrong)
         if answer.status >= 400:
             self.wrong.append(f"{where}: HTTP {answer.status}")
             return
@@ -151,7 +154,7 @@ class Walk:
         undrawn = "figure.plot[data-plot]:not([data-drawn])"
         page.wait_for_selector(undrawn, state="detached", timeout=15_000)
         self.check(page, where)
-        if self.shots is not None:
+        if self.shots is not None and (len(self.wrong) > before or _ALL_PICTURES):
             name = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-") or "overview"
             page.screenshot(path=str(self.shots / f"{name}-{self.look.name}.png"), full_page=True)
 

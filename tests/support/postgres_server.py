@@ -1,4 +1,6 @@
-"""A real PostgreSQL on a free port, that can be killed, frozen and started again; each test gets a database of its own."""
+"""A real PostgreSQL on a free port, that can be killed, frozen and started again; each test gets a database of its own.
+
+Where there is room, its files lie in memory: each new database is a thousand files, which cost a disk twice the CPU."""
 
 from __future__ import annotations
 
@@ -27,6 +29,9 @@ __all__ = ["PostgresServer", "postgres_server"]
 
 USER, PASSWORD = "tester", "p@ss/word"
 _QUOTED = "p%40ss%2Fword"
+_MEMORY = Path("/dev/shm")
+_ROOM = 2 << 30
+"""Bytes that have to be free in memory."""
 
 
 class PostgresServer:
@@ -76,6 +81,10 @@ class PostgresServer:
         name = f"headgate_{next(self._numbers)}"
         self.run("postgres", f"CREATE DATABASE {name} {options}")
         return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database, whoever is still connected to it."""
+        self.run("postgres", f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
     def run(self, database: str, statement: str) -> list[asyncpg.Record]:
         """Run one statement in a database, given by name or URL."""
@@ -164,11 +173,18 @@ def _program(name: str) -> str:
     return found
 
 
+def _place() -> Path | None:
+    """None: where temporary files lie."""
+    # Containers often have a few megabytes there.
+    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    return _MEMORY if roomy else None
+
+
 @contextmanager
 def postgres_server(programs: Path | None = None) -> Iterator[PostgresServer]:
     """Started, and killed at the end. programs: see `PostgresServer`."""
     # Not pytest's own folder: only its owner may look into that.
-    folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-", dir=_place()))
     try:
         server = PostgresServer(folder, programs)
         server.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from math import ceil
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,7 +43,7 @@ _THINKING = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "x
 _encode = msgspec.json.encode
 
 
-class Size(msgspec.Struct, frozen=True, gc=False):
+class Size(NamedTuple):
     """How large a request is, as far as that can be told beforehand."""
 
     prompt: int

@@ -70,13 +70,7 @@ class _Ready:
             return MOST_LOOKS + 1, 0
         if self._outline.divides and _LONG_NUMBER.search(text):
             return MOST_LOOKS + 1, 0
-        try:
-            looks, readings = self._effort.looks(size.depth), self._effort.readings(size.depth)
-        except Unchecked:
-            # Of values so deep; others may be less work.
-            self._effort = Effort(self._outline)
-            raise
-        return looks * size.values, readings * len(text)
+        return self._effort.looks(size.depth) * size.values, self._effort.readings(size.depth) * len(text)
 
     def fits(self, said: Any) -> bool:
         try:

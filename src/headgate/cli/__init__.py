@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from headgate import __version__
+from headgate.core.form import is_compiled
 
 __all__ = ["COMMANDS", "main"]
 
@@ -91,7 +92,13 @@ class _Commands(click.Group):
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, "-V", "--version", prog_name="headgate", message="%(prog)s %(version)s")
+@click.version_option(
+    f"{__version__} (compiled)" if is_compiled() else __version__,
+    "-V",
+    "--version",
+    prog_name="headgate",
+    message="%(prog)s %(version)s",
+)
 def main(**_: Any) -> None:
     """Headgate: the gate between applications and language models.
 

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Item", "questions_in"]
+__all__ = ["Item", "questions_in", "under_a_prompt"]
 
 Item = dict[str, Any]
-"""As /api/cache/warm takes it: `question`, `request` or `body`, and `user`."""
+"""As /api/cache/warm takes it: `question`, `request` or `body`, and `user` and `system`."""
 
 
 def questions_in(file: Path) -> list[Item]:
@@ -32,6 +32,17 @@ def questions_in(file: Path) -> list[Item]:
     if not found:
         raise ValueError(f"--from {file.name}: nothing stands in it")
     return found
+
+
+def under_a_prompt(items: list[Item], file: Path) -> list[Item]:
+    """Each question with the system prompt that stands in a file, unless it says one itself. Raises ValueError."""
+    try:
+        prompt = file.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ValueError(f"--system {file.name}: it is no text in UTF-8") from None
+    if not prompt:
+        raise ValueError(f"--system {file.name}: nothing stands in it")
+    return [{"system": prompt, **item} if "question" in item else item for item in items]
 
 
 def _in_csv(text: str, name: str) -> list[Item]:

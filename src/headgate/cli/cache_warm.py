@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from headgate.cli.cache_campaign import OUTCOMES, Campaign, Warmer, run_campaign
-from headgate.cli.cache_questions import Item, questions_in
+from headgate.cli.cache_questions import Item, questions_in, under_a_prompt
 from headgate.cli.output import config_option, fail, plain_failures, print_json, read_configuration, say
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ __all__ = ["warm"]
     help="With --from: a recorded request; each question takes the place of what the user said last in it.",
 )
 @click.option(
+    "--system",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="With --from: the system prompt that your application sends before each question, letter for letter; a line break at the end does not count.",
+)
+@click.option(
     "--max-usd",
     "max_usd",
     required=True,
@@ -61,6 +67,14 @@ __all__ = ["warm"]
 )
 @click.option(
     "--rate", default="2/s", show_default=True, metavar="N/TIME", help="At most so many: 2/s, 30/m."
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, 16),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="At most so many under way at a time.",
 )
 @click.option(
     "--key",
@@ -79,10 +93,12 @@ def warm(
     most_asked: int | None,
     since: str,
     like: str,
+    system: Path | None,
     max_usd: str,
     between: str,
     tz: str,
     rate: str,
+    at_once: int,
     key: str | None,
     url: str | None,
     *,
@@ -92,15 +108,16 @@ def warm(
     """Fill memory with answers that will be asked for.
 
     Each is a request of its own that takes the whole journey: routed, limited, recorded (purpose `warm`) and paid for. What is there and
-    fresh is not asked again, so it can be repeated every night. A question alone is asked without any system prompt: an
-    application that sends one is only helped by questions put into a request of its own (--like, or `body` in a .jsonl). One is asked
-    after the other. Ctrl-C lets the one under way end.
+    fresh is not asked again, so it can be repeated every night. An answer is only given to who asks the same: an
+    application that sends a system prompt is helped by questions with that prompt (--system), or put into a request of its own (--like, or
+    `body` in a .jsonl). Ctrl-C lets those under way end.
 
     Beside a running gateway use --url: it has what is stored at hand at once.
 
     \b
     Examples:
       headgate cache warm --feature support-chat --most-asked 200 --since 7d --max-usd 1.00
+      headgate cache warm --feature support-chat --from faq.txt --system prompt.txt --max-usd 0.50
       headgate cache warm --feature support-chat --from faq.txt --like req_0akrzmj8b5g00 --max-usd 0.50
       headgate cache warm -f support-chat --from faq.jsonl --max-usd 2 --between 01:00-06:00 --tz Europe/Berlin --rate 30/m
       HEADGATE_KEY=hg_... headgate cache warm -f support-chat --most-asked 50 --max-usd 1 --url http://127.0.0.1:8080
@@ -117,11 +134,15 @@ def warm(
         fail("what shall be asked? Say --from FILE, or --most-asked N", code=2)
     if like and file is None:
         fail("--like is for questions of a file: --most-asked asks requests as they came", code=2)
+    if system is not None and (file is None or like):
+        fail("--system is for questions of a file alone: requests have what stands before them", code=2)
     cap = _usd(max_usd)
     try:
         pause = seconds_between(rate)
         hours = hours_of(between, tz) if between else None
         items = questions_in(file) if file is not None else None
+        if items is not None and system is not None:
+            items = under_a_prompt(items, system)
     except ValueError as wrong:
         fail(str(wrong), code=2)
     if tz and not between:
@@ -135,6 +156,7 @@ def warm(
                 feature,
                 found,
                 cap,
+                at_once=at_once,
                 pause=pause,
                 hours=hours,
                 like=like,

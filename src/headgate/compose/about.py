@@ -22,6 +22,7 @@ from headgate.config.problems import ConfigurationRefused
 from headgate.config.toml_text import toml_text
 from headgate.control.installation import About, PlaceNow, text_differences
 from headgate.core.clock import Clock
+from headgate.core.form import is_compiled
 from headgate.core.ids import IdSource
 from headgate.core.section import without_credentials
 from headgate.providers.port import Endpoint
@@ -74,7 +75,7 @@ class Abouts:
             changes=changes,
             places=self._places(),
             versions=[
-                ("Headgate", __version__),
+                ("Headgate", f"{__version__}, {'compiled' if is_compiled() else 'plain Python'}"),
                 ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
                 ("System", f"{platform.system()} {platform.machine()}"),
                 ("Database", _database(configuration.settings)),

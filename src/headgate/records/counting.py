@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import msgspec
+from typing import NamedTuple
 
 from headgate.core.error_groups import group_of
 from headgate.exchange.exchange import Exchange
@@ -23,7 +22,7 @@ _TOGETHER = 64
 """Counted one after the other, a request costs a fraction of what it costs between other work."""
 
 
-class Ended(msgspec.Struct, frozen=True, gc=False):
+class Ended(NamedTuple):
     """What is counted of a request."""
 
     request: RequestRow

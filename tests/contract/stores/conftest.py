@@ -19,9 +19,12 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def place(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    """A folder, or the URL of an empty database. `backend` is what the test is parametrized by."""
+def place(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    """A folder, or the URL of an empty database, removed afterwards. `backend` is what the test is parametrized by."""
     if backend != "postgres":
-        return tmp_path
+        yield tmp_path
+        return
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    url = server.new_database()
+    yield url
+    server.drop(url)

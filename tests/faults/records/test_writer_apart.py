@@ -19,6 +19,7 @@ __all__: list[str] = []
 CONFIG = """
 [providers.house]
 kind = "simulated"
+speed = 0
 
 [models.small]
 endpoints = [{ provider = "house", model = "m" }]

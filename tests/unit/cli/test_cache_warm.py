@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.cli.cache_campaign import run_campaign
-from headgate.cli.cache_questions import Item, questions_in
+from headgate.cli.cache_questions import Item, questions_in, under_a_prompt
 from headgate.cli.cheap_hours import hours_of, seconds_between
 from headgate.control.cache.warming import Outcome
 from headgate.control.http.cache.warming import WarmedTold
@@ -82,6 +82,130 @@ async def test_the_cap_ends_it() -> None:
     done = await run_campaign(warmer, "chat", questions(*["stored"] * 5), Decimal("0.05"))
     assert (done.outcomes["stored"], done.capped, done.spent) == (2, True, Decimal("0.04"))
     assert len(warmer.asked_for) == 3
+
+
+class Slow(Scripted):
+    """Answers when it is told to; holds what it was given for each until then, as a gateway does."""
+
+    def __init__(self, *, cost: str = "0.01") -> None:
+        super().__init__(cost=cost)
+        self.under_way: dict[str, Decimal] = {}
+        self.most_at_once = 0
+        self.most_held = Decimal(0)
+        self.goes_on = asyncio.Event()
+
+    async def one(
+        self, feature: str, item: Item, left: Decimal, *, like: str, estimate_only: bool
+    ) -> WarmedTold:
+        self.under_way[item["question"]] = left
+        self.most_at_once = max(self.most_at_once, len(self.under_way))
+        self.most_held = max(self.most_held, sum(self.under_way.values(), Decimal(0)))
+        try:
+            await self.goes_on.wait()
+            await asyncio.sleep(0)
+            return await super().one(feature, item, left, like=like, estimate_only=estimate_only)
+        finally:
+            del self.under_way[item["question"]]
+
+
+@aio
+async def test_a_few_are_under_way_at_a_time() -> None:
+    """No more than were allowed, each with a part of what is left: together they cannot pass the cap."""
+    warmer = Slow()
+    run = asyncio.create_task(
+        run_campaign(warmer, "chat", questions(*(f"stored {at}" for at in range(9))), Decimal(1), at_once=3)
+    )
+    while len(warmer.under_way) < 3:
+        await asyncio.sleep(0)
+    assert sum(warmer.under_way.values()) <= 1 and min(warmer.under_way.values()) > Decimal("0.3")
+    warmer.goes_on.set()
+    done = await run
+    assert (done.outcomes["stored"], done.spent, warmer.most_at_once) == (9, Decimal("0.09"), 3)
+    assert warmer.most_held <= 1
+
+
+@given(
+    st.lists(st.sampled_from(["stored", "fresh", "failed"]), max_size=12),
+    st.integers(1, 5),
+    st.integers(1, 60),
+)
+def test_the_cap_holds_side_by_side(words: list[str], at_once: int, cap: int) -> None:
+    """As many are fetched as would be one after the other: a part that is too small for one is no reason to end."""
+
+    @aio
+    async def run() -> None:
+        items = questions(*(f"{word} {at}" for at, word in enumerate(words)))
+        limit = Decimal(cap) / 1000
+        warmer = Slow()
+        warmer.goes_on.set()
+        done = await run_campaign(warmer, "chat", items, limit, at_once=at_once)
+        assert done.spent <= limit and warmer.most_at_once <= at_once
+        assert warmer.most_held <= limit
+        affordable = int(limit / warmer.cost)
+        assert done.outcomes["stored"] == min(words.count("stored"), affordable)
+        assert done.capped == (words.count("stored") > affordable)
+        assert done.outcomes.total() == len(words) or done.capped
+
+    run()
+
+
+@aio
+async def test_what_is_said_twice_is_asked_when_it_is_there() -> None:
+    """Side by side both would be paid for."""
+    warmer = Slow()
+    warmer.goes_on.set()
+    done = await run_campaign(
+        warmer, "chat", questions("stored 1", "stored 1", "stored 2"), Decimal(1), at_once=3
+    )
+    assert warmer.asked_for == ["stored 1", "stored 2", "stored 1"] and warmer.most_at_once == 2
+    assert done.outcomes.total() == 3
+
+
+@aio
+async def test_the_pace_holds_for_all_together_and_what_costs_nothing_does_not_count() -> None:
+    """A minute between two beginnings, however many may be under way; what is there already is passed over at once."""
+    warmer = Scripted()
+    wanted = questions("fresh 1", "fresh 2", "stored 1", "stored 2", "stored 3")
+    asyncio.get_running_loop().call_later(0.1, signal.raise_signal, signal.SIGINT)
+    done = await run_campaign(warmer, "chat", wanted, Decimal(1), at_once=4, pause=60)
+    assert warmer.asked_for == ["fresh 1", "fresh 2", "stored 1"]
+    assert (done.outcomes["stored"], done.stopped) == (1, True)
+
+
+@aio
+async def test_ctrl_c_lets_all_that_are_under_way_end() -> None:
+    """Their answers are counted; no other is asked."""
+    warmer = Slow()
+    run = asyncio.create_task(
+        run_campaign(warmer, "chat", questions(*(f"stored {at}" for at in range(9))), Decimal(1), at_once=3)
+    )
+    while len(warmer.under_way) < 3:
+        await asyncio.sleep(0)
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(0)
+    warmer.goes_on.set()
+    done = await run
+    assert (done.outcomes["stored"], done.stopped, len(warmer.asked_for)) == (3, True, 3)
+
+
+@aio
+async def test_when_one_cannot_be_asked_at_all_the_others_are_given_up() -> None:
+    """The gateway is gone, or refuses the key: nothing goes on behind that."""
+    warmer = Slow()
+
+    def gone() -> None:
+        raise ConnectionError("nobody is there")
+
+    warmer.then = gone
+    run = asyncio.create_task(
+        run_campaign(warmer, "chat", questions("stored 1", "stored 2"), Decimal(1), at_once=2)
+    )
+    while len(warmer.under_way) < 2:
+        await asyncio.sleep(0)
+    warmer.goes_on.set()
+    with pytest.raises(ConnectionError):
+        await run
+    assert not warmer.under_way
 
 
 @aio
@@ -185,6 +309,26 @@ def test_questions_are_read_by_the_ending_of_the_file(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=words):
             read(name, text)
+
+
+def test_questions_are_put_under_a_system_prompt(tmp_path: Path) -> None:
+    """That of the file, but for those that say one themselves; requests have their own."""
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("Be short.\nBe kind.\n")
+    items: list[Item] = [
+        {"question": "one?"},
+        {"question": "two?", "system": "Be long."},
+        {"request": "req_0akrzmj8b5g00"},
+    ]
+    assert under_a_prompt(items, prompt) == [
+        {"system": "Be short.\nBe kind.", "question": "one?"},
+        {"system": "Be long.", "question": "two?"},
+        {"request": "req_0akrzmj8b5g00"},
+    ]
+    for content in (b"", b"\n", b"\xff\xfe\xff"):
+        prompt.write_bytes(content)
+        with pytest.raises(ValueError, match="--system"):
+            under_a_prompt(items, prompt)
 
 
 @given(st.text(max_size=60), st.sampled_from([".txt", ".csv", ".jsonl"]))

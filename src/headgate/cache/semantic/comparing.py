@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from headgate.core.messages import Answer, Text, ToolCall
 
@@ -34,24 +35,22 @@ _SPELLED = {name: value for value, name in enumerate(_UNITS) if name != "one"} |
     name: 10 * value for value, name in enumerate(_TENS, 2)
 }
 """`one` is hardly ever a number."""
-_SPELLED_OUT = re.compile(
-    rf"\b(?:({'|'.join(_TENS)})[- ]({'|'.join(_UNITS[1:10])})|({'|'.join(_SPELLED)}))\b"
-)
-_SIGN = re.compile(r"[$€£¥₹]|(?<![\w.,)\]])-(?=\d)|\bc(?:\+\+|#)")
-"""Signs that make another thing of what they stand at: a currency, what is below zero, a language of programs."""
-_SPACE = re.compile(r"\W+")
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_CURRENCIES = frozenset("$€£¥₹")
+_SIGN = re.compile(r"-(?<![\w.,)\]]-)(?=\d)|c\+\+|c#")
+"""Signs that, as a currency does, make another thing of what they stand at: what is below zero, a language of programs."""
+_WORD = re.compile(r"\w+")
 _YES = frozenset({"yes", "yeah", "yep", "certainly", "ja", "oui", "si", "sí", "sim"})
 _NO = frozenset({"no", "nope", "nein", "non", "nee", "não", "unfortunately", "leider"})
+# `don't` is read as `don` and `t`, `it's` as `it` and `s`.
 _NOT = frozenset(
     _some(
-        """not no never none nor neither cannot without nothing nobody nicht kein keine keinen nie ohne pas jamais
+        """not no never none nor neither cannot without nothing nobody t nicht kein keine keinen nie ohne pas jamais
         sans sin nunca nada niet geen zonder nem sem"""
     )
 )
 _LIGHT = frozenset(
     _some(
-        """a an the is are was were be been it its it's this that these those there so too also very just of and as
+        """a an the is are was were be been it its s d ll m re ve this that these those there so too also very just of and as
         will would can could may do does did has have you we i they he she your our their my me us them"""
     )
 )
@@ -80,52 +79,57 @@ def words_of(answer: Answer) -> str | None:
 async def same_answer(one: str, other: str, cosine: Cosine) -> bool | None:
     """None: it cannot be told."""
     this, that = _read(one), _read(other)
-    if _signs(this) != _signs(that) or _numbers(this) != _numbers(that):
+    if this.signs != that.signs or this.numbers != that.numbers:
         return False
-    left, right = _plain(this), _plain(that)
+    left, right = this.words, that.words
     if left == right:
         return True
-    if not left or not right or _contradict(left, right) or _exchanged(this, that):
+    if not left or not right or _contradict(left, right) or _exchanged(left, right):
         return False
     near = await cosine(one[:EMBEDDED], other[:EMBEDDED])
     return None if near is None else near >= LEAST_COSINE
 
 
-def _plain(text: str) -> list[str]:
-    return _SPACE.sub(" ", text).split()
+class _Read(NamedTuple):
+    """A text, as far as it is compared."""
+
+    words: list[str]
+    """In small letters, numbers as digits, without the marks of a list's lines."""
+    numbers: set[str]
+    signs: set[str]
+
+
+def _read(text: str) -> _Read:
+    text = _ITEM.sub(" ", text.lower().replace("\u2212", "-"))
+    numbers = set(_NUMBER.findall(text))
+    words: list[str] = []
+    tens = 0
+    for word in _WORD.findall(text):
+        value = _SPELLED.get(word)
+        if tens and word in _UNITS[1:10]:
+            numbers.discard(words.pop())
+            value = tens + _UNITS.index(word)
+        tens = value if value is not None and word in _TENS else 0
+        words.append(word if value is None else str(value))
+        if value is not None:
+            numbers.add(words[-1])
+    return _Read(words, numbers, {*_CURRENCIES.intersection(text), *_SIGN.findall(text)})
 
 
 def _contradict(left: list[str], right: list[str]) -> bool:
     return (left[0] in _YES and right[0] in _NO) or (left[0] in _NO and right[0] in _YES)
 
 
-def _numbers(text: str) -> set[str]:
-    return set(_NUMBER.findall(text))
-
-
-def _read(text: str) -> str:
-    """In small letters, numbers as digits, without the marks of a list's lines."""
-    return _SPELLED_OUT.sub(_digits, _ITEM.sub(" ", text.lower().replace("\u2019", "'").replace("\u2212", "-")))
-
-
-def _digits(found: re.Match[str]) -> str:
-    tens, units, single = found.groups()
-    return str(_SPELLED[single] if single else _SPELLED[tens] + _UNITS.index(units))
-
-
-def _signs(text: str) -> set[str]:
-    return set(_SIGN.findall(text))
-
-
-def _exchanged(one: str, other: str) -> bool:
+def _exchanged(left: Sequence[str], right: Sequence[str]) -> bool:
     """Is all the same but for a few words, and do those say something else? `debit` for `credit`, a `not`, the same words in another order."""
-    left, right = _WORD.findall(one), _WORD.findall(other)
+    if abs(len(left) - len(right)) > _FEW:
+        return False
     over, under = Counter(left) - Counter(right), Counter(right) - Counter(left)
     if over.total() + under.total() > _FEW:
         return False
     lefts, rights = list(over.elements()), list(under.elements())
     if not lefts and not rights:
-        return left != right
+        return True
     if _nots(lefts) != _nots(rights):
         return True
     for word in list(lefts):
@@ -137,7 +141,7 @@ def _exchanged(one: str, other: str) -> bool:
 
 
 def _nots(words: Sequence[str]) -> int:
-    return sum(word in _NOT or word.endswith("n't") for word in words)
+    return sum(word in _NOT for word in words)
 
 
 def _one_word(one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""Answers fetched before anybody asks, within a cap, one after the other."""
+"""Answers fetched before anybody asks, within a cap."""
 
 from __future__ import annotations
 
@@ -80,6 +80,8 @@ class Asking(msgspec.Struct, kw_only=True, frozen=True):
     """As an application would send it to `/v1/chat/completions`; without `model` it asks for the feature."""
     user: str = ""
     """For whom it is kept, where answers belong to one user."""
+    system: str = ""
+    """The system prompt that the application sends before the question; "": none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +209,8 @@ async def _original(
 ) -> Original:
     if (bool(asking.question) + bool(asking.request) + (asking.body is not None)) != 1:
         raise CannotWarm("each is one of a question, a recorded request, and a body")
+    if asking.system and (like or not asking.question):
+        raise CannotWarm("`system` is for a question alone: requests have what stands before them")
     if asking.request:
         found = await _recorded(records, asking.request)
         if found.row.feature != feature:
@@ -245,7 +249,10 @@ def _row(feature: str, user: str) -> RequestRow:
 def _body(asking: Asking, feature: str, settings: FeatureCacheSettings) -> dict[str, Any]:
     if asking.body is not None:
         return {"model": feature, **asking.body}
-    body: dict[str, Any] = {"model": feature, "messages": [{"role": "user", "content": asking.question}]}
+    messages = [{"role": "user", "content": asking.question}]
+    if asking.system:
+        messages.insert(0, {"role": "system", "content": asking.system})
+    body: dict[str, Any] = {"model": feature, "messages": messages}
     if settings.when == "deterministic":
         # Others are not kept.
         body["temperature"] = 0

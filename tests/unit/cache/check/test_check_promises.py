@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headgate.cache.semantic.check import open_check
@@ -40,6 +40,7 @@ def test_any_two_texts_are_judged(asked, kept, cosine):
 
 
 @given(questions, questions, cosines)
+@example("by_mean_of", "way", 0.0)
 @settings(max_examples=200, deadline=None)
 def test_a_veto_holds_both_ways(asked, kept, cosine):
     """What forbids one way forbids the other."""

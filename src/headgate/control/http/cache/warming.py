@@ -77,6 +77,8 @@ class WarmItem(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """As it would be sent to `/v1/chat/completions`; without `model` it asks for the feature."""
     user: Word = ""
     """For whom it is kept, where answers belong to one user."""
+    system: Annotated[str, msgspec.Meta(max_length=200_000)] = ""
+    """The system prompt that your application sends before the question, letter for letter. For a question alone."""
 
 
 class WarmWanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -135,7 +137,9 @@ async def fill(asked: Asked[None, WarmWanted]) -> WarmShown:
     cap = SpendCap(_nanos(wanted.max_usd))
     done: list[Warmed] = []
     for item in wanted.items:
-        asking = Asking(question=item.question, request=item.request, body=item.body, user=item.user)
+        asking = Asking(
+            question=item.question, request=item.request, body=item.body, user=item.user, system=item.system
+        )
         try:
             done.append(
                 await warm(
