@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ TOOLS = {
 }
 
 _IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+if not _IN_CI:
+    # As hypothesis does by itself in CI: that this machine is busy is no finding.
+    hypothesis.settings.register_profile(
+        "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("unhurried")
 _NOT_RUN = pytest.StashKey[Counter[str]]()
 
 

@@ -19,12 +19,9 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def place(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
-    """A folder, or the URL of an empty database, removed afterwards. `backend` is what the test is parametrized by."""
+def place(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """A folder, or the URL of an empty database. `backend` is what the test is parametrized by."""
     if backend != "postgres":
-        yield tmp_path
-        return
+        return tmp_path
     server: PostgresServer = request.getfixturevalue("postgres")
-    url = server.new_database()
-    yield url
-    server.drop(url)
+    return server.new_database()

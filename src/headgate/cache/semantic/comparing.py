@@ -35,6 +35,8 @@ _SPELLED = {name: value for value, name in enumerate(_UNITS) if name != "one"} |
     name: 10 * value for value, name in enumerate(_TENS, 2)
 }
 """`one` is hardly ever a number."""
+_DIGITS = {name: value for value, name in enumerate(_UNITS[:10]) if value}
+"""What may follow tens."""
 _CURRENCIES = frozenset("$€£¥₹")
 _SIGN = re.compile(r"-(?<![\w.,)\]]-)(?=\d)|c\+\+|c#")
 """Signs that, as a currency does, make another thing of what they stand at: what is below zero, a language of programs."""
@@ -101,18 +103,20 @@ class _Read(NamedTuple):
 
 def _read(text: str) -> _Read:
     text = _ITEM.sub(" ", text.lower().replace("\u2212", "-"))
-    numbers = set(_NUMBER.findall(text))
     words: list[str] = []
+    spelled: list[str] = []
     tens = 0
     for word in _WORD.findall(text):
         value = _SPELLED.get(word)
-        if tens and word in _UNITS[1:10]:
-            numbers.discard(words.pop())
-            value = tens + _UNITS.index(word)
+        if tens and word in _DIGITS:
+            words.pop()
+            spelled.pop()
+            value = tens + _DIGITS[word]
         tens = value if value is not None and word in _TENS else 0
         words.append(word if value is None else str(value))
         if value is not None:
-            numbers.add(words[-1])
+            spelled.append(words[-1])
+    numbers = {*_NUMBER.findall(text), *spelled}
     return _Read(words, numbers, {*_CURRENCIES.intersection(text), *_SIGN.findall(text)})
 
 
