@@ -7,19 +7,29 @@
 ARG PYTHON=docker.io/library/python:3.13-slim-trixie
 
 FROM ${PYTHON} AS build
+# The path of a request as machine code. With false nothing of Debian is installed, and the image has plain Python.
+ARG COMPILED=true
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_CACHE=1 UV_LINK_MODE=copy
+RUN if [ "${COMPILED}" = true ]; then \
+      apt-get update -qq \
+      && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null; \
+    fi
 WORKDIR /build
 # Rarely changed things first: a change of the code installs no dependency again.
-COPY scripts/setup.lock requirements-image.lock ./
+COPY requirements-image.lock ./
+COPY scripts/setup.lock scripts/compile.lock scripts/
 RUN python -m venv /tools \
- && /tools/bin/python -m pip install --quiet --require-hashes -r setup.lock \
+ && /tools/bin/python -m pip install --quiet --require-hashes -r scripts/setup.lock \
+ && /tools/bin/uv pip install --quiet --python /tools/bin/python --only-binary :all: --require-hashes -r scripts/compile.lock \
  && python -m venv --without-pip /opt/headgate \
  && /tools/bin/uv pip install --quiet --python /opt/headgate/bin/python --only-binary :all: --require-hashes \
     --compile-bytecode -r requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY scripts/compiled.py scripts/hatch_build.py scripts/
 COPY src src
-# The build backend comes from setup.lock, so nothing is fetched here.
-RUN /tools/bin/python -m hatchling build --target wheel --directory /wheel \
+# The build backend and the compiler of Python come from locks, so nothing is fetched here.
+RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=${COMPILED} HEADGATE_COMPILE_AGAINST=/opt/headgate/bin/python \
+    /tools/bin/python -m hatchling build --target wheel --directory /wheel \
  && /tools/bin/uv pip install --quiet --offline --python /opt/headgate/bin/python --no-deps --compile-bytecode /wheel/*.whl
 COPY deploy/probe.py /opt/headgate/probe.py
 

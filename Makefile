@@ -73,7 +73,7 @@ bench-routing: setup embedder
 	@PYTHONPATH=. $(BIN)/python -m bench.routing.run $(ARGS)
 
 # requirements.lock is what people who work on Headgate install, requirements-run.lock what serving needs,
-# requirements-image.lock what the container image has, scripts/setup.lock what installs them.
+# requirements-image.lock what the container image has, scripts/setup.lock what installs them, scripts/compile.lock what compiles.
 # docs/decisions/0002 says why there is no uv.lock.
 IMAGE := bedrock postgres redis secrets sso
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
@@ -82,6 +82,7 @@ lock: setup
 	$(COMPILE) -c requirements.lock pyproject.toml -o requirements-run.lock
 	$(COMPILE) -c requirements.lock $(IMAGE:%=--extra %) pyproject.toml -o requirements-image.lock
 	$(COMPILE) -c requirements.lock scripts/setup.in -o scripts/setup.lock
+	$(COMPILE) -c requirements.lock scripts/compile.in -o scripts/compile.lock
 	cd tests/node && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 bench-cache: setup embedder

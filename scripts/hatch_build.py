@@ -22,10 +22,14 @@ class CompiledWheel(BuildHookInterface):  # type: ignore[type-arg]
             return
         self._made = tempfile.TemporaryDirectory()
         made = Path(self._made.name)
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, str(Path(self.root) / "scripts" / "compiled.py"), "--extensions", str(made)],
-            check=True,
+            check=False,
         )
+        if done.returncode:
+            # It has said what is wrong; a traceback of this file would bury it.
+            raise SystemExit(done.returncode)
+        # The library that all of them share lies at the top: that is where they import it from.
         for path in made.rglob("*.so"):
             build_data["force_include"][str(path)] = str(path.relative_to(made))
         build_data["pure_python"] = False

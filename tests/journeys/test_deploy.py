@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 import yaml
 
+from headgate import __version__
 from headgate.config.loader import parse
 from headgate.core.section import Duration
 from scripts.render_chart import CASES, rendered_by
@@ -61,6 +62,9 @@ def stages() -> list[list[tuple[str, str]]]:
 
 
 BUILD, FINAL = stages()
+# Compiling takes minutes. Where CI has done it (`make test COMPILED=yes`) the image's build finds the modules and takes them over;
+# elsewhere these tests build the image as `--build-arg COMPILED=false` does.
+COMPILED = bool(os.environ.get("HEADGATE_COMPILED"))
 
 
 def only(stage: list[tuple[str, str]], name: str) -> str:
@@ -82,6 +86,26 @@ def test_the_image_runs_as_nobody_in_particular_and_ends_on_sigterm() -> None:
     assert let_in == wanted
 
 
+@pytest.mark.parametrize(
+    ("compiled", "calls"), [("true", ["update", "install gcc libc6-dev"]), ("false", [])]
+)
+def test_the_image_is_compiled_unless_told_otherwise(compiled: str, calls: list[str], tmp_path: Path) -> None:
+    """Then with the packages that scripts/compiled.py asks for; else none of Debian's is wanted, and the base may be any."""
+    assert only(BUILD, "ARG") == "COMPILED=true"
+    (index,) = [n for n, (name, said) in enumerate(BUILD) if name == "RUN" and "apt-get" in said]
+    # Before the sources, or every change of them would install it again.
+    assert "COPY" not in {name for name, _ in BUILD[:index]}
+    (tmp_path / "apt-get").write_text('#!/bin/sh\necho "$@" >>calls\n')
+    (tmp_path / "apt-get").chmod(0o700)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "COMPILED": compiled}
+    subprocess.run(["sh", "-ec", BUILD[index][1]], cwd=tmp_path, env=environment, check=True, timeout=20)
+    said = (tmp_path / "calls").read_text().splitlines() if calls else []
+    assert [" ".join(word for word in line.split() if word[0] != "-") for line in said] == calls
+    assert (tmp_path / "calls").exists() == bool(calls)
+    (built,) = [said for name, said in BUILD if name == "RUN" and "hatchling" in said]
+    assert "HATCH_BUILD_HOOK_ENABLE_CUSTOM=${COMPILED} " in built
+
+
 def run_here(command: str, places: dict[str, str], folder: Path, path: str) -> None:
     """A step of the image with its directories elsewhere."""
     for there, here in places.items():
@@ -92,10 +116,11 @@ def run_here(command: str, places: dict[str, str], folder: Path, path: str) -> N
     for name, argument in BUILD:
         if name == "ENV":
             environment |= dict(pair.split("=", 1) for pair in shlex.split(argument) if "CACHE" not in pair)
+    environment |= {"PATH": f"{path}:{environment['PATH']}", "COMPILED": "true" if COMPILED else "false"}
     done = subprocess.run(
         ["sh", "-ec", command],
         cwd=folder,
-        env=environment | {"PATH": f"{path}:{environment['PATH']}"},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=300,
@@ -120,13 +145,15 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 if target.startswith("/")
                 else folder / "build" / target
             )
+            if target.endswith("/"):
+                into.mkdir(exist_ok=True)
             for source in sources:
                 if (ROOT / source).is_dir():
                     left_out = shutil.ignore_patterns("__pycache__", "*.pyc")
                     shutil.copytree(ROOT / source, into, ignore=left_out)
                 else:
                     shutil.copy(ROOT / source, into)
-        elif name == "RUN":
+        elif name == "RUN" and "apt-get" not in argument:
             run_here(argument, places, folder / "build", str(folder / "bin"))
     home = folder / "opt" / "headgate"
     for path in (home, *home.rglob("*")):
@@ -189,14 +216,20 @@ def snapshot(folder: Path) -> dict[str, int]:
 def test_the_image_has_all_that_several_nodes_need(image: Path) -> None:
     """PostgreSQL, Redis, identity providers, Bedrock; precompiled, because nothing can be written later."""
     program = "import asyncpg, redis, jwt, cryptography, botocore, uvloop, headgate; print(headgate.__file__)"
-    told = subprocess.run(
-        [image / "bin" / "python", "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    package = Path(told.stdout.strip()).parent
+
+    def told(*command: str) -> str:
+        # Nothing of this process's environment: PYTHONPATH would show the image what is not in it.
+        environment = {"PYTHONDONTWRITEBYTECODE": "1"}
+        command = (f"{image}/bin/{command[0]}", *command[1:])
+        return subprocess.check_output(command, text=True, timeout=60, env=environment).strip()
+
+    package = Path(told("python", "-c", program)).parent
     assert package.is_relative_to(image)
     compiled = {path.name.partition(".")[0] for path in (package / "__pycache__").glob("*.pyc")}
     assert "__main__" in compiled
     assert (package / "stores" / "migrations" / "env.py").exists()
+    assert told("headgate", "--version") == f"headgate {__version__}{' (compiled)' if COMPILED else ''}"
+    assert bool([*package.rglob("*.so")]) == COMPILED
 
 
 def test_a_probe_of_a_port_nobody_listens_on_ends_with_one() -> None:

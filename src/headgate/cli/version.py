@@ -8,6 +8,7 @@ import click
 
 from headgate import __version__
 from headgate.cli.output import print_json
+from headgate.core.form import is_compiled
 
 __all__ = ["command"]
 
@@ -15,9 +16,10 @@ __all__ = ["command"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def command(*, as_json: bool) -> None:
-    """Tell the version of Headgate and of what it runs on."""
+    """Tell the version of Headgate, in which form it runs (compiled or plain Python), and on what."""
     told = {
         "headgate": __version__,
+        "form": "compiled" if is_compiled() else "plain Python",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }

@@ -75,9 +75,11 @@ def test_a_mistyped_command_is_answered_with_the_nearest():
 
 
 def test_the_version_is_told_to_people_and_to_scripts():
-    """By option, by command, as JSON."""
+    """By option, by command, as JSON; and in which form it runs."""
     assert run("--version").stdout == f"headgate {__version__}\n"
-    assert json.loads(run("version", "--json").stdout)["headgate"] == __version__
+    told = json.loads(run("version", "--json").stdout)
+    assert (told["headgate"], told["form"]) == (__version__, "plain Python")
+    assert f"headgate {__version__}\nform plain Python\n" in run("version").stdout
 
 
 def test_check_tells_in_plain_words_what_will_happen():
