@@ -79,3 +79,32 @@ def test_no_plain_class_inherits_from_a_compiled_one() -> None:
         }
         heirs += [f"{module}: {each.name}" for each in classes(tree) if words(each.bases) & known]
     assert heirs == []
+
+
+def waits(nodes: list[ast.stmt]) -> bool:
+    """Is there an `await` of the same function in these statements?"""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
+            return True
+        if waits(list(ast.iter_child_nodes(node))):  # type: ignore[arg-type]
+            return True
+    return False
+
+
+@pytest.mark.parametrize("module", LISTED)
+def test_a_compiled_module_does_not_wait_while_it_cleans_up(module: str) -> None:
+    """Compiled, a `finally` that waits asks afterwards what the caller, too, is handling, and raises that again: an error that was
+    caught long ago comes back. Waiting in an `except` loses what a bare `raise` would raise. `exchange.closing` waits instead."""
+    found = []
+    for node in ast.walk(tree_of(module)):
+        if not isinstance(node, ast.Try):
+            continue
+        if waits(node.finalbody):
+            found.append(f"line {node.finalbody[0].lineno}: finally waits")
+        for handler in node.handlers:
+            again = any(isinstance(each, ast.Raise) and each.exc is None for each in ast.walk(handler))
+            if again and waits(handler.body):
+                found.append(f"line {handler.lineno}: waits, then raises again")
+    assert found == []

@@ -67,7 +67,9 @@ class Rule:
         self.alert_at = tuple(sorted(set(settings.alert_at)))
         per = settings.per
         self._calendar = (
-            Calendar(per, ZoneInfo(settings.time_zone)) if per in ("day", "week", "month") else None
+            Calendar(per, ZoneInfo(settings.time_zone))
+            if per == "day" or per == "week" or per == "month"  # noqa: PLR1714 - understood by every mypy
+            else None
         )
         self._begins = self._ends = 0
         self._pots: dict[str, Pot] = {}

@@ -71,18 +71,25 @@ class Dispatch:
             exchange.deadline = began + manner.total
         try:
             reply = await self._answer(exchange, exchange.candidates, manner, began, left)
+            if manner.follows and not exchange.purpose:
+                reply = self._follow(exchange, reply, manner, began)
+            return reply
         except GatewayError as failure:
             if self.ladder is None or not manner.ladder.rungs or exchange.hung_up:
                 raise
-            await exchange.granted()
-            exchange.deadline = began + manner.total
-            degraded = await self.ladder.answer(exchange, failure, deadline=began + manner.total)
-            if degraded is None:
-                raise
-            return degraded
-        return (
-            self._follow(exchange, reply, manner, began) if manner.follows and not exchange.purpose else reply
-        )
+            failed = [failure]
+        # Taken out of the list: what it was raised through holds this frame, and the frame would hold it.
+        return await self._degraded(exchange, failed.pop(), began + manner.total)
+
+    async def _degraded(self, exchange: Exchange, failure: GatewayError, deadline: float) -> Reply:
+        """What is answered when no endpoint did. Raises `failure` if that is nothing."""
+        assert self.ladder is not None
+        await exchange.granted()
+        exchange.deadline = deadline
+        degraded = await self.ladder.answer(exchange, failure, deadline=deadline)
+        if degraded is None:
+            raise failure
+        return degraded
 
     async def reserve(self, exchange: Exchange, endpoints: Sequence[Endpoint]) -> Reply:
         """Ask the endpoints of a rung of the ladder, in order. Raises GatewayError."""

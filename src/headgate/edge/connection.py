@@ -62,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._app: Callable[..., Coroutine[Any, Any, None]] = config.loaded_app
         self._loop = _loop or asyncio.get_event_loop()
         self._server = server_state
+        # Of all kinds of connections, by uvicorn's types; ours is none of them.
+        self._others: set[Any] = server_state.connections
         self._transport: asyncio.Transport
         self.write: Callable[[bytes], None]
         """Hand bytes to the transport, which never blocks; `write_paused` says when to stop."""
@@ -97,7 +99,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.write = self._transport.write
-        self._server.connections.add(self)  # type: ignore[arg-type]
+        self._others.add(self)
         peer = transport.get_extra_info("peername")
         self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) and len(peer) > 1 else None
         self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
@@ -105,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._watch = self._loop.call_later(self._entrance.look_after, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter here
-        self._server.connections.discard(self)
+        self._others.discard(self)
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, MutableMapping
 from time import monotonic, time_ns
-from typing import Any
+from typing import Any, NoReturn
 
 from headgate.core.errors import (
     BodyTooLarge,
@@ -99,6 +99,18 @@ class Gate:
         )
         self.in_flight += 1
         watch = self._hangups.watch(scope, exchange)
+        escaped: BaseException | None = None
+        try:
+            await self._answer(exchange, scope, receive, send)
+        except BaseException as end:  # noqa: BLE001 - raised again when everything is closed
+            escaped = end
+        watch.over()
+        self.in_flight -= 1
+        await _close(exchange)
+        if escaped is not None:
+            _raise(escaped)
+
+    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         waiting: Waiting | None = None
         begun = False
         try:
@@ -138,10 +150,6 @@ class Gate:
                 await self._end_stream(exchange, send, fault)
             else:
                 await self._refuse(exchange, fault, send)
-        finally:
-            watch.over()
-            self.in_flight -= 1
-            await _close(exchange)
 
     async def _read(self, scope: Scope, exchange: Exchange, receive: Receive) -> None:
         method, path = scope["method"], exchange.path
@@ -235,7 +243,7 @@ class Gate:
         if not exchange.hung_up:
             await send({"type": "http.response.body", "body": last})
 
-    async def _stream(
+    async def _stream(  # noqa: PLR0915 - the way of one stream
         self, exchange: Exchange, reply: Reply, send: Send, scope: Scope, *, begun: bool = False
     ) -> None:
         """begun: head and comments are out already."""
@@ -275,30 +283,36 @@ class Gate:
             sent += len(data)
             return push(data)
 
+        last = b""
+        escaped: BaseException | None = None
         try:
-            async for frame in frames:
-                data = said(frame)
-                if data and not exchange.hung_up:
-                    sent += len(data)
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-                    if turn is not None and pumped is not None:
-                        push = turn.pusher()
-                        # The head is out: from here on bytes go from socket to socket without waking this task.
-                        while not await pumped.pump(deliver):
-                            await send({"type": "http.response.body", "body": b"", "more_body": True})
-                        break
-            last = exchange.trailer() if exchange.trailer is not None else b""
-        except GatewayError as error:
-            # Status and content are out: the only honest end left is an explicit error event.
-            exchange.error = exchange.error or error
-            encoder = encoder or exchange.dialect.encoder(exchange.peek)
-            last = encoder.fail(error, request_id_text(exchange.id))
-        except Exception as bug:  # noqa: BLE001 - logged
-            exchange.error = fault = _told(exchange, bug)
-            last = exchange.dialect.encoder(exchange.peek).fail(fault, request_id_text(exchange.id))
-        finally:
-            exchange.bytes_out = sent
-            await frames.aclose()  # type: ignore[attr-defined]
+            try:
+                async for frame in frames:
+                    data = said(frame)
+                    if data and not exchange.hung_up:
+                        sent += len(data)
+                        await send({"type": "http.response.body", "body": data, "more_body": True})
+                        if turn is not None and pumped is not None:
+                            push = turn.pusher()
+                            # The head is out: from here on bytes go from socket to socket without waking this task.
+                            while not await pumped.pump(deliver):
+                                await send({"type": "http.response.body", "body": b"", "more_body": True})
+                            break
+                last = exchange.trailer() if exchange.trailer is not None else b""
+            except GatewayError as error:
+                # Status and content are out: the only honest end left is an explicit error event.
+                exchange.error = exchange.error or error
+                encoder = encoder or exchange.dialect.encoder(exchange.peek)
+                last = encoder.fail(error, request_id_text(exchange.id))
+            except Exception as bug:  # noqa: BLE001 - logged
+                exchange.error = fault = _told(exchange, bug)
+                last = exchange.dialect.encoder(exchange.peek).fail(fault, request_id_text(exchange.id))
+        except BaseException as end:  # noqa: BLE001 - raised again when the stream is closed
+            escaped = end
+        exchange.bytes_out = sent
+        await frames.aclose()  # type: ignore[attr-defined]
+        if escaped is not None:
+            _raise(escaped)
         exchange.bytes_out = sent + len(last)
         if not exchange.hung_up:
             await send({"type": "http.response.body", "body": last})
@@ -328,6 +342,11 @@ def _told(exchange: Exchange, bug: Exception) -> InternalFault:
     log.error("request %s failed inside Headgate", request_id, exc_info=bug)
     text = f"Headgate failed on this request; its log has the details under {request_id}"
     return InternalFault(text, detail=repr(bug)[:500])
+
+
+def _raise(escaped: BaseException) -> NoReturn:
+    """Not in a `finally`, which compiled may not wait: tests/unit/test_compiled.py."""
+    raise escaped
 
 
 async def _close(exchange: Exchange) -> None:
