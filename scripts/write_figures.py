@@ -20,6 +20,7 @@ _COLUMNS = (
     ("p50 ms at 20/s", "latency-20", "p50 ms"),
     ("a streamed token, CPU µs", "paced", "CPU µs/token"),
     ("× nginx", "paced", "× nginx"),
+    ("a hit from memory, CPU µs", "hit", "CPU µs/request"),
     ("start to first answer, s", "cold", "first answer s"),
     ("memory at rest, MB", "cold", "idle MB"),
 )

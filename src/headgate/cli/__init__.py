@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from headgate import __version__
-from headgate.core.form import is_compiled
+from headgate import __version__, is_compiled
 
 __all__ = ["COMMANDS", "main"]
 

@@ -6,9 +6,8 @@ import platform
 
 import click
 
-from headgate import __version__
+from headgate import __version__, is_compiled
 from headgate.cli.output import print_json
-from headgate.core.form import is_compiled
 
 __all__ = ["command"]
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from headgate import __version__
+from headgate import __version__, is_compiled
 from headgate.compose.stores import database_path, journal_directory
 from headgate.config.fingerprint import fingerprint, redacted
 from headgate.config.loader import load
@@ -22,7 +22,6 @@ from headgate.config.problems import ConfigurationRefused
 from headgate.config.toml_text import toml_text
 from headgate.control.installation import About, PlaceNow, text_differences
 from headgate.core.clock import Clock
-from headgate.core.form import is_compiled
 from headgate.core.ids import IdSource
 from headgate.core.section import without_credentials
 from headgate.providers.port import Endpoint
