@@ -141,8 +141,11 @@ def main() -> None:
     )
     parser.add_argument("--if-possible", action="store_true", help="without a C compiler say so and end well")
     parser.add_argument("--extensions", type=Path, metavar="DIR", help="only the compiled modules, into DIR")
+    parser.add_argument(
+        "--sources", type=Path, metavar="DIR", help="with --extensions: src and pyproject.toml are there"
+    )
     options = parser.parse_args()
-    if options.extensions and taken_over(options.extensions.resolve()):
+    if options.extensions and not options.sources and taken_over(options.extensions.resolve()):
         return
     if lacking := missing():
         said = f"not compiled: this machine lacks {lacking}"
@@ -150,7 +153,7 @@ def main() -> None:
             raise SystemExit(said)
         print(f"{said}; Headgate runs as plain Python", file=sys.stderr)
     elif options.extensions:
-        compile_modules(options.extensions.resolve())
+        compile_modules(options.extensions.resolve(), (options.sources or ROOT).resolve())
     else:
         print(installed())
 
