@@ -77,7 +77,7 @@ class WarmItem(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """As it would be sent to `/v1/chat/completions`; without `model` it asks for the feature."""
     user: Word = ""
     """For whom it is kept, where answers belong to one user."""
-    system: Annotated[str, msgspec.Meta(max_length=200_000)] = ""
+    system: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
     """The system prompt that your application sends before the question, letter for letter. For a question alone."""
 
 
