@@ -27,7 +27,7 @@ ADDRESS = "http://127.0.0.1:8080"
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ID = re.compile(r"\b(?:req|key|person|msg|chatcmpl|resp)[_-]\w+")
-_RECORDED = ("headgate tail", "headgate budgets", "headgate traces")
+_RECORDED = ("headgate tail", "headgate show", "headgate budgets", "headgate traces")
 """Commands that read what a gateway has written down."""
 _SAME = (
     (re.compile(r"/\S*headgate-demo-\S*/|/tmp/\S*/"), "DIR/"),
