@@ -30,11 +30,13 @@ __all__ = [
     "SECOND",
     "SHARED_ENGINES",
     "comes_true",
+    "every",
     "hears",
     "key_of",
     "made",
     "one_store",
     "opened",
+    "shared",
     "spot",
     "tiers",
     "two_nodes",
@@ -46,6 +48,8 @@ REDIS = pytest.param("redis", marks=pytest.mark.needs("redis"))
 ENGINES = ["memory", "sqlite", POSTGRES, REDIS]
 SHARED_ENGINES = ["sqlite", POSTGRES, REDIS]
 """Those that several processes may open at once."""
+every = pytest.mark.parametrize("backend", ENGINES)
+shared = pytest.mark.parametrize("backend", SHARED_ENGINES)
 
 SECOND = 10**9
 _numbers = itertools.count(1)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
-
 from headgate.stores.answers import Selection
 from tests.support.aio import aio
 from tests.support.answers import (
-    ENGINES,
     SECOND,
-    SHARED_ENGINES,
     comes_true,
+    every,
     key_of,
     made,
     one_store,
     opened,
+    shared,
     spot,
     tiers,
     vector_of,
@@ -25,9 +23,6 @@ from tests.support.answers import (
 )
 
 __all__: list[str] = []
-
-every = pytest.mark.parametrize("backend", ENGINES)
-shared = pytest.mark.parametrize("backend", SHARED_ENGINES)
 
 
 @every

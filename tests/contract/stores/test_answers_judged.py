@@ -6,26 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from headgate.stores.answers import MOST_JUDGEMENTS, Judgement, Selection
 from tests.support.aio import aio
-from tests.support.answers import (
-    ENGINES,
-    SECOND,
-    SHARED_ENGINES,
-    key_of,
-    made,
-    one_store,
-    tiers,
-    written,
-)
+from tests.support.answers import SECOND, every, key_of, made, one_store, shared, tiers, written
 
 __all__: list[str] = []
-
-every = pytest.mark.parametrize("backend", ENGINES)
-shared = pytest.mark.parametrize("backend", SHARED_ENGINES)
 
 
 @every

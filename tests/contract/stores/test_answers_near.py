@@ -9,21 +9,18 @@ import pytest
 from headgate.stores.answers import Selection
 from tests.support.aio import aio
 from tests.support.answers import (
-    ENGINES,
-    SHARED_ENGINES,
     comes_true,
+    every,
     key_of,
     made,
     one_store,
+    shared,
     two_nodes,
     vector_of,
     written,
 )
 
 __all__: list[str] = []
-
-every = pytest.mark.parametrize("backend", ENGINES)
-shared = pytest.mark.parametrize("backend", SHARED_ENGINES)
 
 
 @every

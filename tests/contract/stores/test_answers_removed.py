@@ -10,19 +10,9 @@ import pytest
 
 from headgate.stores.answers import CacheEntry, Selection
 from tests.support.aio import aio
-from tests.support.answers import (
-    ENGINES,
-    comes_true,
-    key_of,
-    made,
-    one_store,
-    opened,
-    spot,
-)
+from tests.support.answers import comes_true, every, key_of, made, one_store, opened, spot
 
 __all__: list[str] = []
-
-every = pytest.mark.parametrize("backend", ENGINES)
 
 
 SELECTIONS = [

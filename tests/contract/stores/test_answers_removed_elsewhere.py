@@ -7,24 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from headgate.stores.answers import AnswerStore, CacheEntry, Selection
 from tests.support.aio import aio
-from tests.support.answers import (
-    SHARED_ENGINES,
-    comes_true,
-    hears,
-    key_of,
-    made,
-    tiers,
-    two_nodes,
-    written,
-)
+from tests.support.answers import comes_true, hears, key_of, made, shared, tiers, two_nodes, written
 
 __all__: list[str] = []
-
-shared = pytest.mark.parametrize("backend", SHARED_ENGINES)
 
 
 @shared
