@@ -18,6 +18,8 @@ __all__ = ["DeadJournal", "JournalReader", "Read", "dead_journals", "delete_befo
 
 _CHUNK = 262_144
 _LARGEST_ENTRY = 1 << 30
+_HEAD = HEADER.size
+_head = HEADER.unpack_from
 
 
 Read = tuple[int, int, PassingEntry]
@@ -39,59 +41,55 @@ class JournalReader:
         self._fd = -1
         self._fd_segment = 0
 
-    def read(self, end: Position, limit: int) -> list[Read]:
-        """Entries before `end`, until they are `limit` bytes or a little more."""
-        found: list[Read] = []
+    def read(self, end: Position, limit: int) -> Iterator[Read]:
+        """Entries before `end`, until they are `limit` bytes or a little more. To be used up: `position` moves piece by piece. One
+        after the other, so that whoever takes them can let a prompt go before the next one is there."""
         while self.position < end and limit > 0:
             segment = self.position.segment
             last = end.offset if segment == end.segment else self._size(segment)
             before = self.position.offset
             if before < last:
-                self._read_piece(found, last)
+                yield from self._read_piece(last)
             limit -= self.position.offset - before
             if self.position.offset >= last and segment < end.segment:
                 self.position = Position(segment + 1, 0)
             elif self.position.offset == before:
                 break
-        return found
 
-    def _read_piece(self, found: list[Read], last: int) -> None:
+    def _read_piece(self, last: int) -> Iterator[Read]:
         """Read some entries of the present segment, whose end is `last`; at least one, or the damage that is there."""
         segment, offset = self.position.segment, self.position.offset
         data = self._pread(segment, offset, min(_CHUNK, last - offset))
-        cursor = 0
-        while cursor + HEADER.size <= len(data):
-            length, checksum = HEADER.unpack_from(data, cursor)
-            start = cursor + HEADER.size
-            if start + length > len(data):
-                if offset + start + length > last or length > _LARGEST_ENTRY:
+        decode = self._decode
+        cursor, size = 0, len(data)
+        while (start := cursor + _HEAD) <= size:
+            length, checksum = _head(data, cursor)
+            stop = start + length
+            if stop > size:
+                if offset + stop > last or length > _LARGEST_ENTRY:
                     break  # torn, or damaged: judged below
                 if cursor:
                     break  # the next piece begins with it
-                data += self._pread(segment, offset + len(data), start + length - len(data))
-                if start + length > len(data):
+                data += self._pread(segment, offset + size, stop - size)
+                size = len(data)
+                if stop > size:
                     break
-            payload = data[start : start + length]
+            payload = data[start:stop]
             if crc32(payload) != checksum:
                 self._give_up(segment, offset + cursor, last)
                 return
-            entry = self._entry(payload)
-            if entry is not None:
-                found.append((segment, offset + cursor, entry))
-            cursor = start + length
+            try:
+                entry = decode(payload)
+            except (msgspec.ValidationError, msgspec.DecodeError):
+                # Whole, but not an entry as we know them: written by a Headgate much older or newer.
+                self.damaged_bytes += length
+            else:
+                yield segment, offset + cursor, entry
+            cursor = stop
         if cursor:
             self.position = Position(segment, offset + cursor)
         else:
             self._give_up(segment, offset, last)
-
-    def _entry(self, payload: bytes) -> PassingEntry | None:
-        try:
-            entry: PassingEntry = self._decode(payload)
-        except (msgspec.ValidationError, msgspec.DecodeError):
-            # Whole, but not an entry as we know them: written by a Headgate much older or newer.
-            self.damaged_bytes += len(payload)
-            return None
-        return entry
 
     def _give_up(self, segment: int, offset: int, last: int) -> None:
         """Nothing after damage can be found again: entries have no marks. Pass over the rest of the segment."""

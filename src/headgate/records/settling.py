@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,11 +25,12 @@ _log = logging.getLogger("headgate.records")
 _set = msgspec.structs.force_setattr
 
 
-class _Open(msgspec.Struct, gc=False):
+class _Open(NamedTuple):
     """A request that has begun and not ended, as far as the journal has been read."""
 
-    first: Position
-    last: Position
+    first: tuple[int, int]
+    """Segment and offset of its first entry."""
+    last: tuple[int, int]
     request_content: str
 
 
@@ -49,31 +51,36 @@ class Settling:
         self._open: dict[int, _Open] = {}
         self._requests: list[RequestRow] = []
         self._attempts: list[AttemptRow] = []
-        self._contents: list[Content] = []
+        self._contents: dict[tuple[str, int, bytes], Content] = {}
+        """By what they are made of: a prompt that comes again and again is hashed once a batch."""
         self._uses: list[Use] = []
         self._recovered = recovered
 
-    def take(self, reads: Iterable[Read]) -> None:
-        """Take in the next entries."""
+    def take(self, reads: Iterable[Read]) -> int:
+        """Take in the next entries; how many there were."""
+        taken = 0
         for segment, offset, entry in reads:
+            taken += 1
             try:
                 if isinstance(entry, Closed):
                     self._take_closed(entry)
                 else:
-                    self._take_opened(Position(segment, offset), entry)
+                    self._take_opened((segment, offset), entry)
             except Exception:  # noqa: BLE001 - told in the log and counted
                 # One entry that cannot be settled must not hold back all that follow it.
                 self.unsettled += 1
                 _log.exception(
                     "request %s cannot be settled; its record is lost", request_id_text(entry.request.id)
                 )
+        return taken
 
-    def _take_opened(self, at: Position, entry: OpenedMark) -> None:
-        known = self._open.get(entry.request.id)
+    def _take_opened(self, at: tuple[int, int], entry: OpenedMark) -> None:
+        number = entry.request.id
+        known = self._open.get(number)
         if known is None:
-            self._open[entry.request.id] = _Open(at, at, self._keep(entry.body))
+            self._open[number] = _Open(at, at, self._keep(entry.body))
         else:
-            known.last = at
+            self._open[number] = known._replace(last=at)
 
     def _take_closed(self, entry: Closed) -> None:
         request = entry.request
@@ -102,8 +109,10 @@ class Settling:
             return ""
         if body.name:
             return body.name
-        content = content_of(body)
-        self._contents.append(content)
+        about = (body.kind, body.size, body.data)
+        content = self._contents.get(about)
+        if content is None:
+            content = self._contents[about] = content_of(body)
         return content.hash
 
     def cut(self, request_ids: Iterable[int]) -> None:
@@ -118,7 +127,7 @@ class Settling:
         self.cut(list(self._open))
 
     def _cut(self, opened: _Open) -> None:
-        first, last = self._reader.entry_at(opened.first), self._reader.entry_at(opened.last)
+        first, last = (self._reader.entry_at(Position(*at)) for at in (opened.first, opened.last))
         if not isinstance(first, Opened) or not isinstance(last, Opened):
             self._reader.damaged_bytes += 1
             return
@@ -155,14 +164,14 @@ class Settling:
         oldest = next(iter(self._open.values()), None)
         gathered = Batch(
             journal=self._journal,
-            position=oldest.first if oldest else self._reader.position,
+            position=Position(*oldest.first) if oldest else self._reader.position,
             requests=self._requests,
             attempts=self._attempts,
-            contents=self._contents,
+            contents=list(self._contents.values()),
             uses=self._uses,
             recovered=self._recovered,
         )
-        self._requests, self._attempts, self._contents, self._uses = [], [], [], []
+        self._requests, self._attempts, self._contents, self._uses = [], [], {}, []
         return gathered
 
 

@@ -218,8 +218,8 @@ class Writer:
         settling = Settling(dead.name, reader, self._pricer, recovered=True)
         end = dead.end
         try:
-            while reads := reader.read(end, _BATCH_BYTES):
-                settling.take(reads)
+            while reader.position < end:
+                settling.take(reader.read(end, _BATCH_BYTES))
                 self._store(settling.batch())
             settling.cut_all()
             self._store(settling.batch())
@@ -258,12 +258,11 @@ class Writer:
     def _step(self) -> bool:
         if self._waiting is None:
             self._pricer.prepare()
-            reads = self._reader.read(self._journal.end, _BATCH_BYTES)
+            taken = self._settling.take(self._reader.read(self._journal.end, _BATCH_BYTES))
             lost = self._journal.take_lost()
-            if not reads and not lost and self._reader.position.segment == self.stored.segment:
+            if not taken and not lost and self._reader.position.segment == self.stored.segment:
                 # Else the journal has begun a new file, and the one before can go.
                 return False
-            self._settling.take(reads)
             self._settling.cut(lost)
             self._waiting = self._settling.batch()
         self._store(self._waiting)

@@ -34,7 +34,7 @@ def closed(number: int, reply: bytes = b"") -> Closed:
 def ids(journal: Journal, start: Position = START, limit: int = 1 << 40) -> list[int]:
     reader = JournalReader(journal.directory, journal.name, start)
     found = []
-    while reads := reader.read(journal.end, limit):
+    while reads := list(reader.read(journal.end, limit)):
         found += [entry.request.id for _, _, entry in reads]
     reader.close()
     return found
