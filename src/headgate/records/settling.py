@@ -51,8 +51,9 @@ class Settling:
         self._open: dict[int, _Open] = {}
         self._requests: list[RequestRow] = []
         self._attempts: list[AttemptRow] = []
-        self._contents: dict[tuple[str, int, bytes], Content] = {}
-        """By what they are made of: a prompt that comes again and again is hashed once a batch."""
+        self._contents: list[Content] = []
+        self._of_size: dict[int, Content] = {}
+        """The latest content of this batch that has so many bytes: the same may come again at once, and need not be hashed again."""
         self._uses: list[Use] = []
         self._recovered = recovered
 
@@ -109,10 +110,10 @@ class Settling:
             return ""
         if body.name:
             return body.name
-        about = (body.kind, body.size, body.data)
-        content = self._contents.get(about)
-        if content is None:
-            content = self._contents[about] = content_of(body)
+        content = self._of_size.get(body.size)
+        if content is None or content.data != body.data or content.kind != body.kind:
+            content = self._of_size[body.size] = content_of(body)
+            self._contents.append(content)
         return content.hash
 
     def cut(self, request_ids: Iterable[int]) -> None:
@@ -167,11 +168,12 @@ class Settling:
             position=Position(*oldest.first) if oldest else self._reader.position,
             requests=self._requests,
             attempts=self._attempts,
-            contents=list(self._contents.values()),
+            contents=self._contents,
             uses=self._uses,
             recovered=self._recovered,
         )
-        self._requests, self._attempts, self._contents, self._uses = [], [], {}, []
+        self._requests, self._attempts, self._contents, self._uses = [], [], [], []
+        self._of_size = {}
         return gathered
 
 
