@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable
 from enum import IntEnum
 from time import monotonic
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from headgate.core.errors import (
     BetweenTimeout,
@@ -41,6 +41,10 @@ _HIGH_WATER = 256 * 1024  # unread body bytes at which the provider is made to w
 # A server that gives up an idle connection answers the crossing request with an end or a reset within a round trip. One
 # that dies later was working on the request, and sending that again in silence could be billed twice.
 _STALE_SECONDS = 1.0
+
+
+# Not the loop's, which is a millisecond coarser: a call less for every token.
+_now: Final = monotonic
 
 
 class StaleConnection(Exception):
@@ -219,6 +223,16 @@ class Connection(asyncio.Protocol):
             self._poll.register(sock.fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
+        sink, parser = self._sink, self._parser
+        if sink is not None and parser.between_chunks and not parser.pieces:
+            # A token's whole way through the transport: no step more than it needs. With a sink there is a body under way.
+            body = one_chunk(data)
+            if body:
+                until = _now() + self._between
+                total = self._total_at
+                self._deadline.at = min(total, until)
+                sink(body)
+                return
         stage = self._stage
         if stage is _HEAD:
             if not self._sent_at:
@@ -230,14 +244,6 @@ class Connection(asyncio.Protocol):
         elif stage is not _BODY:
             self._vanish()
             return
-        parser = self._parser
-        if parser.between_chunks and self._sink is not None and not parser.pieces:
-            # A token's whole way through the transport: no step more than it needs.
-            body = one_chunk(data)
-            if body:
-                self._deadline.at = min(self._total_at, self._loop.time() + self._between)
-                self._sink(body)
-                return
         try:
             parser.feed(data)
         except UpstreamMalformed as error:
@@ -249,14 +255,12 @@ class Connection(asyncio.Protocol):
         elif parser.complete:
             self._finish_reply()
         elif pieces := parser.pieces:
-            sink = self._sink
             if sink is None:
                 self._body_came(len(data))
                 return
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
-            until = self._loop.time() + self._between
-            self._deadline.at = min(self._total_at, until)
+            self._deadline.at = min(self._total_at, _now() + self._between)
             sink(body)
 
     def eof_received(self) -> bool:

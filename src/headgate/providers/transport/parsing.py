@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 import httptools
 
@@ -13,22 +14,28 @@ from headgate.providers.transport.decoding import Decoder, decoder_for
 
 __all__ = ["HeadLimits", "ReplyParser", "one_chunk"]
 
-_KEEPALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
+_CRLF: Final = b"\r\n"
+_LONGEST_SIZE: Final = 7
+"""Digits of a chunk's size that are read here: 256 MB."""
+_KEEPALIVE_TIMEOUT: Final = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
 
 
 def one_chunk(data: bytes) -> bytes | None:
     """What is in `data`, if it is exactly one chunk of a chunked body; None: leave it to the parser.
 
     Servers that stream write an event as a chunk, and mostly it comes so: this costs a third of parsing."""
-    at = data.find(b"\r\n", 1, 9)
-    if at < 0 or not data.endswith(b"\r\n"):
-        return None
-    size = data[:at]
-    try:
-        # int takes signs and underscores, too.
-        if not size.isalnum() or int(size, 16) != len(data) - at - 4:
-            return None
-    except ValueError:
+    size = at = 0
+    length = len(data)
+    while at < length and at < _LONGEST_SIZE:
+        digit = data[at]
+        if 48 <= digit <= 57:  # 0 to 9
+            size = size * 16 + digit - 48
+        elif 97 <= digit <= 102 or 65 <= digit <= 70:  # a to f, A to F
+            size = size * 16 + (digit | 32) - 87
+        else:
+            break
+        at += 1
+    if not at or at + 4 + size != length or data[at : at + 2] != _CRLF or data[-2:] != _CRLF:
         return None
     return data[at + 2 : -2]
 
