@@ -216,11 +216,23 @@ _Growing = _Words | _Thoughts | _Call | _Whole
 class AnswerBuilder:
     """Folds events into the answer they spell. `answer()` may be asked at any time, also of a broken-off stream."""
 
-    __slots__ = ("_begin", "_calls", "_choices", "_last_text", "_stops", "_usage", "failure", "waiting")
+    __slots__ = (
+        "_begin",
+        "_calls",
+        "_choices",
+        "_last_text",
+        "_stops",
+        "_usage",
+        "failure",
+        "waiting",
+        "words",
+    )
 
     def __init__(self) -> None:
         self.waiting: list[Event] = []
         """Events not taken in yet. Whoever has no time now may append here, and call `fold` now and then."""
+        self.words: list[str] = []
+        """In the same way, pieces of the first choice's text; all of them were said after what is in `waiting`."""
         self._begin: Begin | None = None
         self._choices: dict[int, list[_Growing]] = {}
         self._calls: dict[tuple[int, int], _Pieces] = {}
@@ -252,6 +264,9 @@ class AnswerBuilder:
         for event in self.waiting:
             self.add(event)
         self.waiting.clear()
+        if self.words:
+            self.add(TextDelta(text="".join(self.words)))
+            self.words.clear()
 
     def _add_rare(self, event: Event) -> None:
         if isinstance(event, ThinkingDelta):

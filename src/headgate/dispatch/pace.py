@@ -38,11 +38,14 @@ class Pace:
     def waited(self, frame: Frame, seconds: float) -> None:
         """A frame came after so much waiting. Raises RateTooLow at the end of a window with too little in it."""
         self._seconds += seconds
-        for event in frame.events:
-            if isinstance(event, TextDelta | ThinkingDelta):
-                self._characters += len(event.text)
-            elif isinstance(event, ToolCallDelta):
-                self._characters += len(event.arguments)
+        if frame.words is not None:
+            self._characters += len(frame.words)
+        else:
+            for event in frame.events:
+                if isinstance(event, TextDelta | ThinkingDelta):
+                    self._characters += len(event.text)
+                elif isinstance(event, ToolCallDelta):
+                    self._characters += len(event.arguments)
         if self._seconds < self._window:
             return
         rate = self._characters / CHARACTERS_PER_TOKEN / self._seconds

@@ -151,8 +151,7 @@ class StreamedAnswer:
                 frame = feed(data)
                 if frame is None:
                     return
-                events = frame.events
-                if len(events) != 1 or type(events[0]) is not TextDelta:
+                if frame.words is None:
                     note(frame)
                 if pace is not None:
                     pace.came(frame, self._time())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -40,8 +41,8 @@ __all__ = ["Record"]
 _OK = 200
 _HUNG_UP_STATUS = 499
 _CANONICAL = "canonical"
-_AT_A_TIME = 64
-"""Events of a stream that are listened to together."""
+_AT_A_TIME: Final = 64
+"""Frames of a stream that are listened to together."""
 
 _json = msgspec.json.encode
 
@@ -423,13 +424,18 @@ class _Listening:
             return await pump_one(self, deliver)
 
         answer = self._answer
-        waiting = answer.waiting
-        wait = waiting.extend
+        waiting, words = answer.waiting, answer.words
 
         def listen(frame: Frame) -> bool:
             # Many at a time cost a fraction of one by one, between which everything else has run.
-            wait(frame.events)
-            if len(waiting) >= _AT_A_TIME:
+            said = frame.words
+            if said is not None:
+                words.append(said)
+            else:
+                if words:
+                    answer.fold()
+                waiting.extend(frame.events)
+            if len(words) >= _AT_A_TIME or len(waiting) >= _AT_A_TIME:
                 answer.fold()
             return deliver(frame)
 

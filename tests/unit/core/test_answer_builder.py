@@ -107,3 +107,14 @@ def test_a_broken_off_stream_still_gives_what_was_said() -> None:
     builder.add(Stop(reason="end"))
     builder.add(End())
     assert builder.stopped
+
+
+def test_words_that_wait_come_after_the_events_that_wait() -> None:
+    """Whoever has no time leaves both behind; the answer is the same as of what is told one by one."""
+    builder = AnswerBuilder()
+    builder.waiting += [Begin(id="a"), TextDelta(text="one ")]
+    builder.words += ["two ", "three"]
+    assert builder.answer() == folded(Begin(id="a"), TextDelta(text="one two three"))
+    builder.fold()
+    assert not builder.waiting and not builder.words
+    assert builder.answer().text == "one two three"

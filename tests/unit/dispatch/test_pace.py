@@ -79,3 +79,16 @@ def test_it_is_judged_only_when_a_window_is_full_and_only_by_what_it_holds(
         pace.waited(words(came), waited)
         if full:
             seconds, characters = 0.0, 0
+
+
+def test_frames_of_words_count_as_the_events_that_they_stand_for() -> None:
+    """Four characters a token, either way."""
+    spelled, spared = Pace(2.0), Pace(2.0)
+    for _ in range(int(WINDOW_SECONDS) - 1):
+        spelled.waited(words(8), 1.0)
+        spared.waited(Frame(b"x", words="x" * 8), 1.0)
+    spelled.waited(words(8), 1.0)
+    spared.waited(Frame(b"x", words="x" * 8), 1.0)
+    for pace in (spelled, spared):
+        with pytest.raises(RateTooLow, match=r"0\.10 tokens"):
+            pace.waited(Frame(b"x", words="xxxx"), WINDOW_SECONDS)

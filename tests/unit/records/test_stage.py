@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -15,12 +16,23 @@ from headgate.core.errors import (
     UnknownModel,
     UpstreamReset,
 )
-from headgate.core.events import Begin, End, Event, Stop, TextDelta, ToolCallBegin, ToolCallDelta, UsageReport
+from headgate.core.events import (
+    Begin,
+    End,
+    Event,
+    Stop,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallBegin,
+    ToolCallDelta,
+    UsageReport,
+)
 from headgate.core.frame import Frame
-from headgate.core.messages import Answer, Choice, Text
+from headgate.core.messages import Answer, Choice, Text, Thinking
 from headgate.core.section import Size
 from headgate.core.usage import Usage
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.pumping import Pumped
 from headgate.exchange.reply import Reply, whole
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Opened
@@ -231,6 +243,74 @@ async def test_a_stream_is_folded_and_its_frames_pass_untouched(tmp_path_factory
     answer = msgspec.json.decode(content.data, type=Answer)
     assert answer.text == "Two metres." and answer.usage == Usage(input=7, output=9)
     assert row.outcome == "ok" and row.stream and row.bytes_out == sum(len(f.data or b"") for f in passed)
+    recording.close()
+
+
+class _Calls:
+    """Frames that come by call, with a break after each that a full reader asks for. See `Pumped`."""
+
+    def __init__(self, frames: list[Frame]) -> None:
+        self._left = list(frames)
+
+    def __aiter__(self) -> _Calls:
+        return self
+
+    async def __anext__(self) -> Frame:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop(0)
+
+    async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
+        while self._left:
+            if not deliver(self._left.pop(0)):
+                return False
+        return True
+
+    async def aclose(self) -> None:
+        self._left.clear()
+
+
+@aio
+@pytest.mark.parametrize("spared", [1, 3, 70, 200])
+async def test_words_without_events_are_kept_in_their_place(tmp_path_factory, spared: int) -> None:
+    """However many in a row, between thoughts and calls, and with a reader who stops now and then: said in this order."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    between: list[Event] = [ThinkingDelta(text="hm"), TextDelta(text="so"), ThinkingDelta(text="well")]
+    frames = [Frame(b"b", [Begin(id="x", model="m")])]
+    for event in between:
+        frames += [Frame(b"w", words=f"{number} ") for number in range(spared)]
+        frames.append(Frame(b"e", [event]))
+    frames.append(Frame(b"s", [Stop(reason="end"), UsageReport(usage=Usage(input=7, output=9)), End()]))
+
+    async def proceed(exchange: Exchange) -> Reply:
+        attempt = recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN))
+        attempt.status, attempt.usage = 200, Usage(input=7, output=9)
+        return Reply(wire="openai.chat", frames=_Calls(frames), status=200)
+
+    exchange = recording.desk.exchange(stream=True)
+    reply = await recording.stage(exchange, proceed)
+    passed: list[Frame] = []
+
+    def deliver(frame: Frame) -> bool:
+        passed.append(frame)
+        return len(passed) % 7 > 0
+
+    assert isinstance(reply.frames, Pumped)
+    while not await reply.frames.pump(deliver):
+        pass
+    assert passed == frames
+    await closed(exchange)
+    row, _ = await recording.stored(exchange)
+    content = await recording.store.content(row.reply_content)
+    assert content is not None
+    answer = msgspec.json.decode(content.data, type=Answer)
+    words = "".join(f"{number} " for number in range(spared))
+    assert answer.choices[0].parts == [
+        Text(text=words),
+        Thinking(text="hm"),
+        Text(text=words + "so" + words),
+        Thinking(text="well"),
+    ]
     recording.close()
 
 

@@ -127,7 +127,7 @@ class MessagesDecoder:
         splitter = self._splitter
         words = None if splitter.held else self._repeating.words(data)
         if words is not None:
-            return Frame(data, [TextDelta(text=words)])
+            return Frame(data, words=words)
         found = splitter.feed(data)
         if not found:
             return Frame(splitter.taken, []) if splitter.taken else None

@@ -10,7 +10,7 @@ without choices; Azure's first chunk, which carries filter results alone; reason
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Final
 
 import msgspec
 
@@ -30,11 +30,10 @@ from headgate.core.events import (
 from headgate.core.frame import Frame
 from headgate.core.messages import Opaque, Text, Thinking
 from headgate.core.usage import Usage
-from headgate.providers.wires.openai_chat.calls import CallDelta, CallTracker, FunctionDelta
+from headgate.providers.wires.openai_chat.calls import CallDelta, CallTracker
+from headgate.providers.wires.openai_chat.chunks import UNSAID, ChunkChoice, Delta, read_chunk, read_head
 from headgate.providers.wires.openai_chat.reply import (
     ERROR,
-    Timings,
-    UsageReply,
     extra_of,
     fingerprint_of,
     pieces_of,
@@ -44,57 +43,14 @@ from headgate.providers.wires.openai_chat.reply import (
 )
 from headgate.providers.wires.openai_chat.request import NAME
 from headgate.providers.wires.openai_errors import is_error_body, stream_refusal
-from headgate.providers.wires.openai_usage import UnixTime
 from headgate.providers.wires.repeating import RepeatingText
 from headgate.providers.wires.sse import SseSplitter, sse_blocks, sse_event
 
 __all__ = ["ChatStream"]
 
-
-_UNSAID = msgspec.Raw()
-
-
-class _Delta(msgspec.Struct, gc=False):
-    content: str | list[msgspec.Raw] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    refusal: str | None = None
-    tool_calls: list[CallDelta] | None = None
-    function_call: FunctionDelta | None = None
-
-
-# A wild number would be a wild amount of memory where answers are put together.
-_ChoiceNumber = Annotated[int, msgspec.Meta(ge=0, lt=1024)]
-
-
-class _ChunkChoice(msgspec.Struct, gc=False):
-    index: _ChoiceNumber = 0
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-    stop_reason: str | int | None = None
-
-
-class _Chunk(msgspec.Struct, gc=False):
-    """What is read of every chunk; the rest is skipped unread."""
-
-    choices: list[_ChunkChoice] | None = None
-    usage: UsageReply | None = None
-    timings: Timings | None = None
-    error: msgspec.Raw = _UNSAID
-
-
-class _Head(msgspec.Struct, gc=False):
-    """What is read of the first chunk, once."""
-
-    id: str | None = None
-    model: str | None = None
-    created: UnixTime | None = None
-    system_fingerprint: msgspec.Raw = _UNSAID
-
-
-_CHUNK = msgspec.json.Decoder(_Chunk)
-_HEAD = msgspec.json.Decoder(_Head)
-_DONE = b"[DONE]"
+_DONE: Final = b"[DONE]"
+_UNSAID: Final = UNSAID
+_read: Final = read_chunk
 
 
 class ChatStream:
@@ -131,7 +87,7 @@ class ChatStream:
         splitter = self._splitter
         words = None if splitter.held else self._repeating.words(data)
         if words:
-            return Frame(data, [TextDelta(text=words)])
+            return Frame(data, words=words)
         said = splitter.feed(data)
         taken = splitter.taken
         if not taken:
@@ -159,7 +115,7 @@ class ChatStream:
         last = sse_event(rest) if rest else None
         if last is not None and not (self._done or self._refused):
             try:
-                self._take(*last, events)
+                self._take(last[0], last[1], events)
             except UpstreamMalformed:
                 raise UpstreamCut(detail=f"in the middle of an event: {rest[-120:]!r}") from None
             data = rest.rstrip(b"\r\n") + b"\n\n"  # the blank line that the caller needs to see the event
@@ -178,7 +134,7 @@ class ChatStream:
             self._end(events)
             return False
         try:
-            chunk = _CHUNK.decode(payload)
+            chunk = _read(payload)
         except (ValueError, RecursionError) as error:
             if name != b"error" and not is_error_body(payload):
                 problem = f"a chunk that is none ({error}): {payload[:120]!r}"
@@ -212,7 +168,7 @@ class ChatStream:
 
     def _begin(self, payload: bytes, events: list[Event]) -> None:
         try:
-            head = _HEAD.decode(payload)
+            head = read_head(payload)
             extra = extra_of(payload)
         except ValueError as error:
             raise UpstreamMalformed(detail=f"a chunk of another shape ({error})") from None
@@ -228,7 +184,7 @@ class ChatStream:
             )
         )
 
-    def _take_choice(self, choice: _ChunkChoice, events: list[Event]) -> None:
+    def _take_choice(self, choice: ChunkChoice, events: list[Event]) -> None:
         number = choice.index
         if number not in self._open:
             if number in self._stopped:
@@ -248,7 +204,7 @@ class ChatStream:
         if choice.finish_reason and choice.finish_reason != ERROR:
             self._stop(choice, events)
 
-    def _take_rare(self, delta: _Delta, number: int, events: list[Event]) -> None:
+    def _take_rare(self, delta: Delta, number: int, events: list[Event]) -> None:
         reasoning = delta.reasoning_content or delta.reasoning
         if reasoning:
             events.append(ThinkingDelta(text=reasoning, choice=number))
@@ -269,7 +225,7 @@ class ChatStream:
             calls = self._calls[number] = CallTracker(number)
         return calls
 
-    def _stop(self, choice: _ChunkChoice, events: list[Event]) -> None:
+    def _stop(self, choice: ChunkChoice, events: list[Event]) -> None:
         number = choice.index
         calls = self._calls.get(number)
         if calls is not None:
