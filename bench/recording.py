@@ -63,8 +63,8 @@ price = {{ input = 0.15, output = 0.60 }}
 route = "small"
 """
 UNTOLD = (
-    "self.journal.tell_later(partial(self._tell_of, exchange, attempt))",
-    "record.journal.tell_later(self._tell)",
+    "self.journal.tell_later(_Leaving(self, exchange, attempt))",
+    "record.journal.tell_later(self)",
 )
 """Where records/stage.py has a request recorded: of an attempt that leaves, and of the end."""
 

@@ -43,7 +43,7 @@ from headgate.journey import journey
 from headgate.providers.catalog.rates import Rates, Step
 from headgate.providers.port import Endpoint
 from headgate.records.entries import Bill
-from headgate.records.pricing import bill_of
+from headgate.records.places import Place
 from headgate.stores.backends.memory.meters import MemoryMeters
 from headgate.stores.backends.memory.purses import MemoryPurses
 from headgate.stores.backends.sqlite import Database, SqliteSink
@@ -91,6 +91,7 @@ class _Fixed:
 
 _RATES = Rates((_STEP,))
 _ENDPOINT = Endpoint("openai", "gpt-4o-mini", None, None, own_price=_RATES)  # type: ignore[arg-type]
+_PLACE = Place(_ENDPOINT)
 
 
 def stages(load: tuple[int, int]) -> tuple[dict[str, Stage], bytes]:
@@ -142,8 +143,8 @@ async def on_the_way(names: tuple[str, ...], load: tuple[int, int]) -> float:
         attempt.reached_provider, attempt.status, attempt.usage = True, 200, usage
         attempt.finish_reason = "stop"
         # Twice: in the entry before the call, and in the one at the end.
-        encode(bill_of(attempt))
-        encode(bill_of(attempt))
+        encode(_PLACE.bill(attempt))
+        encode(_PLACE.bill(attempt))
         if purse is not None:
             purse.settle(attempt, 84_000)
         return reply

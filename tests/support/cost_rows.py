@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.core.usage import Usage
-from headgate.providers.catalog.rates import Rates, cost_nanos
+from headgate.providers.catalog.charging import cost_nanos
+from headgate.providers.catalog.rates import Rates
 from headgate.stores.backends.memory import MemorySpans
 from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, Content, RequestRow

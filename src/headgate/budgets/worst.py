@@ -11,7 +11,8 @@ import msgspec
 from headgate.core.messages import ChatRequest
 from headgate.core.tokens import tokens_of_body
 from headgate.exchange.exchange import Exchange
-from headgate.providers.catalog.rates import DEAREST_NANOS, Rates, Step
+from headgate.providers.catalog.charging import DEAREST_NANOS
+from headgate.providers.catalog.rates import Rates, Step
 
 __all__ = ["Size", "size_of", "thinking_room", "worst_nanos"]
 

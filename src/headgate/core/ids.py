@@ -8,6 +8,7 @@ and the OpenTelemetry span id; callers see it as `req_` and 13 characters of Cro
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from headgate.core.clock import Clock, SystemClock
 
@@ -22,20 +23,20 @@ __all__ = [
     "trace_id",
 ]
 
-_EPOCH_MS = 1_704_067_200_000
-_SLACK_MS = 60_000
-_LAST = (1 << 63) - 1
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-_VALUES = {c: i for i, c in enumerate(_ALPHABET)} | {"o": 0, "i": 1, "l": 1}
-_PREFIX = "req_"
-_TEXT_LENGTH = 13
+_EPOCH_MS: Final = 1_704_067_200_000
+_SLACK_MS: Final = 60_000
+_LAST: Final = (1 << 63) - 1
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
+_VALUES: Final = {c: i for i, c in enumerate(_ALPHABET)} | {"o": 0, "i": 1, "l": 1}
+_PREFIX: Final = "req_"
+_TEXT_LENGTH: Final = 13
 
 RequestId = int
 
-_PROCESS = int.from_bytes(os.urandom(8), "big")
-_STIR = 0x9E3779B97F4A7C15  # odd, its bits without a pattern: the golden ratio as a fraction of 2**64
-_MASK = (1 << 64) - 1
+_PROCESS: Final = int.from_bytes(os.urandom(8), "big")
+_STIR: Final = 0x9E3779B97F4A7C15  # odd, its bits without a pattern: the golden ratio as a fraction of 2**64
+_MASK: Final = (1 << 64) - 1
 
 
 class IdSource:
@@ -112,4 +113,5 @@ def trace_id(request_id: RequestId) -> str:
     """A W3C trace id (32 hex digits) for a request that brought none: its number, and its number well stirred.
 
     Samplers look at the right half and want it spread evenly; asking the system for randomness costs a system call."""
-    return f"{request_id:016x}{(request_id * _STIR + _PROCESS) & _MASK:016x}"
+    # As bytes: formatting numbers costs five times as much.
+    return (request_id << 64 | (request_id * _STIR + _PROCESS) & _MASK).to_bytes(16, "big").hex()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Literal
+from typing import Final, Literal
 
 __all__ = ["NANOS_PER_USD", "CostLabel", "nanos", "usd"]
 
-NANOS_PER_USD = 1_000_000_000
+NANOS_PER_USD: Final = 1_000_000_000
 
 CostLabel = Literal["exact", "estimated", "reconciled", "unknown"]
 """exact: from the provider's own usage; estimated: tokens counted by us; reconciled: corrected by the provider's bill;

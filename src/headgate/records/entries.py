@@ -5,12 +5,32 @@ A journal may be read by a newer Headgate after an update: new fields go to the 
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from headgate.providers.catalog.rates import Rates
 from headgate.stores.spans import AttemptRow, RequestRow
 
-__all__ = ["Bill", "Body", "Closed", "Entry", "Opened", "OpenedMark", "PassingEntry"]
+__all__ = [
+    "CLOSED",
+    "OPENED",
+    "Bill",
+    "Body",
+    "Closed",
+    "Entry",
+    "Opened",
+    "OpenedMark",
+    "PassingEntry",
+    "Plain",
+]
+
+OPENED: Final = 1
+CLOSED: Final = 2
+
+Plain = list[object]
+"""The values of one of these, or of a row, in their order; an entry's begin with its tag. So they stand in the journal, and so they are
+written down: making a Struct of them first would cost as much again. Last ones that are what the default says may be missing."""
 
 
 class Body(msgspec.Struct, array_like=True, frozen=True):
@@ -35,7 +55,7 @@ class Bill(msgspec.Struct, array_like=True, frozen=True):
     """Budget, subject and period of each sum it is paid from."""
 
 
-class Opened(msgspec.Struct, array_like=True, tag=1, frozen=True):
+class Opened(msgspec.Struct, array_like=True, tag=OPENED, frozen=True):
     """A call is about to leave. Written for each attempt; enough to settle the request if nothing follows."""
 
     request: RequestRow
@@ -57,7 +77,7 @@ class _OnlyId(msgspec.Struct, array_like=True, frozen=True, gc=False):
     id: int
 
 
-class OpenedMark(msgspec.Struct, array_like=True, tag=1, frozen=True):
+class OpenedMark(msgspec.Struct, array_like=True, tag=OPENED, frozen=True):
     """An `Opened` as it is read in passing: nearly always its `Closed` follows and the rest is of no use."""
 
     request: _OnlyId
@@ -67,7 +87,7 @@ class OpenedMark(msgspec.Struct, array_like=True, tag=1, frozen=True):
     body: Body | None = None
 
 
-class Closed(msgspec.Struct, array_like=True, tag=2, frozen=True):
+class Closed(msgspec.Struct, array_like=True, tag=CLOSED, frozen=True):
     """A request is over. Costs are still missing: `cost_label` says how the tokens were got, the writer prices them."""
 
     request: RequestRow

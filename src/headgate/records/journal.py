@@ -17,22 +17,24 @@ import logging
 import os
 import struct
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Final, cast
 from zlib import crc32
 
 import msgspec
 
 from headgate.core.clock import Clock
-from headgate.records.entries import Closed, Entry
+from headgate.records.entries import CLOSED, Closed, Entry, Plain
 from headgate.stores.sink import Position
 
-__all__ = ["BACKLOG_BYTES", "HEADER", "Journal", "segment_path"]
+__all__ = ["BACKLOG_BYTES", "HEADER", "Journal", "Teller", "segment_path"]
 
 _log = logging.getLogger("headgate.records")
 
 HEADER = struct.Struct("<II")
-_header = HEADER.pack
+_header: Final = HEADER.pack
+_crc32: Final = crc32
+_encode: Final = msgspec.msgpack.Encoder().encode
 BACKLOG_BYTES = 16_000_000
 _RETRY_SECONDS = 1.0
 _COMPLAIN_SECONDS = 60.0
@@ -41,6 +43,16 @@ _COMPLAIN_SECONDS = 60.0
 def segment_path(directory: Path, name: str, number: int) -> Path:
     """Where the segment of this number lies."""
     return directory / f"{name}-{number:06d}.journal"
+
+
+class Teller:
+    """Somebody who has something to append at the end of this turn of the event loop."""
+
+    __slots__ = ()
+
+    def tell(self) -> None:
+        """Append it."""
+        raise NotImplementedError
 
 
 class Journal:
@@ -60,11 +72,10 @@ class Journal:
         self._clock = clock
         self._fsync = fsync
         self.segment_bytes = segment_bytes
-        self._encode = msgspec.msgpack.Encoder().encode
         self._pending: list[bytes] = []
         self._backlog = 0
         self._scheduled = False
-        self._tellers: list[Callable[[], None]] = []
+        self._tellers: list[Teller] = []
         self._complained = -_COMPLAIN_SECONDS
         self._lost: list[int] = []
         self._lost_lock = threading.Lock()
@@ -80,21 +91,22 @@ class Journal:
         path = segment_path(self.directory, self.name, number)
         return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: Entry | Plain) -> None:
         """Take an entry. It is in the file at the end of this turn of the event loop, before anything scheduled later
         in it; outside an event loop, when this returns. Never raises."""
         if self._backlog > BACKLOG_BYTES:
             self._drop(entry)
             return
-        payload = self._encode(entry)
+        payload = _encode(entry)
         size = len(payload)
-        self._pending += (_header(size, crc32(payload)), payload)
+        self._pending.append(_header(size, _crc32(payload)))
+        self._pending.append(payload)
         self._backlog += size
         self.appended += 1
         if not self._scheduled:
             self._flush_soon()
 
-    def tell_later(self, teller: Callable[[], None]) -> None:
+    def tell_later(self, teller: Teller) -> None:
         """At the end of this turn of the event loop, before anything is written, have it append what it knows by then; outside an
         event loop, now. What is told one after the other costs half of what it costs each time between other work."""
         self._tellers.append(teller)
@@ -114,16 +126,21 @@ class Journal:
         tellers, self._tellers = self._tellers, []
         for teller in tellers:
             try:
-                teller()
+                teller.tell()
             except Exception:  # noqa: BLE001 - told in the log and counted; it must not keep the others from being written
                 _log.exception("a record could not be made; it is lost")
                 self.drops += 1
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: Entry | Plain) -> None:
         self.drops += 1
         if isinstance(entry, Closed):
-            with self._lost_lock:
-                self._lost.append(entry.request.id)
+            ended = entry.request.id
+        elif isinstance(entry, list) and entry[0] == CLOSED:
+            ended = cast("list[int]", entry[1])[0]
+        else:
+            return
+        with self._lost_lock:
+            self._lost.append(ended)
 
     @property
     def lock_fd(self) -> int:

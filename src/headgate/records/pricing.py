@@ -6,28 +6,18 @@ import msgspec
 
 from headgate.core.money import CostLabel
 from headgate.core.usage import Usage
-from headgate.exchange.attempt import Attempt
 from headgate.providers.catalog.book import PriceBook
-from headgate.providers.catalog.rates import Rates, cost_nanos, prompt_cache_nanos
+from headgate.providers.catalog.charging import cost_nanos, prompt_cache_nanos
+from headgate.providers.catalog.rates import Rates
 from headgate.providers.port import Endpoint
 from headgate.records.entries import Bill
 from headgate.stores.spans import AttemptRow, RequestRow
 
-__all__ = ["Pricer", "bill_of", "usage_of"]
+__all__ = ["Pricer", "usage_of"]
 
 # The rows were decoded a moment ago and nobody else has seen them: filling them in is still part of making them.
 _set = msgspec.structs.force_setattr
 _NOTHING = (0, 0)
-
-
-def bill_of(attempt: Attempt) -> Bill:
-    """How the attempt is billed, and from which sums it is paid."""
-    endpoint = attempt.endpoint
-    own = endpoint.own_price
-    rates = own if isinstance(own, Rates) else None
-    if not attempt.pots:
-        return Bill(endpoint.price_key, rates)
-    return Bill(endpoint.price_key, rates, attempt.reserved_nanos, attempt.pots)
 
 
 def usage_of(row: AttemptRow) -> Usage:

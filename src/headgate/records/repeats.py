@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
 
-from headgate.records.entries import Body
+from headgate.records.entries import Plain
 from headgate.records.settling import hash_of
 
 __all__ = ["Repeats"]
 
-SECONDS = 30.0
+SECONDS: Final = 30.0
 """How long a content goes by its name before it is written whole again."""
-_MOST = 512
-_LARGEST = 64_000
+_MOST: Final = 512
+_LARGEST: Final = 64_000
 """Bytes; together with `_MOST` the bound of what is remembered."""
 
 
@@ -27,14 +28,14 @@ class Repeats:
     def __init__(self, now: Callable[[], float]) -> None:
         """now: monotonic seconds."""
         self._now = now
-        self._written: OrderedDict[tuple[str, bytes], tuple[float, Body | None]] = OrderedDict()
+        self._written: OrderedDict[tuple[str, bytes], tuple[float, Plain | None]] = OrderedDict()
 
-    def named(self, body: Body) -> Body:
-        """The same content, by its name if it was written a moment ago."""
-        data = body.data
-        if body.size != len(data) or body.size > _LARGEST:
+    def named(self, kind: str, data: bytes, size: int) -> Plain:
+        """A content as a `Body` of the journal, by its name if it was written a moment ago. size: as `Body` has it."""
+        body: Plain = [kind, data, size]
+        if size != len(data) or size > _LARGEST:
             return body
-        about = (body.kind, data)
+        about = (kind, data)
         now = self._now()
         known = self._written.get(about)
         if known is None or now - known[0] > SECONDS:
@@ -45,7 +46,7 @@ class Repeats:
             return body
         name = known[1]
         if name is None:
-            name = Body(body.kind, b"", body.size, hash_of(body.kind, data, body.size))
+            name = [kind, b"", size, hash_of(kind, data, size)]
             self._written[about] = known[0], name
         return name
 

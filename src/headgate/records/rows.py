@@ -1,66 +1,188 @@
-"""From the exchange to rows: what is known when a call leaves, and what is known at the end. Runs on the event loop.
+"""From the exchange to the request's row: what is known when a call leaves, and what is known at the end. Runs on the event loop.
 
-Rows are filled by position: forty names would cost two microseconds a row. A test gives every field a value of its own
-and finds it in its place.
+Rows are lists, their values in the order of the fields; the last ones may be missing, as `Plain` says. A test gives every field a
+value of its own and finds it in its place.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Final, final
 
 import msgspec
 
-from headgate.core.errors import (
-    GatewayError,
-    InternalFault,
-    InvalidRequest,
-    ProviderRefusal,
-    UpstreamCut,
-    UpstreamMalformed,
-    UpstreamReset,
-)
+from headgate.core.errors import GatewayError
 from headgate.core.ids import trace_id
-from headgate.core.money import CostLabel
-from headgate.exchange.attempt import Attempt
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
-from headgate.stores.spans import GIVEN, AttemptRow, Outcome, RequestRow
+from headgate.records.attempts import NO_TOKENS, Ended, Tokens, detail, since
+from headgate.records.entries import Plain
+from headgate.stores.spans import GIVEN, Outcome
 
-__all__ = ["closed_request", "ended_attempt", "leaving_attempt", "open_request", "outcome_of"]
+__all__ = ["Over", "closed_request", "open_request"]
 
-_REHEARSAL = "rehearsal "
-"""What the mark of `headgate chaos` begins with."""
-_LONGEST_USER = 256
+_LONGEST_USER: Final = 256
 """Characters, as admission has it of those whom it lets in."""
-_DETAIL = 2_000
-"""Characters kept of an error's words."""
-_QUOTING = (ProviderRefusal, UpstreamCut, UpstreamMalformed, InvalidRequest, InternalFault)
-"""Errors whose words may be somebody else's, who may repeat a prompt or an answer in them."""
-_UNTOLD = "the words of the error are not kept, as contents are not"
+_NOBODY: Final = Caller(key_id="")
 
-_json = msgspec.json.encode
+_json: Final = msgspec.json.encode
+_given: Final = GIVEN
 
 
-def outcome_of(error: GatewayError | None, *, hung_up: bool) -> Outcome:
-    """How it ended, by who is to blame. A caller who left is nobody's failure, whatever broke afterwards."""
-    if hung_up or (error is not None and error.category == "hung_up"):
-        return "hung_up"
-    if error is None:
-        return "ok"
-    return "refused" if error.fault == "caller" else "failed"
+@final
+class Over:
+    """A request that is over: its row, and of it what the metrics are made of."""
+
+    __slots__ = (
+        "error_class",
+        "first_content_us",
+        "given",
+        "outcome",
+        "output_tokens",
+        "overhead_us",
+        "queued_us",
+        "reasoning_tokens",
+        "row",
+        "total_us",
+    )
+
+    def __init__(
+        self, outcome: Outcome, error_class: str, total_us: int, queued_us: int, *, given: bool
+    ) -> None:
+        self.outcome: Outcome = outcome
+        self.error_class = error_class
+        self.total_us = total_us
+        self.queued_us = queued_us
+        self.given = given
+        """It got its answer from memory."""
+        self.overhead_us = 0
+        self.first_content_us = 0
+        self.output_tokens = 0
+        self.reasoning_tokens = 0
+        self.row: Plain = []
 
 
-def open_request(exchange: Exchange, config_hash: str, *, words: bool = True) -> RequestRow:
+def open_request(exchange: Exchange, config_hash: str, *, words: bool = True) -> Plain:
     """The request as it is known when a call leaves. words: may the prompt's variables be written down?"""
+    parent = exchange.trace_parent
+    row = _asked(exchange, parent[3:35] if parent else "")
+    queued = int(exchange.queued_seconds * 1e6)
+    # From reported_model to bytes_in: nobody has answered yet.
+    row += ["", "", "", config_hash, 0, "ok", "", "", "", 0, queued]
+    row += [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, "", len(exchange.body)]
+    if exchange.cache or _is_special(exchange):
+        variables, prompt = exchange.variables if words else None, _prompt(exchange)
+        said = _text(variables) if variables else ""
+        row += [0, "", "", "", exchange.tier, "", exchange.purpose, 0, prompt, exchange.replay_of]
+        row += [exchange.cache, 0, 0, 0, said]
+    return row
+
+
+def closed_request(
+    exchange: Exchange,
+    attempts: Sequence[Ended],
+    *,
+    config_hash: str,
+    status: int,
+    outcome: Outcome,
+    error: GatewayError | None,
+    ended_at: float,
+    bytes_out: int,
+    words: bool = True,
+    begun_at: float = 0.0,
+) -> Over:
+    """The request as it ended; without its cost and the hashes of its contents, which the writer fills in.
+
+    words: may what others said about the error be written down, and the prompt's variables? begun_at: when a stream that no attempt
+    has made had its first content; 0.0: there was none."""
+    cache = exchange.cache
+    given = not attempts and cache in _given
+    received = exchange.received_at
+    total = int((ended_at - received) * 1e6)
+    queued = int(exchange.queued_seconds * 1e6)
+    over = Over(outcome, error.code if error is not None else "", total, queued, given=given)
+    parent = exchange.trace_parent
+    row = _asked(exchange, parent[3:35] if parent else trace_id(exchange.id))
+    reported = provider = region = finish = ""
+    first_byte = first_content = waited = 0
+    tokens = NO_TOKENS
+    if attempts:
+        answering = exchange.answering
+        last = attempts[answering.number - 1 if answering is not None else -1]
+        place = last.place
+        reported, provider, region = last.attempt.reported_model, place.provider, place.region
+        finish = last.attempt.finish_reason or ""
+        first_byte, first_content = last.first_byte_us, last.first_content_us
+        tokens = last.tokens if len(attempts) == 1 else _sum(attempts)
+        waited = last.ended_us - last.started_us if len(attempts) == 1 else _waited(attempts)
+    elif given:
+        first_content = since(begun_at, received)
+        # Who shares a call waits for it, and what is streamed at a natural pace takes its time: neither is work.
+        waited = total - (queued if cache == "joined" else first_content or total)
+    over.overhead_us = overhead = max(total - queued - waited, 0)
+    over.first_content_us = first_content
+    over.output_tokens, over.reasoning_tokens = tokens[4], tokens[5]
+    row += [
+        reported,
+        provider,
+        region,
+        config_hash,
+        status,
+        outcome,
+        over.error_class,
+        detail(error, words=words) if error is not None else "",
+        finish,
+        len(attempts),
+        queued,
+        first_byte,
+        first_content,
+        total,
+        overhead,
+        tokens[0],
+        tokens[1],
+        tokens[2],
+        tokens[3],
+        tokens[4],
+        tokens[5],
+        # What is given again costs nothing, and that is certain.
+        0 if given else None,
+        "",
+        len(exchange.body),
+        bytes_out,
+    ]
+    if exchange.notes or cache or _is_special(exchange):
+        variables = exchange.variables if words else None
+        row += [
+            "",
+            "",
+            _text(exchange.notes) if exchange.notes else "",
+            exchange.tier,
+            exchange.degraded,
+            exchange.purpose,
+            exchange.avoided_nanos,
+            _prompt(exchange),
+            exchange.replay_of,
+            cache,
+            exchange.origin_id,
+            exchange.avoided_us,
+            int(exchange.similarity * 1e6) if exchange.similarity else 0,
+            _text(variables) if variables else "",
+        ]
+    over.row = row
+    return over
+
+
+def _asked(exchange: Exchange, trace: str) -> Plain:
+    """What is known of a request from its beginning: the first fields of its row, up to the model that was chosen."""
     caller = exchange.caller or _NOBODY
     peek = exchange.peek
     dialect = exchange.dialect
     parent = exchange.trace_parent
-    return RequestRow(
+    return [
         exchange.id,
         exchange.started_ns,
-        parent[3:35],
-        parent[36:52],
+        trace,
+        parent[36:52] if parent else "",
         caller.key_id,
         caller.team,
         caller.tenant,
@@ -73,290 +195,51 @@ def open_request(exchange: Exchange, config_hash: str, *, words: bool = True) ->
         peek.stream,
         peek.model,
         exchange.routed_model,
-        config_hash=config_hash,
-        queued_us=int(exchange.queued_seconds * 1e6),
-        bytes_in=len(exchange.body),
-        tier=exchange.tier,
-        purpose=exchange.purpose,
-        prompt=exchange.prompt or exchange.tags.get("prompt", ""),
-        replay_of=exchange.replay_of,
-        cache=exchange.cache,
-        variables=_text(exchange.variables) if exchange.variables and words else "",
+    ]
+
+
+def _sum(attempts: Sequence[Ended]) -> Tokens:
+    input_ = cache_read = cache_write = cache_write_1h = output = reasoning = 0
+    for one in attempts:
+        tokens = one.tokens
+        input_ += tokens[0]
+        cache_read += tokens[1]
+        cache_write += tokens[2]
+        cache_write_1h += tokens[3]
+        output += tokens[4]
+        reasoning += tokens[5]
+    return input_, cache_read, cache_write, cache_write_1h, output, reasoning
+
+
+def _waited(attempts: Sequence[Ended]) -> int:
+    """For providers, in microseconds; two side by side count once."""
+    waited = until = 0
+    for one in attempts:
+        waited += max(one.ended_us - max(one.started_us, until), 0)
+        until = max(until, one.ended_us)
+    return waited
+
+
+def _is_special(exchange: Exchange) -> bool:
+    """Is there anything to be said in the last fields of its row, but for notes and memory?"""
+    return bool(
+        exchange.tier
+        or exchange.degraded
+        or exchange.purpose
+        or exchange.avoided_nanos
+        or exchange.replay_of
+        or exchange.origin_id
+        or exchange.avoided_us
+        or exchange.similarity
+        or exchange.variables
+        or _prompt(exchange)
     )
 
 
-def closed_request(
-    exchange: Exchange,
-    attempts: tuple[AttemptRow, ...],
-    *,
-    config_hash: str,
-    status: int,
-    outcome: Outcome,
-    error: GatewayError | None,
-    ended_at: float,
-    bytes_out: int,
-    words: bool = True,
-    begun_at: float = 0.0,
-) -> RequestRow:
-    """The request as it ended; without its cost and the hashes of its contents, which the writer fills in.
-
-    words: may what others said about the error be written down, and the prompt's variables? begun_at: when a stream that no attempt
-    has made had its first content; 0.0: there was none."""
-    caller = exchange.caller or _NOBODY
-    peek = exchange.peek
-    dialect = exchange.dialect
-    parent = exchange.trace_parent
-    tags = exchange.tags
-    answering = exchange.answering
-    last = attempts[answering.number - 1 if answering is not None else -1] if attempts else _NO_ATTEMPT
-    total = int((ended_at - exchange.received_at) * 1e6)
-    queued = int(exchange.queued_seconds * 1e6)
-    tokens = _tokens(last) if attempts else _NO_TOKENS
-    waited = last.ended_us - last.started_us
-    first_content = last.first_content_us
-    given = not attempts and exchange.cache in GIVEN
-    if given:
-        first_content = _since(begun_at, exchange.received_at)
-        # Who shares a call waits for it, and what is streamed at a natural pace takes its time: neither is work.
-        waited = total - (queued if exchange.cache == "joined" else first_content or total)
-    if len(attempts) > 1:
-        tokens = tuple(map(sum, zip(*map(_tokens, attempts), strict=True)))
-        waited = until = 0
-        for one in attempts:  # two side by side count once
-            waited += max(one.ended_us - max(one.started_us, until), 0)
-            until = max(until, one.ended_us)
-    return RequestRow(
-        exchange.id,
-        exchange.started_ns,
-        parent[3:35] if parent else trace_id(exchange.id),
-        parent[36:52],
-        caller.key_id,
-        caller.team,
-        caller.tenant,
-        exchange.user or peek.user[:_LONGEST_USER],
-        exchange.session,
-        exchange.feature,
-        _text(tags) if tags else "",
-        dialect.operation,
-        dialect.name,
-        peek.stream,
-        peek.model,
-        exchange.routed_model,
-        last.reported_model,
-        last.provider,
-        last.region,
-        config_hash,
-        status,
-        outcome,
-        error.code if error else "",
-        _detail(error, words=words) if error else "",
-        last.finish_reason,
-        len(attempts),
-        queued,
-        last.first_byte_us,
-        first_content,
-        total,
-        max(total - queued - waited, 0),
-        tokens[0],
-        tokens[1],
-        tokens[2],
-        tokens[3],
-        tokens[4],
-        tokens[5],
-        # What is given again costs nothing, and that is certain.
-        0 if given else None,
-        "",
-        len(exchange.body),
-        bytes_out,
-        "",
-        "",
-        _text(exchange.notes) if exchange.notes else "",
-        exchange.tier,
-        exchange.degraded,
-        exchange.purpose,
-        exchange.avoided_nanos,
-        # Who keeps prompts elsewhere says which it was by a tag.
-        exchange.prompt or (tags.get("prompt", "") if tags else ""),
-        exchange.replay_of,
-        exchange.cache,
-        exchange.origin_id,
-        exchange.avoided_us,
-        int(exchange.similarity * 1e6) if exchange.similarity else 0,
-        _text(exchange.variables) if exchange.variables and words else "",
-    )
-
-
-def leaving_attempt(exchange: Exchange, attempt: Attempt) -> AttemptRow:
-    """An attempt that is about to leave."""
-    endpoint = attempt.endpoint
-    return AttemptRow(
-        attempt.id,
-        exchange.id,
-        attempt.number,
-        endpoint.provider,
-        endpoint.model,
-        attempt.wire,
-        "",
-        endpoint.region,
-        started_us=_since(attempt.started_at, exchange.received_at),
-        kind=attempt.kind,
-        credential=endpoint.credential,
-        reserved_nanos=attempt.reserved_nanos,
-    )
-
-
-def ended_attempt(
-    exchange: Exchange,
-    attempt: Attempt,
-    *,
-    ended_at: float,
-    hung_up: bool,
-    completion: tuple[int, int] | None,
-    words: bool = True,
-) -> AttemptRow:
-    """An attempt that is over.
-
-    ended_at:   when, if the attempt does not say.
-    completion: (answer, reasoning) tokens estimated from what came, for an attempt without usage.
-    words:      as in `closed_request`."""
-    error = attempt.error
-    endpoint = attempt.endpoint
-    zero = exchange.received_at
-    tokens, cost, label = _bill(exchange, attempt, completion)
-    return AttemptRow(
-        attempt.id,
-        exchange.id,
-        attempt.number,
-        endpoint.provider,
-        endpoint.model,
-        attempt.wire,
-        attempt.reported_model,
-        endpoint.region,
-        attempt.status,
-        _outcome(attempt, hung_up=hung_up),
-        error.code if error else "",
-        _detail_of(attempt, error, words=words) if error else "",
-        attempt.finish_reason or "",
-        _since(attempt.started_at, zero),
-        _since(attempt.connected_at, zero) if attempt.connected_at else 0,
-        _since(attempt.sent_at, zero),
-        _since(attempt.first_byte_at, zero),
-        _since(attempt.first_content_at, zero),
-        _since(attempt.ended_at or ended_at, zero),
-        tokens[0],
-        tokens[1],
-        tokens[2],
-        tokens[3],
-        tokens[4],
-        tokens[5],
-        cost,
-        label,
-        attempt.upstream_request_id,
-        attempt.kind,
-        endpoint.credential,
-        attempt.reserved_nanos,
-        attempt.fingerprint,
-    )
-
-
-def _outcome(attempt: Attempt, *, hung_up: bool) -> Outcome:
-    if attempt.abandoned:
-        return "abandoned"
-    return outcome_of(attempt.error, hung_up=hung_up) if attempt.error or hung_up else "ok"
-
-
-def _bill(
-    exchange: Exchange, attempt: Attempt, completion: tuple[int, int] | None
-) -> tuple[tuple[int, ...], int | None, CostLabel | Literal[""]]:
-    """Tokens, cost if it needs no price, and how the tokens were got."""
-    usage = attempt.usage
-    if usage is not None and not attempt.complete:
-        # Said at the start of a stream that broke off: the prompt is right, the answer had only begun.
-        seen = completion or (attempt.seen_completion, 0)
-        return (
-            (
-                usage.input,
-                usage.cache_read,
-                usage.cache_write,
-                usage.cache_write_1h,
-                max(usage.output, seen[0]),
-                max(usage.reasoning, seen[1]),
-            ),
-            None,
-            "estimated",
-        )
-    if usage is not None:
-        return (
-            (
-                usage.input,
-                usage.cache_read,
-                usage.cache_write,
-                usage.cache_write_1h,
-                usage.output,
-                usage.reasoning,
-            ),
-            None,
-            "exact",
-        )
-    if not attempt.reached_provider:
-        return _NO_TOKENS, 0, ""
-    error = attempt.error
-    refused = attempt.status >= 400 or (isinstance(error, ProviderRefusal) and not attempt.first_content_at)
-    if refused or exchange.dialect.operation not in ("chat", "embeddings"):
-        # A refusal is free, as a status or as the first event of a stream, and so is counting tokens.
-        return _NO_TOKENS, 0, "exact"
-    if attempt.pots and not exchange.peek.stream and _may_be_made(attempt):
-        return (exchange.body_tokens, 0, 0, 0, 0, 0), attempt.reserved_nanos, "estimated"
-    silent = error is not None and not attempt.status
-    if silent or (isinstance(error, UpstreamReset | UpstreamMalformed) and not attempt.first_content_at):
-        # Nothing of an answer came: silence, a connection that was reset, a proxy's page.
-        return _NO_TOKENS, 0, "estimated"
-    output, reasoning = completion or (attempt.seen_completion, 0)
-    return (exchange.body_tokens, 0, 0, 0, output, reasoning), None, "estimated"
-
-
-def _may_be_made(attempt: Attempt) -> bool:
-    """Has the provider got what to answer, and nobody waited for it? A whole answer is made to its end, and billed, whether
-    somebody takes it or not: of money that was set aside nothing comes back for asking and leaving."""
-    return not attempt.first_content_at and not isinstance(attempt.error, UpstreamReset | UpstreamMalformed)
-
-
-_NOBODY = Caller(key_id="")
-_NO_TOKENS = (0, 0, 0, 0, 0, 0)
-_NO_ATTEMPT = AttemptRow(id=0, request_id=0, number=0, provider="", model="")
-
-
-def _tokens(row: AttemptRow) -> tuple[int, ...]:
-    return (
-        row.input_tokens,
-        row.cache_read_tokens,
-        row.cache_write_tokens,
-        row.cache_write_1h_tokens,
-        row.output_tokens,
-        row.reasoning_tokens,
-    )
-
-
-def _detail(error: GatewayError, *, words: bool) -> str:
-    if words or not isinstance(error, _QUOTING):
-        return (error.detail or error.message)[:_DETAIL]
-    status = error.upstream_status if isinstance(error, ProviderRefusal) else 0
-    return f"status {status}; {_UNTOLD}" if status else _UNTOLD
-
-
-def _detail_of(attempt: Attempt, error: GatewayError, *, words: bool) -> str:
-    # A rehearsed fault may be found out by whoever reads the bytes, who knows nothing of rehearsals; the reply's mark does.
-    mark = attempt.upstream_request_id
-    detail = _detail(error, words=words)
-    if mark.startswith(_REHEARSAL) and not detail.startswith(_REHEARSAL):
-        return f"{mark}: {detail}"
-    return detail
+def _prompt(exchange: Exchange) -> str:
+    """Who keeps prompts elsewhere says which it was by a tag."""
+    return exchange.prompt or (exchange.tags.get("prompt", "") if exchange.tags else "")
 
 
 def _text(words: dict[str, str]) -> str:
     return _json(words).decode()
-
-
-def _since(moment: float, zero: float) -> int:
-    """Microseconds; at least 1 for what happened, because 0 says that it did not."""
-    return (int((moment - zero) * 1e6) or 1) if moment else 0

@@ -7,11 +7,9 @@ answered, refused, failed, hung up, cancelled. What the journal holds the writer
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, InternalFault, UpstreamMalformed
@@ -25,26 +23,32 @@ from headgate.exchange.pumping import Pumped, pump_one
 from headgate.exchange.purse import Purse
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
+from headgate.records.attempts import Ended, ended_attempt, leaving_attempt, outcome_of
 from headgate.records.counting import Counting
-from headgate.records.entries import Bill, Body, Closed, Opened
+from headgate.records.entries import CLOSED, OPENED, Plain
 from headgate.records.estimate import tokens_of_answer, tokens_of_bytes
-from headgate.records.journal import Journal
-from headgate.records.pricing import Pricer, bill_of, usage_of
+from headgate.records.journal import Journal, Teller
+from headgate.records.places import Places
+from headgate.records.pricing import Pricer
 from headgate.records.repeats import Repeats
-from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
+from headgate.records.rows import closed_request, open_request
 from headgate.records.settings import RecordSettings
 from headgate.stores.spans import GIVEN, AttemptRow, Outcome
 from headgate.telemetry.metrics import Metrics
 
 __all__ = ["Record"]
 
-_OK = 200
-_HUNG_UP_STATUS = 499
-_CANONICAL = "canonical"
+_OK: Final = 200
+_HUNG_UP_STATUS: Final = 499
+_CANONICAL: Final = "canonical"
 _AT_A_TIME: Final = 64
 """Frames of a stream that are listened to together."""
+_OUTCOME: Final = AttemptRow.__struct_fields__.index("outcome")
+_COST: Final = AttemptRow.__struct_fields__.index("cost_nanos")
+_LABEL: Final = AttemptRow.__struct_fields__.index("cost_label")
 
-_json = msgspec.json.encode
+_json: Final = msgspec.json.encode
+_given: Final = GIVEN
 
 
 class Record:
@@ -63,11 +67,14 @@ class Record:
         requests are counted; None: for nobody to see."""
         self.journal = journal
         self.pricer = pricer
-        self.settings = settings
+        self.content = settings.content
+        self.content_limit: int = settings.content_limit
+        self.vectors = settings.vectors
         self.config_hash = config_hash
         self.now = clock.monotonic
         self.metrics = metrics or Metrics()
         self.counting = Counting(self.metrics)
+        self.places = Places()
         self.repeats = Repeats(clock.monotonic)
         self.unkept: frozenset[str] = frozenset()
         """Features whose contents are not kept, whatever `settings` say."""
@@ -87,29 +94,7 @@ class Record:
 
     def attempt_opened(self, exchange: Exchange, attempt: Attempt) -> None:
         """See `Observer`."""
-        self.journal.tell_later(partial(self._tell_of, exchange, attempt))
-
-    def _tell_of(self, exchange: Exchange, attempt: Attempt) -> None:
-        body = exchange.body
-        words = self.keeps(exchange)
-        earlier: tuple[AttemptRow, ...] = ()
-        earlier_bills: tuple[Bill, ...] = ()
-        if attempt.number > 1:
-            past = [one for one in exchange.attempts if one.number < attempt.number]
-            now = self.now()
-            earlier = tuple([_so_far(exchange, one, now, words=words) for one in past])
-            earlier_bills = tuple(bill_of(one) for one in past)
-        self.journal.append(
-            Opened(
-                open_request(exchange, self.config_hash(), words=words),
-                leaving_attempt(exchange, attempt),
-                bill_of(attempt),
-                len(body),
-                None if earlier or not words else self.body(exchange.dialect.name, body),
-                earlier,
-                earlier_bills,
-            )
-        )
+        self.journal.tell_later(_Leaving(self, exchange, attempt))
 
     def attempt_closed(self, exchange: Exchange, attempt: Attempt) -> None:
         """See `Observer`. Nothing is written: the next attempt's entry, or the request's last, tells of this one."""
@@ -117,22 +102,74 @@ class Record:
     def keeps(self, exchange: Exchange) -> bool:
         """Are the prompt and the answer of this one kept, and what others say about them?"""
         unkept = self.unkept
-        if not unkept or not self.settings.content:
-            return self.settings.content
+        if not unkept or not self.content:
+            return self.content
         feature, model = exchange.feature, exchange.peek.model
         # Whoever is refused early asked for a feature by name, and nobody has looked it up; of what cannot be read nobody knows.
         return bool(feature or model) and feature not in unkept and model not in unkept
 
-    def body(self, kind: str, data: bytes) -> Body | None:
-        """A prompt or answer as it is kept, where `keeps` says that it is; None if there is nothing of it."""
+    def body(self, kind: str, data: bytes, *, again: bool = False) -> Plain | None:
+        """A prompt or answer as it is kept (a `Body`), where `keeps` says that it is; None if there is nothing of it. again: it may
+        have been written a moment ago."""
         if not data:
             return None
         size = len(data)
-        limit = self.settings.content_limit
-        return Body(kind, data if size <= limit else data[:limit], size)
+        limit = self.content_limit
+        if size > limit:
+            data = data[:limit]
+        return self.repeats.named(kind, data, size) if again else [kind, data, size]
 
 
-class _Span:
+class _Leaving(Teller):
+    """A call that is about to leave, to be told of as an `Opened`."""
+
+    __slots__ = ("_attempt", "_exchange", "_record")
+
+    def __init__(self, record: Record, exchange: Exchange, attempt: Attempt) -> None:
+        self._record = record
+        self._exchange = exchange
+        self._attempt = attempt
+
+    def tell(self) -> None:
+        """See `Teller`."""
+        record, exchange, attempt = self._record, self._exchange, self._attempt
+        place = record.places.of(attempt.endpoint)
+        words = record.keeps(exchange)
+        entry: Plain = [
+            OPENED,
+            open_request(exchange, record.config_hash(), words=words),
+            leaving_attempt(exchange, attempt, place),
+            place.bill(attempt),
+            len(exchange.body),
+        ]
+        if attempt.number > 1:
+            past = [one for one in exchange.attempts if one.number < attempt.number]
+            entry += [
+                None,
+                self._so_far(past, words=words),
+                [record.places.of(one.endpoint).bill(one) for one in past],
+            ]
+        elif words:
+            entry.append(record.body(exchange.dialect.name, exchange.body))
+        record.journal.append(entry)
+
+    def _so_far(self, attempts: Sequence[Attempt], *, words: bool) -> list[Plain]:
+        """How those before it stand, while this one is about to leave: told if nothing follows."""
+        now = self._record.now()
+        rows: list[Plain] = []
+        for one in attempts:
+            place = self._record.places.of(one.endpoint)
+            row = ended_attempt(
+                self._exchange, one, place, ended_at=now, hung_up=False, completion=None, words=words
+            ).row
+            if one.pots and not one.ended_at and not one.settled:
+                # It is under way beside the other: if we die now, as much may be owed as was set aside.
+                row[_OUTCOME], row[_COST], row[_LABEL] = "cut_off", one.reserved_nanos, "estimated"
+            rows.append(row)
+        return rows
+
+
+class _Span(Teller):
     """One request on its way."""
 
     __slots__ = (
@@ -140,8 +177,9 @@ class _Span:
         "_begun_at",
         "_ended_at",
         "_exchange",
-        "_known",
         "_nanos",
+        "_over",
+        "_paid",
         "_record",
         "_reply",
         "bytes_out",
@@ -157,7 +195,9 @@ class _Span:
         self._ended_at = 0.0
         self._begun_at = 0.0
         """When a stream that no attempt has made was there."""
-        self._known: tuple[tuple[AttemptRow, ...], Sequence[int | None]] | None = None
+        self._over: list[Ended] | None = None
+        self._paid: list[int | None] = []
+        """Nano-dollars of each attempt, None without a price: what the writer will make of the same row."""
         self._nanos: int | None = None
         """What was told that it costs."""
         self.finished = True
@@ -185,18 +225,22 @@ class _Span:
 
     def _cost(self) -> str | None:
         """USD of all attempts with a usage, as far as it is known now; what the record says later is final."""
-        exchange, cost = self._exchange, self._record.pricer.cost
+        exchange, pricer = self._exchange, self._record.pricer
         total: int | None = None
         for one in exchange.attempts:
             if one.usage is not None:
-                nanos = cost(
+                nanos = pricer.cost(
                     one.endpoint, one.usage, when_ns=exchange.started_ns, reported_model=one.reported_model
                 )
                 if nanos is None:
                     return None
                 total = nanos if total is None else total + nanos
         self._nanos = total
-        return None if total is None else f"{total // NANOS_PER_USD}.{total % NANOS_PER_USD:09d}"
+        if total is None:
+            return None
+        # With a leading 1, so that zeros need no format: that costs more than the price does.
+        rest = str(NANOS_PER_USD + total % NANOS_PER_USD)
+        return f"{total // NANOS_PER_USD}.{rest[1:]}"
 
     def _trailer(self) -> bytes:
         """Headers are gone when a stream knows its cost: an SSE comment says it, which every client passes over."""
@@ -218,8 +262,9 @@ class _Span:
         self._ended_at = record.now()
         if exchange.purse is not None and exchange.attempts:
             # Not later: what limits give back at the end of a request goes to Redis in the same round trip.
-            self._settle(exchange.purse, self._attempts(self._end()[1])[1])
-        record.journal.tell_later(self._tell)
+            self._attempts(self._end()[1])
+            self._settle(exchange.purse)
+        record.journal.tell_later(self)
 
     def _end(self) -> tuple[GatewayError | None, Outcome]:
         """What was the matter, if anything, and how it ended."""
@@ -230,32 +275,31 @@ class _Span:
             error = InternalFault("the request ended without an answer and without an error")
         return error, outcome_of(error, hung_up=hung_up)
 
-    def _attempts(self, outcome: Outcome) -> tuple[tuple[AttemptRow, ...], Sequence[int | None]]:
-        """The rows of the attempts, and what each cost; made once."""
-        if self._known is None:
-            now, attempts = self._ended_at, self._exchange.attempts
-            rows = tuple([self._ended(one, now, hung_up=outcome == "hung_up") for one in attempts])
-            self._known = rows, self._costs(rows)
-        return self._known
+    def _attempts(self, outcome: Outcome) -> list[Ended]:
+        """The attempts, and by the way what each cost; made once."""
+        if self._over is None:
+            now, exchange = self._ended_at, self._exchange
+            hung_up, words = outcome == "hung_up", self._record.keeps(exchange)
+            self._over = [self._ended(one, now, hung_up=hung_up, words=words) for one in exchange.attempts]
+            self._paid = self._costs(self._over)
+        return self._over
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """See `Teller`."""
         record, exchange = self._record, self._exchange
         error, outcome = self._end()
         words = record.keeps(exchange)
-        rows: tuple[AttemptRow, ...] = ()
-        bills: tuple[Bill, ...] = ()
-        costs: Sequence[int | None] = ()
-        body: Body | None = None
-        reply: Body | None = None
+        again = exchange.cache in _given
+        attempts: list[Ended] = []
+        body: Plain | None = None
         if exchange.attempts:
-            rows, costs = self._attempts(outcome)
-            bills = tuple([bill_of(one) for one in exchange.attempts])
+            attempts = self._attempts(outcome)
         elif words and exchange.caller is not None:
             # A stranger's body is not kept: it would let anybody fill the disk.
-            body = record.body(exchange.dialect.name, exchange.body)
+            body = record.body(exchange.dialect.name, exchange.body, again=again)
         request = closed_request(
             exchange,
-            rows,
+            attempts,
             config_hash=record.config_hash(),
             status=self._status(error, outcome),
             outcome=outcome,
@@ -265,48 +309,54 @@ class _Span:
             words=words,
             begun_at=self._begun_at,
         )
-        if words:
-            reply = self._content()
-        if exchange.cache in GIVEN:
-            body = record.repeats.named(body) if body is not None else None
-            reply = record.repeats.named(reply) if reply is not None else None
-        record.journal.append(Closed(request, rows, bills, body, reply))
-        record.counting.add(exchange, request, rows, costs)
+        entry: Plain = [
+            CLOSED,
+            request.row,
+            [one.row for one in attempts],
+            [one.place.bill(one.attempt) for one in attempts],
+            body,
+            self._content(again=again) if words else None,
+        ]
+        record.journal.append(entry)
+        record.counting.add(exchange, request, attempts, self._paid)
 
-    def _costs(self, rows: Sequence[AttemptRow]) -> list[int | None]:
+    def _costs(self, attempts: Sequence[Ended]) -> list[int | None]:
         """Nano-dollars of each attempt, None without a price: what the writer will make of the same row."""
-        exchange, cost = self._exchange, self._record.pricer.cost
-        if len(rows) == 1 and self._nanos is not None and exchange.attempts[0].complete:
+        if len(attempts) == 1 and self._nanos is not None and attempts[0].attempt.complete:
             return [self._nanos]
+        exchange, pricer = self._exchange, self._record.pricer
         found: list[int | None] = []
-        for one, row in zip(exchange.attempts, rows, strict=True):
-            nanos = row.cost_nanos
+        for each in attempts:
+            nanos, one = each.nanos, each.attempt
             if nanos is None:
-                nanos = cost(
+                nanos = pricer.cost(
                     one.endpoint,
-                    usage_of(row),
+                    _used(each),
                     when_ns=exchange.started_ns,
                     reported_model=one.reported_model,
                 )
             found.append(nanos)
         return found
 
-    def _settle(self, purse: Purse, costs: Sequence[int | None]) -> None:
+    def _settle(self, purse: Purse) -> None:
         """Tell who pays what each attempt has cost."""
-        for one, nanos in zip(self._exchange.attempts, costs, strict=True):
+        for at, one in enumerate(self._exchange.attempts):
             if not one.settled:
                 one.settled = True
+                nanos = self._paid[at]
                 # Nobody knows the price: then as much as was set aside counts as spent.
                 purse.settle(one, one.reserved_nanos if nanos is None else nanos)
 
-    def _ended(self, attempt: Attempt, now: float, *, hung_up: bool) -> AttemptRow:
-        answering = self._exchange.answering
-        last = attempt is (answering or self._exchange.attempts[-1])
+    def _ended(self, attempt: Attempt, now: float, *, hung_up: bool, words: bool) -> Ended:
+        exchange = self._exchange
+        answering = exchange.answering
+        last = attempt is (answering or exchange.attempts[-1])
         # Words of the degrade ladder are nobody's tokens.
-        own = last and (answering is not None or not self._exchange.degraded)
+        own = last and (answering is not None or not exchange.degraded)
         return ended_attempt(
-            self._exchange,
+            exchange,
             attempt,
+            self._record.places.of(attempt.endpoint),
             ended_at=now,
             # What was read to its end after the caller had gone has ended well.
             hung_up=hung_up
@@ -314,7 +364,7 @@ class _Span:
             and attempt.finish_reason is None
             and not attempt.abandoned,
             completion=self._completion_of(attempt) if own and not attempt.complete else None,
-            words=self._record.keeps(self._exchange),
+            words=words,
         )
 
     def _completion_of(self, attempt: Attempt) -> tuple[int, int] | None:
@@ -351,28 +401,31 @@ class _Span:
             return tokens_of_bytes(reply.body or b""), 0
         return None if answer is None else tokens_of_answer(answer)
 
-    def _content(self) -> Body | None:
-        """The answer, where contents are kept."""
+    def _content(self, *, again: bool) -> Plain | None:
+        """The answer, where contents are kept. again: as `Record.body` has it."""
         reply = self._reply
         record, exchange = self._record, self._exchange
         if reply is None:
             return None
-        if exchange.dialect.operation == "embeddings" and not record.settings.vectors:
+        if not record.vectors and exchange.dialect.operation == "embeddings":
             return None
         if self._answer is not None:
-            return record.body(_CANONICAL, _json(self._answer.answer()))
+            return record.body(_CANONICAL, _json(self._answer.answer()), again=again)
         if reply.body is not None:
-            return record.body(reply.wire or _CANONICAL, reply.body)
-        return None if reply.answer is None else record.body(_CANONICAL, _json(reply.answer))
+            return record.body(reply.wire or _CANONICAL, reply.body, again=again)
+        return None if reply.answer is None else record.body(_CANONICAL, _json(reply.answer), again=again)
 
 
-def _so_far(exchange: Exchange, attempt: Attempt, now: float, *, words: bool) -> AttemptRow:
-    """How an attempt stands while another is about to leave: told if nothing follows."""
-    row = ended_attempt(exchange, attempt, ended_at=now, hung_up=False, completion=None, words=words)
-    if attempt.pots and not attempt.ended_at and not attempt.settled:
-        # It is under way beside the other: if we die now, as much may be owed as was set aside.
-        return replace(row, outcome="cut_off", cost_nanos=attempt.reserved_nanos, cost_label="estimated")
-    return row
+def _used(ended: Ended) -> Usage:
+    input_, cache_read, cache_write, cache_write_1h, output, reasoning = ended.tokens
+    return Usage(
+        input=input_,
+        cache_read=cache_read,
+        cache_write=cache_write,
+        cache_write_1h=cache_write_1h,
+        output=output,
+        reasoning=reasoning,
+    )
 
 
 def _usage_of(exchange: Exchange) -> Usage | None:

@@ -112,6 +112,8 @@ class Metrics:
     ) -> None:
         """What the configuration names. models: as providers name them. rungs: by feature, as answers are marked with them.
         routed: models as routes name them. What it named before stays: a counter does not go away."""
+        # What was asked before is counted by the names of then.
+        self.before_reading()
         for each in self._by_feature:
             each.know(features)
         for each in self._by_model:

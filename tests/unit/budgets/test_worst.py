@@ -18,7 +18,8 @@ from headgate.edge.dialects.openai_chat import OpenAIChat
 from headgate.edge.dialects.openai_responses import OpenAIResponses
 from headgate.exchange.dialect import Dialect
 from headgate.exchange.exchange import Exchange
-from headgate.providers.catalog.rates import DEAREST_NANOS, Rates, Step, cost_nanos
+from headgate.providers.catalog.charging import DEAREST_NANOS, cost_nanos
+from headgate.providers.catalog.rates import Rates, Step
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 
 __all__: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from headgate.core.errors import (
@@ -34,10 +35,13 @@ from headgate.dispatch.stage import Dispatch
 from headgate.edge.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from headgate.edge.dialects.openai_chat import OpenAIChat
 from headgate.edge.dialects.openai_embeddings import OpenAIEmbeddings
+from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 from headgate.providers.port import Timeouts, UpstreamReply, UpstreamRequest
-from headgate.records.rows import ended_attempt
+from headgate.records.attempts import ended_attempt
+from headgate.records.places import Place
+from headgate.stores.spans import AttemptRow
 from headgate.testing.scripted import Script, ScriptedUpstream
 from tests.support.aio import aio
 from tests.support.chat_wire import DONE, content, finish, usage
@@ -291,6 +295,13 @@ class Connecting(ScriptedUpstream):
         raise AssertionError
 
 
+def row_of(exchange: Exchange, attempt: Attempt, completion: tuple[int, int]) -> AttemptRow:
+    """Its row, when the caller has hung up."""
+    place = Place(attempt.endpoint)
+    ended = ended_attempt(exchange, attempt, place, ended_at=0.0, hung_up=True, completion=completion)
+    return msgspec.convert(ended.row, AttemptRow)
+
+
 @aio
 async def test_a_call_cancelled_before_it_left_has_not_reached_the_provider() -> None:
     """By the transport's own word; so it is billed nothing."""
@@ -303,7 +314,7 @@ async def test_a_call_cancelled_before_it_left_has_not_reached_the_provider() ->
         await task
     (attempt,) = exchange.attempts
     assert not attempt.reached_provider
-    row = ended_attempt(exchange, attempt, ended_at=0.0, hung_up=True, completion=(300, 0))
+    row = row_of(exchange, attempt, completion=(300, 0))
     assert (row.input_tokens, row.output_tokens, row.cost_nanos, row.cost_label) == (0, 0, 0, "")
 
 
@@ -332,7 +343,7 @@ async def test_a_stream_that_was_left_has_not_said_all_though_its_opening_told_a
     await frames.aclose()
     (attempt,) = exchange.attempts
     assert attempt.usage is not None and attempt.cut_short and not attempt.complete
-    row = ended_attempt(exchange, attempt, ended_at=0.0, hung_up=True, completion=(60, 0))
+    row = row_of(exchange, attempt, completion=(60, 0))
     assert (row.input_tokens, row.output_tokens, row.cost_label) == (100, 60, "estimated")
 
 

@@ -9,10 +9,11 @@ import msgspec
 from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.providers.catalog.book import PriceBook
-from headgate.providers.catalog.rates import cost_nanos
+from headgate.providers.catalog.charging import cost_nanos
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Bill
-from headgate.records.pricing import Pricer, bill_of
+from headgate.records.places import Place
+from headgate.records.pricing import Pricer
 from headgate.stores.spans import AttemptRow, RequestRow
 from tests.support.exchanges import Desk
 
@@ -55,7 +56,8 @@ def test_an_own_price_needs_no_list_and_goes_before_it() -> None:
     assert pricer.cost(endpoint, USAGE, when_ns=NOW) == 7_100_000
     priced = row()
     attempt = Attempt(id=1, number=1, endpoint=endpoint, wire="openai.chat", started_at=1.0)
-    pricer.price_attempt(priced, bill_of(attempt), NOW)
+    bill = msgspec.msgpack.decode(msgspec.msgpack.encode(Place(endpoint).bill(attempt)), type=Bill)
+    pricer.price_attempt(priced, bill, NOW)
     assert (priced.cost_nanos, priced.cost_label) == (7_100_000, "exact")
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from headgate.core.errors import CallerHungUp, ContextTooLong, ProviderFailed, ShuttingDown, UnknownModel
 from headgate.core.usage import Usage
+from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
-from headgate.records.rows import closed_request, ended_attempt, leaving_attempt, open_request, outcome_of
-from headgate.stores.spans import RequestRow
+from headgate.records.attempts import Ended, ended_attempt, leaving_attempt, outcome_of
+from headgate.records.entries import Plain
+from headgate.records.places import Place
+from headgate.records.rows import closed_request, open_request
+from headgate.stores.spans import AttemptRow, RequestRow
 from tests.support.exchanges import BODY, Desk
 
 __all__: list[str] = []
@@ -58,10 +64,29 @@ def as_dict(row) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__struct_fields__}
 
 
+def ended(exchange: Exchange, attempt: Attempt) -> Ended:
+    place = Place(attempt.endpoint)
+    return ended_attempt(exchange, attempt, place, ended_at=107.0, hung_up=False, completion=None)
+
+
+def ended_row(exchange: Exchange, attempt: Attempt) -> AttemptRow:
+    return attempt_row(ended(exchange, attempt).row)
+
+
+def request_row(values: Plain) -> RequestRow:
+    """As the writer reads it out of the journal."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(values), type=RequestRow)
+
+
+def attempt_row(values: Plain) -> AttemptRow:
+    """As the writer reads it out of the journal."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(values), type=AttemptRow)
+
+
 def test_every_field_of_an_attempt_is_in_its_place() -> None:
     """No two values are alike, so none can stand for another."""
     exchange, attempt = told()
-    row = ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None)
+    row = ended_row(exchange, attempt)
     assert as_dict(row) == {
         "id": attempt.id,
         "request_id": exchange.id,
@@ -96,8 +121,8 @@ def test_every_field_of_an_attempt_is_in_its_place() -> None:
 def test_every_field_of_a_closed_request_is_in_its_place() -> None:
     """As for attempts; cost and content hashes are the writer's."""
     exchange, attempt = told()
-    attempts = (ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None),)
-    row = closed_request(
+    attempts = (ended(exchange, attempt),)
+    over = closed_request(
         exchange,
         attempts,
         config_hash="hash",
@@ -107,7 +132,7 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
         ended_at=107.0,
         bytes_out=77,
     )
-    assert as_dict(row) == {
+    assert as_dict(request_row(over.row)) == {
         "id": exchange.id,
         "started_ns": exchange.started_ns,
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
@@ -166,19 +191,18 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
 def test_an_open_request_says_the_same_as_the_closed_one_will() -> None:
     """Every field it fills has the value that the end will repeat."""
     exchange, attempt = told()
-    opened = as_dict(open_request(exchange, "hash"))
-    closed = as_dict(
-        closed_request(
-            exchange,
-            (),
-            config_hash="hash",
-            status=200,
-            outcome="ok",
-            error=None,
-            ended_at=107.0,
-            bytes_out=0,
-        )
+    opened = as_dict(request_row(open_request(exchange, "hash")))
+    over = closed_request(
+        exchange,
+        (),
+        config_hash="hash",
+        status=200,
+        outcome="ok",
+        error=None,
+        ended_at=107.0,
+        bytes_out=0,
     )
+    closed = as_dict(request_row(over.row))
     filled = {name for name, value in opened.items() if value not in ("", 0, None)}
     assert {name for name in filled if opened[name] != closed[name]} == set()
     assert {
@@ -192,7 +216,7 @@ def test_an_open_request_says_the_same_as_the_closed_one_will() -> None:
         "queued_us",
         "bytes_in",
     } <= filled
-    leaving = as_dict(leaving_attempt(exchange, attempt))
+    leaving = as_dict(attempt_row(leaving_attempt(exchange, attempt, Place(attempt.endpoint))))
     assert (leaving["id"], leaving["model"], leaving["wire"], leaving["region"]) == (
         attempt.id,
         "model",
@@ -217,7 +241,7 @@ def test_what_was_given_again_has_cost_nothing() -> None:
 
 def given(exchange: Exchange, *, cache: str) -> RequestRow:
     exchange.cache = cache
-    return closed_request(
+    over = closed_request(
         exchange,
         (),
         config_hash="hash",
@@ -228,20 +252,21 @@ def given(exchange: Exchange, *, cache: str) -> RequestRow:
         bytes_out=0,
         begun_at=102.0,
     )
+    return request_row(over.row)
 
 
 def test_variables_of_prompts_are_contents() -> None:
     """Where contents are not kept, neither are they."""
     exchange, _ = told()
-    assert open_request(exchange, "hash").variables == '{"name":"Ada"}'
-    assert open_request(exchange, "hash", words=False).variables == ""
+    assert request_row(open_request(exchange, "hash")).variables == '{"name":"Ada"}'
+    assert request_row(open_request(exchange, "hash", words=False)).variables == ""
 
 
 def test_what_happened_at_the_very_start_is_not_what_never_happened() -> None:
     """0 microseconds say "did not happen"; something at the first moment is 1."""
     exchange, attempt = told()
     attempt.started_at, attempt.connected_at = exchange.received_at, 0.0
-    row = ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None)
+    row = ended_row(exchange, attempt)
     assert (row.started_us, row.connected_us) == (1, 0)
 
 
@@ -249,7 +274,7 @@ def test_the_words_of_an_error_are_bounded() -> None:
     """A provider's page of HTML does not fill the table."""
     exchange, attempt = told()
     attempt.error = ProviderFailed("x", detail="y" * 10_000)
-    row = ended_attempt(exchange, attempt, ended_at=107.0, hung_up=False, completion=None)
+    row = ended_row(exchange, attempt)
     assert len(row.error_detail) == 2_000
 
 

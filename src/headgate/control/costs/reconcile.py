@@ -13,7 +13,8 @@ from headgate.control.costs.matching import match_models
 from headgate.control.costs.provider_reports.lines import ProviderReport, ReportLine, add_usage
 from headgate.core.money import usd
 from headgate.core.usage import Usage
-from headgate.providers.catalog.rates import Rates, cost_nanos
+from headgate.providers.catalog.charging import cost_nanos
+from headgate.providers.catalog.rates import Rates
 from headgate.stores.audit import AuditEntry
 from headgate.stores.ledger import Entry, LedgerStore, Movement
 from headgate.stores.totals import AttemptUsage, TotalsStore, Which

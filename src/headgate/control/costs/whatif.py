@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from headgate.core.usage import Usage
-from headgate.providers.catalog.rates import Rates, cost_nanos
+from headgate.providers.catalog.charging import cost_nanos
+from headgate.providers.catalog.rates import Rates
 from headgate.stores.totals import AttemptUsage, TotalsStore, Which
 
 __all__ = ["Compared", "Comparison", "RatesAt", "Target", "whatif"]

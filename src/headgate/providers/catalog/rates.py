@@ -1,17 +1,10 @@
-"""What one model's tokens cost, and what one answer cost. Pure, in whole nano-dollars."""
+"""What one model's tokens cost, in whole nano-dollars; `charging` says what an answer cost."""
 
 from __future__ import annotations
 
 import msgspec
 
-from headgate.core.usage import Usage
-
-__all__ = ["DEAREST_NANOS", "Rates", "Step", "cost_nanos", "prompt_cache_nanos"]
-
-_PER = 1_000_000
-DEAREST_NANOS = 10**15
-"""A million dollars: what one answer costs at most. A server that reports 10^15 tokens, or a caller who asks for as many, is wrong,
-and nine thousand such sums fit where sums are kept."""
+__all__ = ["Rates", "Step"]
 
 
 class Step(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -33,51 +26,3 @@ class Rates(msgspec.Struct, array_like=True, frozen=True, gc=False):
     steps: tuple[Step, ...]
     per_request: int = 0
     """Nano-dollars for each request, on top."""
-
-
-def cost_nanos(rates: Rates, usage: Usage) -> int:
-    """Nano-dollars for one answer, rounded half to even once, at the end; never more than `DEAREST_NANOS`."""
-    step = _step(rates, usage)
-    total = (
-        usage.input * step.input
-        + usage.output * step.output
-        + usage.cache_read * step.cache_read
-        + usage.cache_write * step.cache_write
-        + usage.cache_write_1h * step.cache_write_1h
-        + usage.reasoning * step.reasoning
-    )
-    return min(_rounded(total) + rates.per_request, DEAREST_NANOS)
-
-
-def prompt_cache_nanos(rates: Rates, usage: Usage) -> tuple[int, int]:
-    """What the provider's prompt cache did to the price of one answer: (saved by what was read from it, paid on top for what was
-    written to it), both against the price of tokens that have nothing to do with it."""
-    if not (usage.cache_read or usage.cache_write or usage.cache_write_1h):
-        return 0, 0
-    step = _step(rates, usage)
-    saved = usage.cache_read * (step.input - step.cache_read)
-    extra = usage.cache_write * (step.cache_write - step.input)
-    extra += usage.cache_write_1h * (step.cache_write_1h - step.input)
-    return _bounded(_rounded(saved)), _bounded(_rounded(extra))
-
-
-def _step(rates: Rates, usage: Usage) -> Step:
-    steps = rates.steps
-    step = steps[0]
-    if len(steps) > 1:
-        prompt = usage.prompt
-        for higher in steps[1:]:
-            if prompt > higher.over:
-                step = higher
-    return step
-
-
-def _rounded(total: int) -> int:
-    whole, rest = divmod(total, _PER)
-    if rest * 2 > _PER or (rest * 2 == _PER and whole & 1):
-        whole += 1
-    return whole
-
-
-def _bounded(amount: int) -> int:
-    return max(-DEAREST_NANOS, min(amount, DEAREST_NANOS))

@@ -11,7 +11,8 @@ from math import ceil
 import msgspec
 
 from headgate.core.usage import Usage
-from headgate.providers.catalog.rates import Rates, cost_nanos
+from headgate.providers.catalog.charging import cost_nanos
+from headgate.providers.catalog.rates import Rates
 from headgate.stores.spans import RequestRow
 
 __all__ = [

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from headgate.control.costs.prices import looks_like_a_price, parse_price, price_of_rates, rates_of_price
 from headgate.core.usage import Usage
-from headgate.providers.catalog.rates import Rates, Step, cost_nanos
+from headgate.providers.catalog.charging import cost_nanos
+from headgate.providers.catalog.rates import Rates, Step
 
 __all__: list[str] = []
 

@@ -19,7 +19,8 @@ from headgate.core.money import nanos, usd
 from headgate.core.section import decode_value
 from headgate.core.usage import Usage
 from headgate.providers.catalog.book import PriceBook
-from headgate.providers.catalog.rates import DEAREST_NANOS, Rates, Step, cost_nanos, prompt_cache_nanos
+from headgate.providers.catalog.charging import DEAREST_NANOS, cost_nanos, prompt_cache_nanos
+from headgate.providers.catalog.rates import Rates, Step
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 
 __all__: list[str] = []

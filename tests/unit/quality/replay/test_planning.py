@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.usage import Usage
-from headgate.providers.catalog.rates import Rates, Step, cost_nanos
+from headgate.providers.catalog.charging import cost_nanos
+from headgate.providers.catalog.rates import Rates, Step
 from headgate.quality.replay.planning import LEAST_ANSWER, Estimate, Place, estimate
 from headgate.stores.spans import RequestRow
 
