@@ -18,7 +18,7 @@ not built yet is simply absent: the order is fixed here, what is present is deci
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
@@ -47,15 +47,32 @@ def journey(stages: Mapping[str, Stage]) -> Proceed:
     if unknown:
         raise ValueError(f"no place in the journey for {sorted(unknown)}; the places are {', '.join(ORDER)}")
     proceed: Proceed = _nobody_answered
+    checks: list[Callable[[Exchange], None]] = []
     for name in reversed(ORDER):
-        if name in stages:
-            proceed = _link(stages[name], proceed)
-    return proceed
+        if name not in stages:
+            continue
+        check = getattr(stages[name], "check", None)
+        if check is not None:
+            checks.insert(0, check)
+            continue
+        if checks:
+            proceed, checks = _checked(checks, proceed), []
+        proceed = _link(stages[name], proceed)
+    return _checked(checks, proceed) if checks else proceed
 
 
 def _link(stage: Stage, proceed: Proceed) -> Proceed:
     def run(exchange: Exchange) -> Awaitable[Reply]:
         return stage(exchange, proceed)
+
+    return run
+
+
+def _checked(checks: list[Callable[[Exchange], None]], proceed: Proceed) -> Proceed:
+    def run(exchange: Exchange) -> Awaitable[Reply]:
+        for check in checks:
+            check(exchange)
+        return proceed(exchange)
 
     return run
 

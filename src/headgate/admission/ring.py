@@ -22,6 +22,10 @@ class KeyRing:
         self._records: list[KeyRecord] = []
         self._entries: dict[str, tuple[KeyRecord, dict[bytes, tuple[Caller, int | None]]]] = {}
         self._used: set[str] = set()
+        self._met: dict[bytes, tuple[Caller, int | None]] = {}
+        """Key -> what its digest led to, of those that came lately and are known: never more than there are digests. The digest is
+        worked out once and not for each request. The keys stay in this process's memory meanwhile, as those for the providers
+        do; what is stored is the digest alone."""
         self.know(records, pepper)
 
     def __len__(self) -> int:
@@ -30,6 +34,8 @@ class KeyRing:
     def know(self, records: Iterable[KeyRecord], pepper: bytes) -> None:
         """Know these keys and no others. A key that was rotated is known by its old hashes too, for as long as they last."""
         records = list(records)
+        if pepper != self._pepper:
+            self._met.clear()
         self._pepper = pepper
         # Asked each second, and nearly always for what is known already.
         if records == self._records:
@@ -48,13 +54,18 @@ class KeyRing:
             self._entries[record.id] = known
             callers.update(known[1])
         self._callers = callers
+        self._met.clear()
 
     def caller(self, key: bytes) -> Caller | None:
         """Whose key this is; None if it is unknown, revoked or expired."""
-        # Looked up by digest: comparing secrets byte by byte, and so leaking time, does not happen.
-        found = self._callers.get(hash_key(key, self._pepper))
+        # Looked up by digest, or by the dict's own hash, whose key is made anew by each process: bytes are compared where those are
+        # equal already, so a guess that is right in part takes as long as any other.
+        found = self._met.get(key)
         if found is None:
-            return None
+            found = self._callers.get(hash_key(key, self._pepper))
+            if found is None:
+                return None
+            self._met[key] = found
         caller, expires_ns = found
         if expires_ns is not None and time.time_ns() >= expires_ns:
             return None

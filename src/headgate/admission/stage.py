@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from headgate.admission.rights import SERVICE, allowed_roles, routes_of
 from headgate.admission.ring import KeyRing
@@ -16,17 +17,16 @@ from headgate.exchange.stage import Proceed
 
 __all__ = ["Identify"]
 
-_BEARER = b"bearer "
-_LONGEST_LABEL = 256
+_LONGEST_LABEL: Final = 256
 """Characters of what callers say of users, sessions and features. Indexes of databases take no names without end."""
 # W3C trace context, version 00: ids of zeros alone are invalid.
-_TRACE_PARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_NOBODY = Caller(key_id="", key_name="anonymous", roles=(SERVICE,), routes=routes_of((SERVICE,)))
-_MISSING = (
+_TRACE_PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_NOBODY: Final = Caller(key_id="", key_name="anonymous", roles=(SERVICE,), routes=routes_of((SERVICE,)))
+_MISSING: Final = (
     "no API key came with the request; send `Authorization: Bearer <key>` or `x-api-key: <key>` with a Headgate key "
     "(`headgate keys create` makes one)"
 )
-_UNKNOWN = "the API key is not valid here; use a Headgate key, not the provider's own (`headgate keys list` shows which exist)"
+_UNKNOWN: Final = "the API key is not valid here; use a Headgate key, not the provider's own (`headgate keys list` shows which exist)"
 
 
 def _no_tokens(token: bytes) -> Caller | None:  # noqa: ARG001 - of the shape
@@ -48,8 +48,14 @@ class Identify:
         self._token_caller = token_caller
         self._required = keys_required
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
-        caller = self._caller(exchange.headers)
+    async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
+        """See `Stage`."""
+        self.check(exchange)
+        return await proceed(exchange)
+
+    def check(self, exchange: Exchange, /) -> None:
+        """See `Check`."""
+        caller = self._caller(exchange.heard.key)
         exchange.caller = caller
         route = exchange.dialect.name
         if route not in caller.routes:
@@ -70,16 +76,8 @@ class Identify:
             raise NotAllowed(
                 f"key `{caller.key_name}` may not ask for `{model}`; it may ask for {allowed}", param="model"
             )
-        return await proceed(exchange)
 
-    def _caller(self, headers: object) -> Caller:
-        key = b""
-        for name, value in headers:  # type: ignore[attr-defined]
-            if name == b"authorization" and value[:7].lower() == _BEARER:
-                key = value[7:].strip()
-                break
-            if name == b"x-api-key":
-                key = value.strip()
+    def _caller(self, key: bytes) -> Caller:
         if key:
             caller = self._ring.caller(key) or self._token_caller(key)
             if caller is not None:
@@ -101,26 +99,26 @@ def _read_labels(exchange: Exchange, caller: Caller) -> None:
     # Nobody named: whoever the key belongs to uses it.
     exchange.user = exchange.peek.user[:_LONGEST_LABEL] or caller.user
     tagged = False
-    for name, value in exchange.headers:
-        # Nearly every header is none of these: one comparison rules it out.
-        if name[:11] == b"x-headgate-":
-            text = value.decode("utf-8", "replace")[:_LONGEST_LABEL]
-            if name == b"x-headgate-user":
-                exchange.user = text
-            elif name == b"x-headgate-session":
-                exchange.session = text
-            elif name == b"x-headgate-feature":
-                exchange.feature = text
-            elif name == b"x-headgate-tags":
-                tagged = True
-            elif name == b"x-headgate-prompt":
-                exchange.prompt = text.strip()
-            elif name == b"x-headgate-variables":
-                exchange.variables = variables_of(value)
-            elif name == b"x-headgate-data" and "sensitive" in map(str.strip, text.lower().split(",")):
-                # As the tag of that name says it; a tag is on record, and whoever sends this again must know.
-                exchange.tags["data"] = "sensitive"
-        elif name == b"traceparent" and _TRACE_PARENT.fullmatch(value):
-            exchange.trace_parent = value.decode("ascii")
+    for name, value in exchange.heard.labels:
+        if name == b"traceparent":
+            if _TRACE_PARENT.fullmatch(value):
+                exchange.trace_parent = value.decode("ascii")
+            continue
+        text = value.decode("utf-8", "replace")[:_LONGEST_LABEL]
+        if name == b"x-headgate-user":
+            exchange.user = text
+        elif name == b"x-headgate-session":
+            exchange.session = text
+        elif name == b"x-headgate-feature":
+            exchange.feature = text
+        elif name == b"x-headgate-tags":
+            tagged = True
+        elif name == b"x-headgate-prompt":
+            exchange.prompt = text.strip()
+        elif name == b"x-headgate-variables":
+            exchange.variables = variables_of(value)
+        elif name == b"x-headgate-data" and "sensitive" in map(str.strip, text.lower().split(",")):
+            # As the tag of that name says it; a tag is on record, and whoever sends this again must know.
+            exchange.tags["data"] = "sensitive"
     if tagged:
         exchange.tags = tags_of(exchange.headers, exchange.tags)

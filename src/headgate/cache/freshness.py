@@ -10,8 +10,6 @@ import logging
 from collections.abc import Callable
 from typing import Literal
 
-from msgspec.structs import replace
-
 from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, InternalFault, ShuttingDown, TotalTimeout
 from headgate.core.events import AnswerBuilder
@@ -125,7 +123,7 @@ def aside_of(exchange: Exchange, purpose: Aside, copy_id: int, clock: Clock) -> 
         path=exchange.path,
     )
     copy.purpose = purpose
-    copy.peek = replace(exchange.peek)
+    copy.peek = exchange.peek.again()
     copy.answer_limit = exchange.answer_limit
     if exchange.edited:
         copy.edit(exchange.request)

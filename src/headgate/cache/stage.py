@@ -87,7 +87,7 @@ class Recall:
             return await proceed(exchange)
         policy = ground.policy_of(exchange)
         # A call that fills the cache repeats somebody's request, whose wishes were theirs.
-        wish = wish_of(exchange.headers) if not purpose else NO_WISH
+        wish = wish_of(exchange.headers) if exchange.heard.wishes and not purpose else NO_WISH
         if policy is None:
             if wish.only_if_cached:
                 raise NotInCache(_NO_CACHE)
@@ -179,7 +179,7 @@ class Recall:
 
 
 class NothingKept:
-    """See `Stage`: where no feature keeps answers. Only who asks for nothing but a kept one is told so."""
+    """See `Check`: where no feature keeps answers. Only who asks for nothing but a kept one is told so."""
 
     def __init__(self, known: Callable[[Exchange], object]) -> None:
         """known: raises GatewayError where nobody knows what is asked for."""
@@ -187,9 +187,11 @@ class NothingKept:
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
         """See `Stage`."""
-        if not exchange.purpose:
-            for header in exchange.headers:
-                if header[0] == b"cache-control" and wish_of(exchange.headers).only_if_cached:
-                    self._known(exchange)
-                    raise NotInCache(_NO_CACHE)
+        self.check(exchange)
         return await proceed(exchange)
+
+    def check(self, exchange: Exchange, /) -> None:
+        """See `Check`."""
+        if exchange.heard.wishes and not exchange.purpose and wish_of(exchange.headers).only_if_cached:
+            self._known(exchange)
+            raise NotInCache(_NO_CACHE)

@@ -174,7 +174,7 @@ def copy_of(exchange: Exchange, model: str, copy_id: int, clock: Clock) -> Excha
     copy.purpose = PURPOSE
     # What rules say of the name asked for holds for the copy too.
     copy.asked = exchange.peek.model
-    copy.peek = msgspec.structs.replace(exchange.peek, model=model)
+    copy.peek = exchange.peek.again(model)
     copy.answer_limit = exchange.answer_limit
     if exchange.edited:
         copy.edit(exchange.request)

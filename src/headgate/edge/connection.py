@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import urllib.parse
 from collections import deque
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn.config import Config
@@ -23,23 +21,27 @@ from uvicorn.server import ServerState
 
 from headgate.core.errors import GatewayError, HeadersTooLarge, InternalFault, InvalidRequest, RequestTooSlow
 from headgate.edge.entrance import Entrance
+from headgate.edge.heads import Head, target_of
 from headgate.edge.problems import plain_response
+from headgate.edge.serving import Serving
 from headgate.edge.turn import Turn
 
 __all__ = ["Connection"]
 
 log = logging.getLogger("headgate.edge")
 
-_NEVER = float("inf")
-_NO_PARSER = cast("httptools.HttpRequestParser", None)
+_NEVER: Final = float("inf")
+_NO_PARSER: Final = cast("httptools.HttpRequestParser", None)
 """Of a connection that is over: nothing comes any more."""
-_UNREAD_BODY = 64 * 1024
+_UNREAD_BODY: Final = 64 * 1024
 """Bytes of a request's body taken before the app has asked for them."""
-_PATHS_KEPT = 256
-_PATH_BYTES_KEPT = 256
-_FIRST_REQUEST_SECONDS = 1.0
+_PATHS_KEPT: Final = 256
+_PATH_BYTES_KEPT: Final = 256
+_OTHER_HEADS: Final = 4
+"""One after the other, and it is not expected any more that one comes again."""
+_FIRST_REQUEST_SECONDS: Final = 1.0
 """How long a new connection may take to bring its request when the port is closed already."""
-_GOODBYE_SECONDS = 5.0
+_GOODBYE_SECONDS: Final = 5.0
 """How long a connection that is being closed may take to be gone: the caller may neither read nor stop sending."""
 
 
@@ -59,9 +61,9 @@ class Connection(asyncio.Protocol):
         self.settings = entrance.settings
         if not config.loaded:
             config.load()
-        self._app: Callable[..., Coroutine[Any, Any, None]] = config.loaded_app
         self._loop = _loop or asyncio.get_event_loop()
         self._server = server_state
+        self._serving = Serving(self, config.loaded_app, self._loop, server_state.tasks)
         # Of all kinds of connections, by uvicorn's types; ours is none of them.
         self._others: set[Any] = server_state.connections
         self._transport: asyncio.Transport
@@ -82,7 +84,7 @@ class Connection(asyncio.Protocol):
         self._unread = 0
         self._deaf = False
         """What still comes is thrown away."""
-        self._closing = False
+        self.closing = False
         self._begun = False
         """Has a request begun to arrive that is not here whole?"""
         self._in_head = True
@@ -91,6 +93,10 @@ class Connection(asyncio.Protocol):
         self._framing = 0
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        # The head that came last, what the bytes that are being parsed began with, and how often it was another one.
+        self._head: Head | None = None
+        self._parsed: Head | None = None
+        self._other_heads = 0
         self._due = _NEVER
         self._watch: asyncio.TimerHandle | None = None
 
@@ -103,7 +109,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) and len(peer) > 1 else None
         self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
-        self._wait(self.settings.request_time)
+        self._wait(self._entrance.request_time)
         self._watch = self._loop.call_later(self._entrance.look_after, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter here
@@ -111,11 +117,13 @@ class Connection(asyncio.Protocol):
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        self._closing = self._deaf = True
+        self.closing = self._deaf = True
         self._caller_gone()
         self.resume_writing()
         # The parser holds methods of ours: together we would stay until the collector looks.
         self._parser = _NO_PARSER
+        self._head = self._parsed = None
+        self._serving.end()
 
     def _caller_gone(self) -> None:
         for turn in (self._current, self._arriving, *self._waiting):
@@ -129,7 +137,30 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._fed = size = len(data)
+        size = len(data)
+        if self._head is not None and not self._begun and size <= _UNREAD_BODY:
+            at = self._head.body_at(data)
+            if at:
+                self._come_whole(self._head, data[at:])
+                return
+        self._parse(data, size)
+
+    def _come_whole(self, head: Head, body: bytes) -> None:
+        """As the parser would tell it of a request that has come in one piece."""
+        self._other_heads = 0
+        if not self.write_paused:
+            self._due = _NEVER
+        turn = self._turn_of(head)
+        if body:
+            turn.body_came(body)
+        turn.body_complete()
+        self._begin(turn)
+        if not self._waiting:
+            self.want_body()
+
+    def _parse(self, data: bytes, size: int) -> None:
+        begins = self._begins()
+        self._fed = size
         if self._in_head:
             self._head_bytes += size
         else:
@@ -145,13 +176,21 @@ class Connection(asyncio.Protocol):
                 )
             )
         else:
-            most = self.settings.max_headers
+            most = self._entrance.max_headers
             if (self._head_bytes if self._in_head else self._framing) > most:
                 self._refuse(
                     HeadersTooLarge(
                         f"the request's head, or what is neither head nor body of it, is over {most:,} bytes"
                     )
                 )
+            elif begins and self._other_heads < _OTHER_HEADS and self._parsed is not None:
+                self._other_heads += 1
+                self._head = self._parsed if self._parsed.remember(data) else None
+
+    def _begins(self) -> bool:
+        """Does a request begin with what comes now?"""
+        self._parsed = None
+        return not self._begun
 
     def _take_no_notice(self, rest: bytes) -> None:
         """Serve a request that asks for another protocol as if it did not: RFC 9110 allows it, and Java's client asks for
@@ -176,16 +215,16 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
-        self._wait(self.settings.write_stall)
+        self._wait(self._entrance.write_stall)
 
     def resume_writing(self) -> None:
         self.write_paused = False
-        if not self._closing:
+        if not self.closing:
             self._due = _NEVER
             if self._begun:
-                self._wait(self.settings.request_time)
+                self._wait(self._entrance.request_time)
             elif self._current is None:
-                self._wait(self.settings.keep_alive)
+                self._wait(self._entrance.keep_alive)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
 
@@ -196,7 +235,7 @@ class Connection(asyncio.Protocol):
         self._headers = []
         self._begun = self._in_head = True
         if not self.write_paused:
-            self._wait(self.settings.request_time)
+            self._wait(self._entrance.request_time)
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -208,7 +247,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         # A head that came in one piece with what is around it is only measured when it can be too long.
-        large = max(self._head_bytes, self._fed) > self.settings.max_headers
+        large = max(self._head_bytes, self._fed) > self._entrance.max_headers
         self._in_head, self._head_bytes, self._framing = False, 0, 0
         if self._deaf:
             return
@@ -216,9 +255,9 @@ class Connection(asyncio.Protocol):
         if (
             large
             and len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers)
-            > self.settings.max_headers
+            > self._entrance.max_headers
         ):
-            self._refuse(HeadersTooLarge(f"the request's head is over {self.settings.max_headers:,} bytes"))
+            self._refuse(HeadersTooLarge(f"the request's head is over {self._entrance.max_headers:,} bytes"))
             return
         if len(headers) > self.settings.max_header_count:
             self._refuse(
@@ -228,32 +267,39 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         if parser.should_upgrade():
             return  # the parser is about to say so to `data_received`
-        known = self._entrance.paths.get(self._url) or self._take_apart(self._url)
+        head = self._head_of(headers)
+        if self._parsed is None:
+            self._parsed = head
+        turn = self._arriving = self._turn_of(head)
+        if head.expects:
+            self._begin(turn)
+
+    def _head_of(self, headers: list[tuple[bytes, bytes]]) -> Head:
+        parser, paths = self._parser, self._entrance.paths
+        target = paths.get(self._url)
+        if target is None:
+            target = target_of(self._url)
+            if len(paths) < _PATHS_KEPT and len(self._url) <= _PATH_BYTES_KEPT:
+                paths[self._url] = target
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": _ASGI,
             "http_version": parser.get_http_version(),
             "method": parser.get_method().decode("ascii"),
             "scheme": self._scheme,
-            "path": known[0],
+            "path": target[0],
             "raw_path": self._url,
-            "query_string": known[1],
+            "query_string": target[1],
             "root_path": "",
             "headers": headers,
             "client": self._client,
             "server": None,
             "headgate.connection": self,
         }
-        expects = False
-        for name, value in headers:
-            if name == b"expect":
-                expects = value.lower() == b"100-continue"
-        keep_alive = parser.should_keep_alive() and not self._entrance.leaving
-        turn = Turn(self, scope, keep_alive=keep_alive, expects_continue=expects)
-        scope["headgate.turn"] = turn
-        self._arriving = turn
-        if expects:
-            self._begin(turn)
+        return Head(scope, headers, keep_alive=parser.should_keep_alive())
+
+    def _turn_of(self, head: Head) -> Turn:
+        return Turn(self, head, keep_alive=head.keep_alive and not self._entrance.leaving)
 
     def on_body(self, data: bytes) -> None:
         turn = self._arriving
@@ -282,16 +328,6 @@ class Connection(asyncio.Protocol):
             # The body is here whole: read on, for only who reads sees a caller leave.
             self.want_body()
 
-    def _take_apart(self, url: bytes) -> tuple[str, bytes]:
-        path, _, query = url.partition(b"?")
-        if path[:1] != b"/":
-            # Absolute form, as proxies are sent: what counts is the path.
-            path = urllib.parse.urlsplit(path.decode("latin-1")).path.encode("latin-1") or b"/"
-        parts = (urllib.parse.unquote(path.decode("latin-1")), query)
-        if len(self._entrance.paths) < _PATHS_KEPT and len(url) <= _PATH_BYTES_KEPT:
-            self._entrance.paths[url] = parts
-        return parts
-
     # Turns
 
     def _begin(self, turn: Turn) -> None:
@@ -301,14 +337,11 @@ class Connection(asyncio.Protocol):
                 self._pause_reading()
             return
         self._current = turn
-        # The app is the task itself: a coroutine around it would be walked through again for every streamed token.
-        task = turn.task = self._loop.create_task(self._app(turn.scope, turn.receive, turn.send))
-        self._server.tasks.add(task)
-        task.add_done_callback(partial(self._app_returned, turn))
+        self._serving.begin(turn)
 
-    def _app_returned(self, turn: Turn, task: asyncio.Task[None]) -> None:
-        self._server.tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None:
+    def app_returned(self, turn: Turn, bug: BaseException | None) -> None:
+        """bug: what the app has raised."""
+        if isinstance(bug, Exception):
             log.error("a request failed outside the journey", exc_info=bug)
         if not turn.done:
             # Nothing more will come, and half a reply cannot be completed.
@@ -336,7 +369,7 @@ class Connection(asyncio.Protocol):
             self._begin(self._waiting.popleft())
         else:
             if not self.write_paused and self._due == _NEVER:
-                self._wait(self.settings.keep_alive)
+                self._wait(self._entrance.keep_alive)
             self._resume_reading()
 
     def shutdown(self) -> None:
@@ -372,9 +405,9 @@ class Connection(asyncio.Protocol):
         self._unread = 0
         self._resume_reading()
 
-    def standing_headers(self) -> list[bytes]:
-        """Header lines of every reply, without their ends: the date, in a list which uvicorn renews each second."""
-        return self._entrance.standing_headers(self._server.default_headers)
+    def standing_lines(self) -> bytes:
+        """Header lines of every reply, each with its end: the date, in a list which uvicorn renews each second."""
+        return self._entrance.standing_lines(self._server.default_headers)
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self._transport.is_closing():
@@ -403,17 +436,17 @@ class Connection(asyncio.Protocol):
             self._watch = self._loop.call_later(max(wait, 0.05), self._look)
             return
         self._watch = None
-        if self.write_paused or self._closing:
+        if self.write_paused or self.closing:
             # Nobody reads: a polite close would wait for the very buffer that does not drain.
             self._transport.abort()
         elif not self._begun:
             self._close()
         else:
-            seconds = f"{float(self.settings.request_time):g} s"
+            seconds = f"{float(self._entrance.request_time):g} s"
             self._refuse(
                 RequestTooSlow(f"the request did not arrive complete within {seconds}; send it faster")
             )
-            if not self._closing:
+            if not self.closing:
                 # Requests that came before it are still being answered.
                 self._due = _NEVER
                 self._watch = self._loop.call_later(self._entrance.look_after, self._look)
@@ -433,7 +466,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer without the app, then close: after a broken head nothing on this connection can be trusted."""
-        if self._deaf or self._closing or self._last_request():
+        if self._deaf or self.closing or self._last_request():
             return
         if self._current is None or not self._current.started:
             self.write(plain_response(error))
@@ -445,10 +478,12 @@ class Connection(asyncio.Protocol):
 
         sending: the caller may not be done. Then only our side is closed until the caller closes too or time is up:
                  closing with bytes unread resets the connection, and the reset can overtake the reply that says why."""
-        if self._closing:
+        if self.closing:
             return
-        self._closing = self._deaf = True
-        self._wait(min(_GOODBYE_SECONDS, self.settings.write_stall) if sending else self.settings.write_stall)
+        self.closing = self._deaf = True
+        self._wait(
+            min(_GOODBYE_SECONDS, self._entrance.write_stall) if sending else self._entrance.write_stall
+        )
         if self._watch is not None:
             self._watch.cancel()
         self._watch = self._loop.call_at(self._due, self._look)

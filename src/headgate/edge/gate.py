@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic, time_ns
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from headgate.core.errors import (
     BodyTooLarge,
@@ -33,6 +33,7 @@ from headgate.edge.turn import Turn
 from headgate.edge.waiting import Waiting
 from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.heard import heard_of
 from headgate.exchange.pumping import Pumped
 from headgate.exchange.reply import Frame, Reply
 from headgate.exchange.stage import Proceed
@@ -45,13 +46,16 @@ Send = Callable[[Any], Any]
 Push = Callable[[bytes], bool]
 """`edge.turn.Turn.push`, where the server is ours: `headgate.turn` of the scope."""
 
-_JSON = (b"content-type", b"application/json")
-_SSE = [
+_JSON: Final = (b"content-type", b"application/json")
+_JSON_LINE: Final = b"content-type: application/json\r\n"
+_SSE: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     # nginx and its kin buffer replies unless told not to; a buffered stream is no stream.
     (b"x-accel-buffering", b"no"),
 ]
+_monotonic: Final = monotonic
+_time_ns: Final = time_ns
 
 log = logging.getLogger("headgate.edge")
 
@@ -74,6 +78,8 @@ class Gate:
         self.draining = False
         """The process is stopping: new requests are refused, those under way go on."""
         self.in_flight = 0
+        self._max_body = int(settings.max_body)
+        self._waiting_seconds = float(settings.waiting)
         self._paths = paths
         self._ids = ids
         self._reply_headers = ReplyHeaders()
@@ -84,108 +90,121 @@ class Gate:
         self._reply_headers.mint = mint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received_at = monotonic()
+        received_at = _monotonic()
+        method: str = scope["method"]
+        path: str = scope["path"]
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        path = scope["path"]
-        dialect = self._paths.dialect(scope["method"], path, headers)
+        turn: Turn | None = scope.get("headgate.turn")
+        heard = heard_of(headers) if turn is None else turn.heard
         exchange = Exchange(
             id=self._ids.next(),
-            dialect=dialect,
+            dialect=self._paths.dialect(method, path, headers),
             body=b"",
             headers=headers,
             received_at=received_at,
-            started_ns=time_ns(),
+            started_ns=_time_ns(),
             path=path,
+            heard=heard,
         )
         self.in_flight += 1
-        watch = self._hangups.watch(scope, exchange)
+        watch = self._hangups.watch(scope, turn, exchange)
+        waiting: Waiting | None = None
         escaped: BaseException | None = None
         try:
-            await self._answer(exchange, scope, receive, send)
-        except BaseException as end:  # noqa: BLE001 - raised again when everything is closed
+            body = turn.whole_body() if turn is not None else None
+            if body is None:
+                await self._read(exchange, method, receive)
+            else:
+                self._take(exchange, method, body)
+            if exchange.peek.stream:
+                waiting = self._waiting(turn, exchange)
+            reply = exchange.reply = await self.proceed(exchange)
+            if waiting is not None:
+                waiting.over()
+            if turn is None or not self._write_at_once(exchange, reply, turn, waiting):
+                await self._write(exchange, reply, send, turn, waiting)
+        except BaseException as end:  # noqa: BLE001 - raised again unless the caller is told
             escaped = end
+        if escaped is not None:
+            try:
+                escaped = await self._failed(exchange, escaped, send, waiting)
+            except BaseException as end:  # noqa: BLE001 - raised again when everything is closed
+                escaped = end
         watch.over()
         self.in_flight -= 1
-        await _close(exchange)
+        pending = _closed(exchange)
+        if pending is not None:
+            await _closed_in_time(exchange, pending)
         if escaped is not None:
             _raise(escaped)
 
-    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        waiting: Waiting | None = None
+    async def _failed(
+        self, exchange: Exchange, end: BaseException, send: Send, waiting: Waiting | None
+    ) -> BaseException | None:
+        """Tell the caller what has become of the request. Returns what is to be raised again; None: nothing is."""
         begun = False
-        try:
-            try:
-                await self._read(scope, exchange, receive)
-            except GatewayError as error:
-                # Refused by stage Accept, when it is known who asked: so it is recorded, and strangers learn nothing.
-                exchange.unreadable = error
-            if exchange.peek.stream:
-                waiting = self._waiting(scope, exchange)
-            try:
-                reply = exchange.reply = await self.proceed(exchange)
-            finally:
-                if waiting is not None:
-                    waiting.over()
-                    begun = waiting.begun
-            if reply.frames is not None:
-                await self._stream(exchange, reply, send, scope, begun=begun)
-            elif begun:
-                await self._end_stream(exchange, send, reply)
-            else:
-                await self._write(exchange, reply, send, scope.get("headgate.turn"))
-        except GatewayError as error:
-            if begun:
-                await self._end_stream(exchange, send, error)
-            else:
-                await self._refuse(exchange, error, send)
-        except asyncio.CancelledError:
+        if waiting is not None:
+            waiting.over()
+            begun = waiting.begun
+        if isinstance(end, asyncio.CancelledError):
             if not exchange.hung_up:
-                raise
+                return end
             exchange.error = exchange.error or CallerHungUp(
                 "the caller closed the connection before the answer was complete"
             )
-        except Exception as bug:  # noqa: BLE001 - logged
-            fault = _told(exchange, bug)
-            if begun:
-                await self._end_stream(exchange, send, fault)
-            else:
-                await self._refuse(exchange, fault, send)
+            return None
+        if not isinstance(end, Exception):
+            return end
+        error = end if isinstance(end, GatewayError) else _told(exchange, end)
+        if begun:
+            await self._end_stream(exchange, send, error)
+        else:
+            await self._refuse(exchange, error, send)
+        return None
 
-    async def _read(self, scope: Scope, exchange: Exchange, receive: Receive) -> None:
-        method, path = scope["method"], exchange.path
-        self._admit(method, path)
-        exchange.body = await self._body(scope, receive)
-        if method == "POST":
-            exchange.peek = exchange.dialect.peek(exchange.body)
-        elif path.startswith(ONE_MODEL):
-            exchange.peek = Peek(model=path.removeprefix(ONE_MODEL))
+    def _take(self, exchange: Exchange, method: str, body: bytes) -> None:
+        """The request is here whole."""
+        exchange.body = body
+        try:
+            self._admit(exchange, method, len(body))
+            if method == "POST":
+                exchange.peek = exchange.dialect.peek(body)
+            elif exchange.path.startswith(ONE_MODEL):
+                exchange.peek = Peek(model=exchange.path.removeprefix(ONE_MODEL))
+        except GatewayError as error:
+            # Refused by stage Accept, when it is known who asked: so it is recorded, and strangers learn nothing.
+            exchange.unreadable = error
 
-    def _admit(self, method: str, path: str) -> None:
+    async def _read(self, exchange: Exchange, method: str, receive: Receive) -> None:
+        try:
+            sizes = [int(value) for name, value in exchange.headers if name == b"content-length"]
+            self._admit(exchange, method, max(sizes, default=0))
+            body = await self._body(receive)
+        except GatewayError as error:
+            exchange.unreadable = error
+            return
+        self._take(exchange, method, body)
+
+    def _admit(self, exchange: Exchange, method: str, size: int) -> None:
         if self.draining:
             raise ShuttingDown("Headgate is stopping; send the request again in a moment", retry_after=1.0)
-        if self._paths.takes(method, path):
-            return
-        if self._paths.serves(path):
-            raise MethodNotAllowed(f"{path} does not take {method}")
-        raise UnknownPath(
-            f"nothing is served at {path[:200]}; the paths are {', '.join(sorted(self._paths.paths))}"
-        )
+        path = exchange.path
+        if not self._paths.takes(method, path):
+            if self._paths.serves(path):
+                raise MethodNotAllowed(f"{path} does not take {method}")
+            raise UnknownPath(
+                f"nothing is served at {path[:200]}; the paths are {', '.join(sorted(self._paths.paths))}"
+            )
+        limit = self._max_body
+        if size > limit:
+            raise BodyTooLarge(
+                f"the body has {size:,} bytes; at most {limit:,} are taken (`server.max_body`)"
+            )
+        if exchange.heard.coded:
+            raise InvalidRequest("send the body without content-encoding: compressed requests are not taken")
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        limit = self.settings.max_body
-        for name, value in scope["headers"]:
-            if name == b"content-length" and int(value) > limit:
-                raise BodyTooLarge(
-                    f"the body has {int(value):,} bytes; at most {limit:,} are taken (`server.max_body`)"
-                )
-            if name == b"content-encoding" and value != b"identity":
-                raise InvalidRequest(
-                    "send the body without content-encoding: compressed requests are not taken"
-                )
-        turn: Turn | None = scope.get("headgate.turn")
-        here = turn.whole_body() if turn is not None else None
-        if here is not None:
-            return here
+    async def _body(self, receive: Receive) -> bytes:
+        limit = self._max_body
         message = await receive()
         body: bytes = message.get("body", b"")
         if not message.get("more_body"):
@@ -199,28 +218,45 @@ class Gate:
                 raise BodyTooLarge(f"the body is over {limit:,} bytes (`server.max_body`)")
         return b"".join(pieces)
 
-    async def _write(self, exchange: Exchange, reply: Reply, send: Send, turn: Turn | None) -> None:
-        body = reply.body if reply.wire == exchange.dialect.name else None
-        if body is None:
-            answer = reply.answer
-            if answer is None:
-                raise RuntimeError("a reply has neither frames nor an answer")
-            if isinstance(answer, EmbeddingsReply) and isinstance(exchange.request, EmbeddingsRequest):
-                # Another vendor's vectors come as numbers; the caller may have asked for base64.
-                answer.encoding = exchange.request.encoding
-            body = exchange.dialect.whole(answer)
-        headers = self._reply_headers.of(exchange)
-        headers.append(_JSON)
+    def _write_at_once(self, exchange: Exchange, reply: Reply, turn: Turn, waiting: Waiting | None) -> bool:
+        """A whole answer, without waiting. False, and nothing is written: it goes another way."""
+        if reply.frames is not None or (waiting is not None and waiting.begun):
+            return False
+        body = self._body_of(exchange, reply)
         exchange.bytes_out = len(body)
-        if turn is not None and turn.whole(reply.status, headers, body):
-            return
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        own = self._reply_headers.lines(exchange) + _JSON_LINE
+        return turn.whole(reply.status, exchange.reply_headers, body, own)
 
-    def _waiting(self, scope: Scope, exchange: Exchange) -> Waiting | None:
-        turn: Turn | None = scope.get("headgate.turn")
-        seconds = float(self.settings.waiting)
+    async def _write(
+        self, exchange: Exchange, reply: Reply, send: Send, turn: Turn | None, waiting: Waiting | None
+    ) -> None:
+        begun = waiting is not None and waiting.begun
+        if reply.frames is not None:
+            await self._stream(exchange, reply, send, turn, begun=begun)
+        elif begun:
+            await self._end_stream(exchange, send, reply)
+        else:
+            body = self._body_of(exchange, reply)
+            length = (b"content-length", b"%d" % len(body))
+            headers = [*self._reply_headers.of(exchange), _JSON, length]
+            exchange.bytes_out = len(body)
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+    def _body_of(self, exchange: Exchange, reply: Reply) -> bytes:
+        body = reply.body if reply.wire == exchange.dialect.name else None
+        if body is not None:
+            return body
+        answer = reply.answer
+        if answer is None:
+            raise RuntimeError("a reply has neither frames nor an answer")
+        if isinstance(answer, EmbeddingsReply) and isinstance(exchange.request, EmbeddingsRequest):
+            # Another vendor's vectors come as numbers; the caller may have asked for base64.
+            answer.encoding = exchange.request.encoding
+        return exchange.dialect.whole(answer)
+
+    def _waiting(self, turn: Turn | None, exchange: Exchange) -> Waiting | None:
+        seconds = self._waiting_seconds
         if turn is None or not seconds:
             return None
         return Waiting(
@@ -244,10 +280,9 @@ class Gate:
             await send({"type": "http.response.body", "body": last})
 
     async def _stream(  # noqa: PLR0915 - the way of one stream
-        self, exchange: Exchange, reply: Reply, send: Send, scope: Scope, *, begun: bool = False
+        self, exchange: Exchange, reply: Reply, send: Send, turn: Turn | None, *, begun: bool = False
     ) -> None:
         """begun: head and comments are out already."""
-        turn: Turn | None = scope.get("headgate.turn")
         push: Push | None = None
         frames = reply.frames
         assert frames is not None
@@ -349,11 +384,18 @@ def _raise(escaped: BaseException) -> NoReturn:
     raise escaped
 
 
-async def _close(exchange: Exchange) -> None:
+def _closed(exchange: Exchange) -> Awaitable[None] | None:
+    """What is left of closing it; None: all is done."""
     try:
-        pending = exchange.close()
-        if pending is not None:
-            # The task may be cancelled already; what must be closed is closed all the same.
-            await asyncio.shield(pending)
+        return exchange.close()
+    except Exception:
+        log.exception("closing request %s", request_id_text(exchange.id))
+        return None
+
+
+async def _closed_in_time(exchange: Exchange, pending: Awaitable[None]) -> None:
+    try:
+        # The task may be cancelled already; what must be closed is closed all the same.
+        await asyncio.shield(pending)
     except Exception:
         log.exception("closing request %s", request_id_text(exchange.id))

@@ -21,9 +21,8 @@ class Hangups:
         self.most = most
         self.draining = 0
 
-    def watch(self, scope: MutableMapping[str, Any], exchange: Exchange) -> Watch:
-        """Watch the caller of the current task's request until `Watch.over`."""
-        turn: Turn | None = scope.get("headgate.turn")
+    def watch(self, scope: MutableMapping[str, Any], turn: Turn | None, exchange: Exchange) -> Watch:
+        """Watch the caller of the current task's request until `Watch.over`. turn: the scope's, if it has one."""
         task = turn.task if turn is not None else asyncio.current_task()
         return Watch(self, scope.get("headgate.connection"), exchange, task)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Final
 
 from headgate.edge.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from headgate.edge.dialects.models import AnthropicModels, OpenAIModels
@@ -10,10 +11,11 @@ from headgate.edge.dialects.openai_chat import OpenAIChat
 from headgate.edge.dialects.openai_embeddings import OpenAIEmbeddings
 from headgate.edge.dialects.openai_responses import OpenAIResponses
 from headgate.exchange.dialect import Dialect
+from headgate.exchange.heard import Pairs
 
 __all__ = ["ONE_MODEL", "Paths"]
 
-ONE_MODEL = "/v1/models/"
+ONE_MODEL: Final = "/v1/models/"
 """Followed by a model's name, slashes and all."""
 
 
@@ -29,6 +31,7 @@ class Paths:
             ("POST", "/v1/messages/count_tokens"): AnthropicCountTokens(),
             ("GET", "/v1/models"): OpenAIModels(),
         }
+        self._posted = {path: dialect for (method, path), dialect in self.known.items() if method == "POST"}
         self.paths = frozenset(path for _, path in self.known)
         self._anthropic_models = AnthropicModels()
         self._one_model = OpenAIModels(one=True)
@@ -40,12 +43,14 @@ class Paths:
 
     def takes(self, method: str, path: str) -> bool:
         """May it be asked with `method`?"""
+        if method == "POST":
+            return path in self._posted
         return (method, path) in self.known or (method == "GET" and _names_a_model(path))
 
-    def dialect(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> Dialect:
+    def dialect(self, method: str, path: str, headers: Pairs) -> Dialect:
         """The dialect of a request. For an unknown path, one that can at least say so."""
-        found = self.known.get((method, path))
-        if found is not None and found.operation != "models":
+        found = self._posted.get(path) if method == "POST" else None
+        if found is not None:
             return found
         one = _names_a_model(path)
         if any(name == b"anthropic-version" for name, _ in headers):

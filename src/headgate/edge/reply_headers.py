@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from headgate.core.ids import request_id_text
 from headgate.exchange.exchange import Exchange
@@ -12,52 +13,95 @@ from headgate.providers.port import Endpoint
 __all__ = ["ReplyHeaders"]
 
 Headers = list[tuple[bytes, bytes]]
-_KEPT = 1000
+
+_FEEDBACK: Final = b"x-headgate-feedback"
+_ATTEMPTS: Final = b"x-headgate-attempts"
+_FALLBACK: Final = b"x-headgate-fallback"
+_OVERHEAD: Final = b"x-headgate-overhead-ms"
+_QUEUE: Final = b"x-headgate-queue-ms"
+
+_monotonic: Final = monotonic
+_KEPT: Final = 1000
+_DIGITS: Final = [b"%02d" % number for number in range(100)]
 
 
 class ReplyHeaders:
     """Writes them, and remembers those that say the same at every reply of an endpoint."""
 
     def __init__(self) -> None:
-        self._of_endpoint: dict[tuple[str, str, str], Headers] = {}
+        self._of_endpoint: dict[tuple[str, str, str], bytes] = {}
+        self._last: Endpoint | None = None
+        self._last_lines = b""
         self.mint: Callable[[int], str] | None = None
         """Makes of a request's id a token to judge its answer with; None: answers carry none."""
 
     def of(self, exchange: Exchange, *, refused: bool = False, early: bool = False) -> Headers:
-        """refused: the dialect's own problem headers, request id included, are already there. early: nobody has answered
-        yet, so who did and what it took is not said."""
+        """Name and value of each, those that stages have added included. refused: the dialect's own problem headers, request id
+        included, are already there. early: nobody has answered yet, so who did and what it took is not said."""
+        own = self.lines(exchange, refused=refused, early=early).split(b"\r\n")[:-1]
         headers = list(exchange.reply_headers)
+        for line in own:
+            name, _, value = line.partition(b": ")
+            headers.append((name, value))
+        return headers
+
+    def lines(self, exchange: Exchange, *, refused: bool = False, early: bool = False) -> bytes:
+        """Our own alone, as they are sent, each with its line break. Nothing of a caller's or a provider's making is in them."""
+        said = b""
         if not refused:
             request_id = request_id_text(exchange.id).encode()
-            headers.append((b"x-request-id", request_id))
             if exchange.dialect.name.startswith("anthropic."):
-                headers.append((b"request-id", request_id))
+                said = b"x-request-id: %b\r\nrequest-id: %b\r\n" % (request_id, request_id)
+            else:
+                said = b"x-request-id: %b\r\n" % request_id
             if self.mint is not None:
-                headers.append((b"x-headgate-feedback", self.mint(exchange.id).encode()))
+                said += b"%b: %b\r\n" % (_FEEDBACK, self.mint(exchange.id).encode())
         attempts = exchange.attempts
         if attempts and not early:
             answering = exchange.answering or attempts[-1]
+            who = b""
             if exchange.answering is not None or not exchange.degraded:
-                headers += self._endpoint(answering.endpoint)
-            headers.append((b"x-headgate-attempts", b"1" if len(attempts) == 1 else b"%d" % len(attempts)))
+                who = self._endpoint(answering.endpoint)
+            instead = b""
             if _in_anothers_place(exchange, answering.endpoint):
-                headers.append((b"x-headgate-fallback", b"true"))
-            own = monotonic() - exchange.received_at - exchange.waited_seconds() - exchange.queued_seconds
-            ms = 1000 * own
-            headers.append((b"x-headgate-overhead-ms", b"%.2f" % max(ms, 0.0)))
+                instead = b"%b: true\r\n" % _FALLBACK
+            own = _monotonic() - exchange.received_at - exchange.waited_seconds() - exchange.queued_seconds
+            said = b"%b%b%b: %d\r\n%b%b: %b\r\n" % (
+                said,
+                who,
+                _ATTEMPTS,
+                len(attempts),
+                instead,
+                _OVERHEAD,
+                _ms(own),
+            )
         if exchange.queued_seconds:
-            headers.append((b"x-headgate-queue-ms", b"%.2f" % (1000 * exchange.queued_seconds)))
-        return headers
+            said += b"%b: %b\r\n" % (_QUEUE, _ms(exchange.queued_seconds))
+        return said
 
-    def _endpoint(self, endpoint: Endpoint) -> Headers:
+    def _endpoint(self, endpoint: Endpoint) -> bytes:
+        if endpoint is self._last:
+            return self._last_lines
         key = (endpoint.provider, endpoint.model, endpoint.region)
         known = self._of_endpoint.get(key)
         if known is None:
-            names = (b"x-headgate-provider", b"x-headgate-model", b"x-headgate-region")
-            known = [(name, text.encode()) for name, text in zip(names, key, strict=True) if text]
+            names = ("x-headgate-provider", "x-headgate-model", "x-headgate-region")
+            if any("\n" in each for each in key):
+                raise RuntimeError(
+                    "a header of the reply holds a line break: a provider's name, a model's or a region's"
+                )
+            pairs = zip(names, key, strict=True)
+            known = "".join([f"{name}: {each}\r\n" for name, each in pairs if each]).encode()
             if len(self._of_endpoint) < _KEPT:
                 self._of_endpoint[key] = known
+        self._last, self._last_lines = endpoint, known
         return known
+
+
+def _ms(seconds: float) -> bytes:
+    """Milliseconds with two digits behind the point. By hand: a format is read anew each time."""
+    hundredths = int(max(seconds, 0.0) * 100_000 + 0.5)
+    return b"%d.%b" % (hundredths // 100, _DIGITS[hundredths % 100])
 
 
 def _in_anothers_place(exchange: Exchange, endpoint: Endpoint) -> bool:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from headgate.edge.heads import Head
 
 if TYPE_CHECKING:
     from headgate.edge.connection import Connection
 
 __all__ = ["Turn"]
 
-_STATUS_LINES = {
-    status: b"HTTP/1.1 %d %s"
+_STATUS_LINES: Final = {
+    status: b"HTTP/1.1 %d %s\r\n"
     % (status, HTTPStatus(status).phrase.encode() if status in set(HTTPStatus) else b"")
     for status in range(100, 600)
 }
-_SHORT = 2048
-_SIZES = [b"%x\r\n" % size for size in range(_SHORT)]
+_OK: Final = _STATUS_LINES[200]
+_SHORT: Final = 2048
+_SIZES: Final = [b"%x\r\n" % size for size in range(_SHORT)]
 """What stands before a chunk of so many bytes: a token is short, and there are many."""
-_LAST_CHUNK = b"0\r\n\r\n"
-_CLOSE = (b"connection", b"close")
+_LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class Turn:
@@ -35,9 +37,11 @@ class Turn:
         "_expects_continue",
         "_head",
         "_more_body",
+        "_old",
         "_to_come",
         "disconnected",
         "done",
+        "heard",
         "keep_alive",
         "scope",
         "started",
@@ -47,21 +51,25 @@ class Turn:
     def __init__(
         self,
         connection: Connection,
-        scope: MutableMapping[str, Any],
+        head: Head,
         *,
         keep_alive: bool,
-        expects_continue: bool,
     ) -> None:
+        """head: the request's."""
         self._connection = connection
-        self.scope = scope
+        self.scope = head.scope.copy()
+        self.scope["headgate.turn"] = self
+        self.heard = head.heard
+        """What the headers say."""
         self.keep_alive = keep_alive
         """May another request follow on this connection?"""
+        self._old = head.old
         self.task: asyncio.Task[None] | None = None
         self.started = False
         """Has a byte of the reply left?"""
         self.done = False
         self.disconnected = False
-        self._expects_continue = expects_continue
+        self._expects_continue = head.expects
         self._body: list[bytes] = []
         self._more_body = True
         self._arrived: asyncio.Future[None] | None = None
@@ -158,9 +166,12 @@ class Turn:
             self.done = True
             connection.turn_over(self)
 
-    def whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
-        """A reply from head to end, without waiting; its length is added to `headers`. False, and nothing is done: the caller
-        does not read fast enough; use `send`, which waits."""
+    def whole(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, own: bytes = b""
+    ) -> bool:
+        """A reply from head to end, without waiting; its length is said beside `headers`. own: lines of more headers, each with
+        its end, by somebody who knows that there are no others in them. False, and nothing is done: the caller does not read
+        fast enough; use `send`, which waits."""
         connection = self._connection
         if connection.write_paused:
             return False
@@ -168,10 +179,21 @@ class Turn:
             return True
         if self._head is not None or self.started:
             raise RuntimeError("a reply was begun twice")
-        size = len(body)
-        head = self._render_head(status, [*headers, (b"content-length", b"%d" % size)], size)
+        said = self._lines(headers) if headers else b""
+        end = self._end_of_head()
         self.started = self.done = True
-        connection.write(head if self.scope["method"] == "HEAD" else head + body)
+        connection.write(
+            b"%b%b%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (
+                _OK if status == 200 else _STATUS_LINES[status],
+                connection.standing_lines(),
+                said,
+                own,
+                len(body),
+                end,
+                b"" if self.scope["method"] == "HEAD" else body,
+            )
+        )
         connection.turn_over(self)
         return True
 
@@ -219,31 +241,42 @@ class Turn:
 
     def _render_head(self, status: int, headers: Sequence[tuple[bytes, bytes]], length: int | None) -> bytes:
         """length: of the body, as one of `headers` says it; None if none does."""
-        if self._more_body:
-            # The connection is closed after a reply that did not wait for the whole request.
-            self.keep_alive = False
-        if _CLOSE in headers:
-            self.keep_alive = False
-            headers = [pair for pair in headers if pair != _CLOSE]
-        lines = [_STATUS_LINES[status], *self._connection.standing_headers()]
-        lines += [b": ".join(pair) for pair in headers]
+        lines = self._lines(headers)
         self._chunked = False
-        old = self.scope["http_version"] != "1.1"
         if length is not None:
             self._to_come = length
-        elif old:
+        elif self._old:
             # A client of 1.0 knows no chunks: the end of the connection is the end of the body.
             self.keep_alive, self._to_come = False, None
         else:
             self._chunked = True
-            lines.append(b"transfer-encoding: chunked")
-        if not self.keep_alive:
-            lines.append(b"connection: close")
-        elif old:
-            lines.append(b"connection: keep-alive")
-        lines += (b"", b"")
-        head = b"\r\n".join(lines)
+            lines += b"transfer-encoding: chunked\r\n"
+        return b"%b%b%b%b\r\n" % (
+            _STATUS_LINES[status],
+            self._connection.standing_lines(),
+            lines,
+            self._end_of_head(),
+        )
+
+    def _lines(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """`headers` as they are sent, but for `connection: close`, which is taken for a wish."""
+        lines = []
+        for name, value in headers:
+            if name == b"connection" and value == b"close":
+                self.keep_alive = False
+            else:
+                lines.append(b"%b: %b\r\n" % (name, value))
+        said = b"".join(lines)
         # One line break more than lines: somebody put one into a header, and could have put a whole reply there.
-        if head.count(b"\n") != len(lines) - 1:
+        if said.count(b"\n") != len(lines):
             raise RuntimeError("a header of the reply holds a line break")
-        return head
+        return said
+
+    def _end_of_head(self) -> bytes:
+        """What the last line says of the connection, if it is not what everybody expects."""
+        if self._more_body:
+            # The connection is closed after a reply that did not wait for the whole request.
+            self.keep_alive = False
+        if not self.keep_alive:
+            return b"connection: close\r\n"
+        return b"connection: keep-alive\r\n" if self._old else b""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
-
-import msgspec
+from typing import Protocol
 
 from headgate.core.errors import GatewayError
 from headgate.core.events import Event
@@ -18,24 +16,11 @@ from headgate.core.messages import (
     Operation,
     TokenCount,
 )
+from headgate.exchange.peek import Peek
 
 __all__ = ["Dialect", "LocalReply", "Peek", "ReplyEncoder"]
 
 LocalReply = Answer | EmbeddingsReply | TokenCount | ModelList
-
-
-class Peek(msgspec.Struct, kw_only=True):
-    """What every request is read for, also when its body passes untouched."""
-
-    model: str = ""
-    stream: bool = False
-    max_tokens: int | None = None
-    """The most tokens the answer may have, if the caller said so."""
-    user: str = ""
-    """The end user behind the caller, as the application names them."""
-    include_usage: bool = False
-    """The caller asked for usage inside the stream."""
-    metadata: dict[str, Any] = {}
 
 
 class ReplyEncoder(Protocol):

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from headgate.core.messages import ChatRequest, EmbeddingsRequest
 from headgate.core.tokens import tokens_of_body
-from headgate.exchange.dialect import Dialect, Peek
+from headgate.exchange.dialect import Dialect
+from headgate.exchange.heard import Heard, Pairs, heard_of
+from headgate.exchange.peek import Peek
 
 if TYPE_CHECKING:
     from headgate.core.errors import GatewayError
@@ -60,6 +62,8 @@ class Exchange:
         "_body_tokens",
         "_closers",
         "_failures",
+        "_headers",
+        "_heard",
         "_request",
         "answer_limit",
         "answering",
@@ -81,7 +85,6 @@ class Exchange:
         "error",
         "feature",
         "grant",
-        "headers",
         "hung_up",
         "id",
         "index_version",
@@ -122,17 +125,20 @@ class Exchange:
         id: int,  # noqa: A002
         dialect: Dialect,
         body: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
+        headers: Pairs,
         received_at: float,
         started_ns: int,
         path: str = "",
+        heard: Heard | None = None,
     ) -> None:
-        """received_at: `time.monotonic()` when the request's head had come; started_ns: the same moment on the wall."""
+        """received_at: `time.monotonic()` when the request's head had come; started_ns: the same moment on the wall. heard: what
+        the headers say, if somebody has gone through them."""
         self.id = id
         self.dialect = dialect
         self.body = body
         """As the caller sent it. After `edit` it is stale: read `request`."""
-        self.headers = headers
+        self._headers = headers
+        self._heard = heard
         self.path = path
         self.received_at = received_at
         self.started_ns = started_ns
@@ -222,6 +228,24 @@ class Exchange:
         self._request: ChatRequest | EmbeddingsRequest | None = None
         self._closers: list[Callable[[], Awaitable[None] | None]] = []
         self._failures: list[Exception] = []
+
+    @property
+    def headers(self) -> Pairs:
+        """The request's, in their order, names in lower case."""
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: Pairs) -> None:
+        self._headers = headers
+        self._heard = None
+
+    @property
+    def heard(self) -> Heard:
+        """What the headers say that every request is asked for."""
+        heard = self._heard
+        if heard is None:
+            heard = self._heard = heard_of(self._headers)
+        return heard
 
     @property
     def request(self) -> ChatRequest | EmbeddingsRequest:

@@ -8,10 +8,10 @@ from typing import Protocol
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 
-__all__ = ["Proceed", "Stage"]
+__all__ = ["Check", "Proceed", "Stage"]
 
 Proceed = Callable[[Exchange], Awaitable[Reply]]
-"""The rest of the journey."""
+"""The rest of the journey. What a check refuses with is raised by the call already, not only by waiting for it."""
 
 
 class Stage(Protocol):
@@ -23,3 +23,12 @@ class Stage(Protocol):
     """
 
     async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply: ...
+
+
+class Check(Stage, Protocol):
+    """A stage that waits for nothing and does nothing on the way up. The journey only calls it, where any other stage is a
+    coroutine that the reply comes back through."""
+
+    def check(self, exchange: Exchange, /) -> None:
+        """Let it pass, or refuse: raise a GatewayError."""
+        ...

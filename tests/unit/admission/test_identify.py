@@ -127,6 +127,34 @@ def test_a_ring_knows_what_it_was_told_last() -> None:
     assert ring.caller(KEY.encode()) is None and ring.caller(b"hg_other") is not None
 
 
+def test_a_key_that_was_let_in_is_asked_for_again_when_keys_change() -> None:
+    """Revoked, expired, rotated, or hashed in another way: that it was known a moment ago helps nobody."""
+    now = time.time_ns()
+    for instead, pepper in [
+        (record(revoked_ns=1), PEPPER),
+        (record(expires_ns=now - 1), PEPPER),
+        (record("hg_other"), PEPPER),
+        (record(), b"another"),
+    ]:
+        ring = KeyRing([record()], PEPPER)
+        assert ring.caller(KEY.encode()) is not None is not ring.caller(KEY.encode())
+        ring.know([instead], pepper)
+        assert ring.caller(KEY.encode()) is None
+    short = KeyRing([record(expires_ns=time.time_ns() + 30_000_000)], PEPPER)
+    assert short.caller(KEY.encode()) is not None
+    time.sleep(0.04)
+    assert short.caller(KEY.encode()) is None
+
+
+def test_keys_that_are_none_are_not_kept() -> None:
+    """A stranger cannot fill the memory with guesses."""
+    ring = KeyRing([record()], PEPPER)
+    for number in range(100):
+        assert ring.caller(b"hg_%d" % number) is None
+    assert ring.caller(KEY.encode()) is not None
+    assert set(ring._met) == {KEY.encode()}
+
+
 def test_a_change_to_one_key_makes_nothing_of_the_others_anew() -> None:
     """Of ten thousand keys one was used: what is known of the rest stays, or streams would stand still each minute."""
     others = record("hg_other", id="key_2", name="other", old_hashes=(OldHash("ab" * 32, 2**62),))

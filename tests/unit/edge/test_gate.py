@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from headgate.core.errors import ProviderOverloaded, UpstreamCut
 from headgate.edge.gate import Gate
 from headgate.exchange.exchange import Exchange
+from headgate.exchange.heard import Heard
 from headgate.exchange.stage import Proceed
 from headgate.testing.asgi import Answered, Caller
 from headgate.testing.scripted import Script, ScriptedUpstream
@@ -274,6 +275,7 @@ class Kept:
             pusher=lambda: push,
             whole=lambda *_: False,
             whole_body=lambda: None,
+            heard=Heard(),
         )
 
     @property

@@ -6,7 +6,7 @@ Objects are taken apart one level at a time, so that fields nobody asked for sta
 from __future__ import annotations
 
 import mimetypes
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -38,18 +38,18 @@ T = TypeVar("T")
 TokenLimit = Annotated[int, msgspec.Meta(le=2**31 - 1)]
 """A bound on tokens. Wider ones are a mistake, and would only overflow what money is reserved in."""
 
-TEXT = msgspec.json.Decoder(str)
-INTEGER = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)])
-LIMIT = msgspec.json.Decoder(TokenLimit)
-NUMBER = msgspec.json.Decoder(float)
-FLAG = msgspec.json.Decoder(bool)
-TEXT_LIST = msgspec.json.Decoder(list[str])
-RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
-OBJECT = msgspec.json.Decoder(dict[str, Any])
-ANYTHING = msgspec.json.Decoder(Any)
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+TEXT: Final = msgspec.json.Decoder(str)
+INTEGER: Final = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)])
+LIMIT: Final = msgspec.json.Decoder(TokenLimit)
+NUMBER: Final = msgspec.json.Decoder(float)
+FLAG: Final = msgspec.json.Decoder(bool)
+TEXT_LIST: Final = msgspec.json.Decoder(list[str])
+RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+ANYTHING: Final = msgspec.json.Decoder(Any)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-_NULL = b"null"
+_NULL: Final = b"null"
 
 
 def check_text(body: bytes) -> None:
