@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic, time
+from typing import Final
 
 from headgate.core.errors import (
     ConnectFailed,
@@ -28,10 +29,11 @@ from headgate.exchange.prefix import prefix_of
 from headgate.exchange.reply import Reply, whole
 from headgate.providers.discretion import hush
 from headgate.providers.health.health import Verdict
-from headgate.providers.health.hints import hints_of
+from headgate.providers.health.hints import TELLING, hints_of
 from headgate.providers.port import (
     Call,
     Endpoint,
+    Glimpse,
     Limiting,
     Marking,
     Marks,
@@ -44,14 +46,15 @@ from headgate.providers.prefixes import Prefixes
 
 __all__ = ["Attempting", "NoPlace"]
 
-MAX_WHOLE_ANSWER = 64 * 1024 * 1024
+MAX_WHOLE_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of a whole answer, at most: several generated images in base64 fit."""
-MAX_ERROR_BODY = 256 * 1024
-ERROR_BODY_SECONDS = 2.0
-_NEARLY = 0.9
+MAX_ERROR_BODY: Final = 256 * 1024
+ERROR_BODY_SECONDS: Final = 2.0
+_NEARLY: Final = 0.9
 """An endpoint with this part of the usual time had about all of it."""
 
-_NEVER_SENT = (ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout)
+_now: Final = monotonic
+_NEVER_SENT: Final = (ConnectFailed, ConnectTimeout, TlsFailed, PoolTimeout)
 _REQUEST_ID_HEADERS = (
     b"x-request-id",
     b"request-id",
@@ -59,9 +62,14 @@ _REQUEST_ID_HEADERS = (
     b"apim-request-id",
     b"x-goog-request-id",
 )
-_CARRIED_ELSEWHERE = frozenset({"thinking", "safety_identifier"})
+_NOTED: Final[dict[bytes, str]] = {
+    **dict.fromkeys(TELLING, "allowance"),
+    **dict.fromkeys(_REQUEST_ID_HEADERS, "id"),
+}
+"""Which headers of a reply are looked at, and for what: mostly there are twenty others."""
+_CARRIED_ELSEWHERE: Final = frozenset({"thinking", "safety_identifier"})
 """Kept whole for their own vendor, while a field of the canonical request says the same to all others."""
-MAX_NOTE = 500
+MAX_NOTE: Final = 500
 """Characters of one note: names come from callers."""
 
 
@@ -93,10 +101,12 @@ class Attempting:
         alone: nobody is asked after it. request: what is asked instead of the caller's own request, to go on with an answer that broke off.
         Raises NoPlace, GatewayError. Then, and when it is cancelled, what it opened is closed."""
         health = endpoint.health
-        ticket = health.begin(monotonic(), tokens=len(exchange.body) >> 2)
+        ticket = health.begin(_now(), tokens=len(exchange.body) >> 2)
         if not ticket:
             raise NoPlace
         attempt: Attempt | None = None
+        prepared: UpstreamRequest | None = None
+        upstream: UpstreamReply | None = None
         reply: Reply | None = None
         said: Verdict = "ignored"
         try:
@@ -104,49 +114,74 @@ class Attempting:
             wire = endpoint.adapter.wire_for(dialect.operation, dialect.name)
             if wire is None:
                 return _without(exchange, endpoint)
-            prefixes = self._prefixes
-            if prefixes is not None and prefixes.keep_of(exchange.feature) == "off":
-                prefixes = None
+            prefixes = self._keeping(exchange.feature)
             marks = _marks(exchange, prefixes) if prefixes is not None and request is None else None
             prepared = _prepared(exchange, endpoint, wire, request, marks)
-            leaving = self._attempt(exchange, endpoint, wire, kind)
+            number, now = len(exchange.attempts) + 1, _now()
+            leaving = Attempt(self._ids.next(), number, endpoint, wire.name, now, kind)
             if exchange.purse is not None or exchange.grant is not None:
                 await _paid(exchange, leaving)
             attempt = leaving
-            attempt.ticket = ticket
-            _opened(exchange, attempt)
-            reply = await _answered(exchange, attempt, wire, prepared, timeouts, manner)
+            _opened(exchange, attempt, ticket)
+            upstream = await endpoint.upstream.send(prepared, timeouts)
+            _note_head(attempt, upstream)
+            body = upstream.whole
+            if body is not None and 200 <= upstream.status < 300 and not exchange.peek.stream:
+                reply = _whole(exchange, attempt, body, wire)
+            else:
+                reply = await _awaited(exchange, attempt, wire, prepared, upstream, timeouts, manner)
             said = "ok"
             exchange.answering = attempt
             if prefixes is not None and exchange.prefix is not None:
-                prefixes.answered(exchange.prefix, endpoint, monotonic())
+                prefixes.answered(exchange.prefix, endpoint, _now())
             return reply
         except GatewayError as error:
             usual = manner.usual(stream=exchange.peek.stream, alone=alone)
             said = "ignored" if _hurried(error, timeouts, usual) else verdict(error)
-            if attempt is not None:
-                attempt.error = error
-                rest = rest_seconds(error)
-                if rest:
-                    health.rest(monotonic() + rest, error.message)
-                shun = shun_seconds(error)
-                if shun:
-                    health.shun(monotonic() + shun)
+            if attempt is not None and prepared is not None:
+                _failed(attempt, prepared, upstream, error)
             raise
         finally:
             # A stream that was begun says itself how it ended.
             if reply is None or reply.frames is None:
+                if upstream is not None:
+                    upstream.close()
+                elif attempt is not None and prepared is not None and prepared.withheld:
+                    attempt.reached_provider = False
                 _over(exchange, endpoint, attempt, said, ticket)
 
-    def _attempt(self, exchange: Exchange, endpoint: Endpoint, wire: Wire, kind: AttemptKind) -> Attempt:
-        return Attempt(
-            id=self._ids.next(),
-            number=len(exchange.attempts) + 1,
-            endpoint=endpoint,
-            wire=wire.name,
-            started_at=monotonic(),
-            kind=kind,
-        )
+    def _keeping(self, feature: str) -> Prefixes | None:
+        """Where it is remembered what providers keep, if the feature has them keep anything."""
+        prefixes = self._prefixes
+        if prefixes is None or not prefixes.used or prefixes.keep_of(feature) == "off":
+            return None
+        return prefixes
+
+
+def _opened(exchange: Exchange, attempt: Attempt, ticket: int) -> None:
+    attempt.ticket = ticket
+    exchange.attempts.append(attempt)
+    if exchange.observer is not None:
+        exchange.observer.attempt_opened(exchange, attempt)
+    attempt.reached_provider = True
+
+
+def _failed(
+    attempt: Attempt, request: UpstreamRequest, reply: UpstreamReply | None, error: GatewayError
+) -> None:
+    """Write down how it failed, and what that says of the next ones."""
+    if reply is not None:
+        hush(error, request.headers)
+    elif isinstance(error, _NEVER_SENT):
+        request.withheld = True
+    attempt.error = error
+    health = attempt.endpoint.health
+    rest = rest_seconds(error)
+    if rest:
+        health.rest(_now() + rest, error.message)
+    shun = shun_seconds(error)
+    if shun:
+        health.shun(_now() + shun)
 
 
 async def _paid(exchange: Exchange, attempt: Attempt) -> None:
@@ -166,13 +201,7 @@ async def _paid(exchange: Exchange, attempt: Attempt) -> None:
         raise
     # Others may have been opened meanwhile, and what it waited for money is not the provider's time.
     attempt.number = len(exchange.attempts) + 1
-    attempt.started_at = monotonic()
-
-
-def _opened(exchange: Exchange, attempt: Attempt) -> None:
-    exchange.attempts.append(attempt)
-    if exchange.observer is not None:
-        exchange.observer.attempt_opened(exchange, attempt)
+    attempt.started_at = _now()
 
 
 def _hurried(error: GatewayError, given: Timeouts, usual: Timeouts) -> bool:
@@ -208,50 +237,31 @@ def _marks(exchange: Exchange, prefixes: Prefixes) -> Marks | None:
     prefix = prefix_of(exchange)
     if prefix is None:
         return None
-    marks = prefixes.marks(prefix, exchange.feature, exchange.routed_model, monotonic())
+    marks = prefixes.marks(prefix, exchange.feature, exchange.routed_model, _now())
     return None if prefix.beginnings.own else marks
 
 
-async def _answered(
+async def _awaited(
     exchange: Exchange,
     attempt: Attempt,
     wire: Wire,
     request: UpstreamRequest,
+    reply: UpstreamReply,
     timeouts: Timeouts,
     manner: Manner,
 ) -> Reply:
-    handed_over = False
-    attempt.reached_provider = True
-    try:
-        reply = await attempt.endpoint.upstream.send(request, timeouts)
-    except _NEVER_SENT:
-        request.withheld = True
-        raise
-    finally:
-        attempt.reached_provider = not request.withheld
-    try:
-        _note_head(attempt, reply)
-        hints = hints_of(reply.headers)
-        if hints:
-            attempt.endpoint.health.hint(hints, monotonic(), time())
-        if not 200 <= reply.status < 300:
-            raise wire.decode_error(reply.status, reply.headers, await _what_it_says(reply))
-        if not exchange.peek.stream:
-            return await _whole(attempt, reply, wire, passes=wire.name == exchange.dialect.name)
-        streamed = StreamedAnswer(
-            exchange, attempt, reply, wire, timeouts, pace=manner.pace(), sent=request.headers
-        )
-        await streamed.until_content()
-        handed_over = True
-        # A generator that is never begun closes nothing, and something may break before its first frame.
-        exchange.on_close(streamed.let_go)
-        return Reply(wire=wire.name, frames=streamed)
-    except GatewayError as error:
-        hush(error, request.headers)
-        raise
-    finally:
-        if not handed_over:
-            reply.close()
+    """The answer, where more has to come than is here with the head. Raises what a refusal means."""
+    if not 200 <= reply.status < 300:
+        raise wire.decode_error(reply.status, reply.headers, await _what_it_says(reply))
+    if not exchange.peek.stream:
+        return _whole(exchange, attempt, await reply.read(MAX_WHOLE_ANSWER), wire)
+    streamed = StreamedAnswer(
+        exchange, attempt, reply, wire, timeouts, pace=manner.pace(), sent=request.headers
+    )
+    await streamed.until_content()
+    # A generator that is never begun closes nothing, and something may break before its first frame.
+    exchange.on_close(streamed.let_go)
+    return Reply(wire=wire.name, frames=streamed)
 
 
 async def _what_it_says(reply: UpstreamReply) -> bytes:
@@ -268,7 +278,7 @@ async def _what_it_says(reply: UpstreamReply) -> bytes:
 def _over(
     exchange: Exchange, endpoint: Endpoint, attempt: Attempt | None, said: Verdict, ticket: int
 ) -> None:
-    now = monotonic()
+    now = _now()
     seconds = 0.0
     if attempt is not None:
         attempt.ended_at = now
@@ -308,7 +318,7 @@ def _body_for(exchange: Exchange, endpoint: Endpoint, wire: Wire) -> bytes:
     elif exchange.notes:
         exchange.notes.pop("dropped_fields", None)
     if wire.name == exchange.dialect.name and not exchange.edited:
-        body = wire.splice(exchange.body, endpoint.model)
+        body = wire.splice(exchange.body, endpoint.model, stream=exchange.peek.stream)
         most = exchange.answer_limit
         if most is None:
             return body
@@ -339,10 +349,19 @@ def _note_what_is_left_behind(exchange: Exchange, wire: Wire) -> None:
         exchange.notes.pop("dropped_fields", None)
 
 
-async def _whole(attempt: Attempt, reply: UpstreamReply, wire: Wire, *, passes: bool) -> Reply:
-    body = reply.whole if reply.whole is not None else await reply.read(MAX_WHOLE_ANSWER)
-    answer = wire.glance(body) if passes else wire.decode(body)
-    attempt.first_content_at = monotonic()
+def _whole(exchange: Exchange, attempt: Attempt, body: bytes, wire: Wire) -> Reply:
+    name = wire.name
+    # Bytes that pass are read in full only if a stage asks what they say.
+    seen = wire.glance(body) if name == exchange.dialect.name else None
+    if isinstance(seen, Glimpse):
+        attempt.first_content_at = _now()
+        attempt.reported_model = seen.model
+        attempt.fingerprint = seen.fingerprint
+        attempt.usage = seen.usage
+        attempt.finish_reason = seen.stop_reason
+        return Reply(wire=name, body=body, decode=wire.decode)
+    answer = seen if seen is not None else wire.decode(body)
+    attempt.first_content_at = _now()
     if isinstance(answer, Answer):
         attempt.reported_model = answer.model
         attempt.fingerprint = answer.fingerprint
@@ -355,8 +374,7 @@ async def _whole(attempt: Attempt, reply: UpstreamReply, wire: Wire, *, passes: 
     if not isinstance(answer, TokenCount):
         # Callers expect a name; a vendor that says none (Bedrock) answered as the model it was asked for.
         answer.model = answer.model or attempt.endpoint.model
-    # Bytes that pass are read in full only if a stage asks what they say.
-    return Reply(wire=wire.name, answer=None if passes else answer, body=body, decode=wire.decode)
+    return Reply(wire=name, answer=None if seen is not None else answer, body=body, decode=wire.decode)
 
 
 def _note_head(attempt: Attempt, reply: UpstreamReply) -> None:
@@ -364,7 +382,16 @@ def _note_head(attempt: Attempt, reply: UpstreamReply) -> None:
     attempt.connected_at = reply.connected_at
     attempt.sent_at = reply.sent_at
     attempt.first_byte_at = reply.first_byte_at
-    for name, value in reply.headers:
-        if name in _REQUEST_ID_HEADERS:
-            attempt.upstream_request_id = value.decode("latin-1")[:128]
-            break
+    headers = reply.headers
+    telling = False
+    for pair in headers:
+        noted = _NOTED.get(pair[0])
+        if noted == "id":
+            if not attempt.upstream_request_id:
+                attempt.upstream_request_id = pair[1].decode("latin-1")[:128]
+        elif noted is not None:
+            telling = True
+    if telling:
+        hints = hints_of(headers)
+        if hints:
+            attempt.endpoint.health.hint(hints, _now(), time())

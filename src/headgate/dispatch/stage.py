@@ -69,8 +69,26 @@ class Dispatch:
         if exchange.purse is not None:
             # Money may have to be waited for, and that too ends when the request has to.
             exchange.deadline = began + manner.total
+        candidates = exchange.candidates
+        reply: Reply | None = None
+        course: Course | None
         try:
-            reply = await self._answer(exchange, exchange.candidates, manner, began, left)
+            if not candidates:
+                raise UnsupportedRequest(f"`{exchange.peek.model}` has no endpoint that can do this")
+            alone = len(candidates) == 1
+            # A copy that nobody waits for is not hurried.
+            if manner.hedge is not None and not alone and not exchange.purpose:
+                reply = await self._hedged(exchange, candidates, manner, began)
+            else:
+                timeouts = manner.deadlines(stream=exchange.peek.stream, alone=alone, left=left)
+                course = None
+                try:
+                    reply = await self._attempting(exchange, candidates[0], manner, timeouts, alone=alone)
+                except (NoPlace, GatewayError) as error:
+                    course = self._left(exchange, manner, began, error)
+                if course is not None:
+                    reply = await self._go_on(exchange, course, manner, began)
+                assert reply is not None
             if manner.follows and not exchange.purpose:
                 reply = self._follow(exchange, reply, manner, began)
             return reply
@@ -100,33 +118,18 @@ class Dispatch:
         course = self._course(endpoints, manner, began)
         return await self._go_on(exchange, course, manner, began, kind="degrade")
 
-    async def _answer(
-        self,
-        exchange: Exchange,
-        candidates: Sequence[Endpoint],
-        manner: Manner,
-        began: float,
-        left: float,
-    ) -> Reply:
-        if not candidates:
-            raise UnsupportedRequest(f"`{exchange.peek.model}` has no endpoint that can do this")
-        alone = len(candidates) == 1
-        # A copy that nobody waits for is not hurried.
-        if manner.hedge is not None and not alone and not exchange.purpose:
-            return await self._hedged(exchange, candidates, manner, began)
-        first = candidates[0]
-        timeouts = manner.deadlines(stream=exchange.peek.stream, alone=alone, left=left)
-        try:
-            return await self._attempting(exchange, first, manner, timeouts, alone=alone)
-        except NoPlace:
-            course = self._course(candidates, manner, began)
-            course.refused(first, monotonic())
-        except GatewayError as error:
-            if exchange.hung_up:
-                raise
-            course = self._course(candidates, manner, began)
-            course.failed(first, error, monotonic())
-        return await self._go_on(exchange, course, manner, began)
+    def _left(
+        self, exchange: Exchange, manner: Manner, began: float, error: NoPlace | GatewayError
+    ) -> Course:
+        """The course after the first candidate did not answer. Raises `error` if nobody is there to go on for."""
+        if exchange.hung_up and isinstance(error, GatewayError):
+            raise error
+        course = self._course(exchange.candidates, manner, began)
+        if isinstance(error, GatewayError):
+            course.failed(exchange.candidates[0], error, monotonic())
+        else:
+            course.refused(exchange.candidates[0], monotonic())
+        return course
 
     async def _go_on(
         self,

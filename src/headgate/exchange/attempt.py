@@ -53,7 +53,6 @@ class Attempt:
 
     def __init__(
         self,
-        *,
         id: int,  # noqa: A002
         number: int,
         endpoint: Endpoint,

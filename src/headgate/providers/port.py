@@ -6,9 +6,9 @@ An upstream moves bytes and knows neither. `Endpoint` ties them to one model in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from headgate.core.errors import GatewayError
@@ -19,15 +19,20 @@ from headgate.core.messages import (
     EmbeddingsReply,
     EmbeddingsRequest,
     Operation,
+    StopReason,
     TokenCount,
 )
+from headgate.core.usage import Usage
+from headgate.providers.headers import Headers
 from headgate.providers.health.health import Health
+from headgate.providers.optional import Limiting, Marking, Marks, Relaying
 
 __all__ = [
     "ABILITIES",
     "Adapter",
     "Call",
     "Endpoint",
+    "Glimpse",
     "Headers",
     "Limiting",
     "Marking",
@@ -46,19 +51,6 @@ __all__ = [
 
 ABILITIES = ("tools", "images", "files", "json", "thinking", "prefill", "embeddings")
 """What an endpoint may be unable to do. prefill: go on with an answer somebody else has begun."""
-
-
-class Headers(list[tuple[bytes, bytes]]):
-    """A reply's headers in order, names in lower case."""
-
-    def first(self, name: bytes) -> bytes | None:
-        """The first value of `name` (lower case), or None."""
-        for key, value in self:
-            if key == name:
-                return value
-        return None
-
-    get = first
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +85,28 @@ class Url:
         return (self.scheme, self.host, self.port)
 
 
-@dataclass(slots=True)
 class UpstreamRequest:
     """One HTTP request, complete but for host, content-length, connection and accept-encoding, which the upstream adds."""
 
-    method: str
-    url: Url
-    headers: list[tuple[bytes, bytes]]
-    body: bytes = b""
-    call: Call | None = None
-    """What it says, for whoever carries it and is not to read it; None for a probe."""
-    withheld: bool = False
-    """Set by whoever carries it: it never left Headgate, so nobody can have worked on it or bill it."""
+    __slots__ = ("body", "call", "headers", "method", "url", "withheld")
+
+    def __init__(
+        self,
+        method: str,
+        url: Url,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes = b"",
+        call: Call | None = None,
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        """A tuple if they are the same for many requests: what is made of it may be kept."""
+        self.body = body
+        self.call = call
+        """What it says, for whoever carries it and is not to read it; None for a probe."""
+        self.withheld = False
+        """Set by whoever carries it: it never left Headgate, so nobody can have worked on it or bill it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,22 +154,6 @@ class UpstreamReply(Protocol):
         ...
 
 
-@runtime_checkable
-class Relaying(Protocol):
-    """A reply that can call when bytes have come, instead of waking whoever waits in `chunk`."""
-
-    def relay(self, sink: Callable[[bytes | None], None] | None) -> bool:
-        """From now on call `sink`, from the event loop: with each piece of the body as it comes, and with None when there is
-        something to `take` (the end, or why it broke off). What has come before is to be taken first. sink None: no longer.
-
-        False, and no call will come: this reply cannot (it has to be decoded first). `between` counts as in `chunk`."""
-        ...
-
-    def take(self) -> bytes | None:
-        """What has come: b"" at the end of the body, None if there is nothing yet. Raises TransportFault."""
-        ...
-
-
 class Upstream(Protocol):
     """Carries requests to one provider."""
 
@@ -198,6 +184,21 @@ class StreamDecoder(Protocol):
         ...
 
 
+class Glimpse:
+    """What is to be known of a whole answer whose bytes pass."""
+
+    __slots__ = ("fingerprint", "model", "stop_reason", "usage")
+
+    def __init__(
+        self, model: str, usage: Usage | None, stop_reason: StopReason | None, fingerprint: str
+    ) -> None:
+        self.model = model
+        self.usage = usage
+        self.stop_reason = stop_reason
+        """Of the first choice."""
+        self.fingerprint = fingerprint
+
+
 Reply = Answer | EmbeddingsReply | TokenCount
 
 
@@ -211,18 +212,18 @@ class Wire(Protocol):
         """The body that asks for `request` of `model`. Raises UnsupportedRequest for what the wire cannot say."""
         ...
 
-    def splice(self, body: bytes, model: str) -> bytes:
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:
         """The caller's own body, in this very wire, with only the model's name replaced (and, where the wire needs to
-        be asked for usage, that request added). All else stays byte for byte."""
+        be asked for usage, that request added). All else stays byte for byte. stream: False where it is known that the
+        body asks for none, so that nobody has to look."""
         ...
 
     def decode(self, body: bytes) -> Reply:
         """A whole answer. Raises UpstreamMalformed."""
         ...
 
-    def glance(self, body: bytes) -> Reply:
-        """As `decode`, for a body that will pass untouched: only the model, the usage and why each choice stopped need be
-        filled in. Raises as `decode` does."""
+    def glance(self, body: bytes) -> Reply | Glimpse:
+        """As `decode`, for a body that will pass untouched: less than all of it may be read. Raises as `decode` does."""
         ...
 
     def decoder(self, *, hide_usage: bool = False) -> StreamDecoder:
@@ -235,74 +236,32 @@ class Wire(Protocol):
         ...
 
 
-@runtime_checkable
-class Limiting(Protocol):
-    """A wire that can put a limit on the answer into a body without touching the rest."""
-
-    def limit(self, body: bytes, most: int) -> bytes | None:
-        """`body`, which is in this very wire, with the limit; None where that is not certain to count, because the body may
-        name one already."""
-        ...
-
-
-class Marks(NamedTuple):
-    """Which beginnings of a prompt a provider shall keep, to bill them less when they come again."""
-
-    tools: bool = False
-    """All tools, where the system prompt behind them differs."""
-    instructions: bool = False
-    """Tools and system prompt."""
-    history: bool = False
-    """The conversation up to the model's last answer: what comes after it differs."""
-    conversation: bool = False
-    """All of it: it will go on."""
-    long: bool = False
-    """For an hour instead of five minutes."""
-    key: str = ""
-    """A name for the beginning, where a provider wants one; another one for each tenant and feature."""
-    tools_tokens: int = 0
-    instructions_tokens: int = 0
-    history_tokens: int = 0
-    tokens: int = 0
-    """About how many there are up to each of these ends."""
-
-    @property
-    def words(self) -> str:
-        """For the record: what may be kept for longer; `key` if the provider finds that out itself."""
-        names = ("tools", "instructions", "history", "conversation")
-        return ", ".join(name for name in names if getattr(self, name)) or "key"
-
-    @property
-    def some(self) -> bool:
-        """Is anything to be kept that is paid for?"""
-        return self.tools or self.instructions or self.history or self.conversation
-
-
-@runtime_checkable
-class Marking(Protocol):
-    """A wire that can say what the provider shall keep."""
-
-    def mark(self, body: bytes, model: str, marks: Marks) -> bytes:
-        """`body`, which is in this very wire and says nothing of it itself, with the marks; the very same object if there are none
-        to be set, because too little would be kept or the model keeps nothing. All that is not marked stays byte for byte."""
-        ...
-
-
-@dataclass(slots=True)
 class Call:
     """One call as dispatch wants it made."""
 
-    operation: Operation
-    wire: str
-    """Name of the wire `body` is in."""
-    model: str
-    """The provider's name of the model."""
-    body: bytes
-    stream: bool
-    headers: Sequence[tuple[bytes, bytes]] = ()
-    """The caller's headers, names in lower case; an adapter passes on those it has on its list and no others."""
-    feature: str = ""
-    """On whose behalf it is made, if that is a feature."""
+    __slots__ = ("body", "feature", "headers", "model", "operation", "stream", "wire")
+
+    def __init__(
+        self,
+        operation: Operation,
+        wire: str,
+        model: str,
+        body: bytes,
+        stream: bool,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        feature: str = "",
+    ) -> None:
+        self.operation = operation
+        self.wire = wire
+        """Name of the wire `body` is in."""
+        self.model = model
+        """The provider's name of the model."""
+        self.body = body
+        self.stream = stream
+        self.headers = headers
+        """The caller's headers, names in lower case; an adapter passes on those it has on its list and no others."""
+        self.feature = feature
+        """On whose behalf it is made, if that is a feature."""
 
 
 class Adapter(Protocol):

@@ -199,6 +199,8 @@ class Prefixes:
         """kept: see `use`."""
         self._most = most
         self._kept: Mapping[str, Keep] = {}
+        self.used = False
+        """Does any feature want something?"""
         self.use(kept or {})
         self._seen: dict[tuple[str, bytes], tuple[int, float]] = {}
         self._held: dict[bytes, tuple[tuple[Place, float], ...]] = {}
@@ -210,6 +212,7 @@ class Prefixes:
         """What each feature wants; "" for what belongs to none that is named here."""
         default = kept.get("", "off")
         self._kept = {} if all(keep == "off" for keep in kept.values()) else {**kept, "": default}
+        self.used = bool(self._kept)
 
     def keep_of(self, feature: str) -> Keep:
         """For how long this feature's beginnings shall be kept by providers."""

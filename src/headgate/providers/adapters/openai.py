@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
-import msgspec
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
 from headgate.core.errors import ProviderAuthFailed, UnsupportedRequest
 from headgate.core.messages import Operation
+from headgate.providers.adapters.openai_settings import OpenAISettings
 from headgate.providers.port import Call, UpstreamRequest, Url, Wire
-from headgate.providers.settings import ProviderSettings
 from headgate.providers.wires.openai_chat import OpenAIChat
 from headgate.providers.wires.openai_embeddings import OpenAIEmbeddings
 from headgate.providers.wires.openai_responses import OpenAIResponses
 
 __all__ = ["OpenAIAdapter", "OpenAISettings"]
 
-_PATHS = {
+_PATHS: Final = {
     "openai.chat": "/chat/completions",
     "openai.responses": "/responses",
     "openai.embeddings": "/embeddings",
 }
-_PASSED_ON = frozenset({b"openai-beta"})
-"""Headers of the caller that reach the provider. A caller's organization, project or key never does: ours pay."""
-
-
-class OpenAISettings(ProviderSettings, frozen=True):
-    """OpenAI's API, or any server that speaks it."""
-
-    api_key: str = ""
-    """Sent as `Authorization: Bearer`. May stay empty for a server that asks for none."""
-    api_keys: list[str] = msgspec.field(default_factory=list)
-    """More keys. Each is an endpoint of its own, with its own health: requests go round, a key at its limit rests until
-    there is room again, and one that is refused comes after the others for a minute."""
-    base_url: str = "https://api.openai.com/v1"
-    """Address up to and with `/v1`."""
-    organization: str = ""
-    """Sent as `OpenAI-Organization`."""
-    project: str = ""
-    """Sent as `OpenAI-Project`."""
-    headers: dict[str, str] = msgspec.field(default_factory=dict)
-    """Sent with every request."""
-    responses: bool | None = None
-    """Does the server speak the responses API? Not said: only api.openai.com does. If not, responses become chats."""
-    max_tokens_field: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
-    """How a limit on the answer is said. auto: `max_completion_tokens` to api.openai.com, `max_tokens` elsewhere."""
-    stream_usage: bool = True
-    """Ask for usage at the end of streams. Off for servers that refuse `stream_options`; usage is then estimated."""
-    prompt_cache_key: bool | None = None
-    """Does the server take `prompt_cache_key`, which a feature's `prompt_caching` has sent? Not said: only api.openai.com does."""
-    send_reasoning: bool = False
-    """Send the model's earlier reasoning back as `reasoning_content`, where the server reads it."""
-    send_top_k: bool = False
-    """Send `top_k` of callers of other dialects, where the server takes it (vLLM, llama.cpp; not OpenAI)."""
-
-    def __repr__(self) -> str:
-        """Without the key and the headers, which may hold one."""
-        return f"<OpenAISettings {self.base_url}>"
+_PASSED_ON: Final = b"openai-beta"
+"""The header of the caller that reaches the provider. A caller's organization, project or key never does: ours pay."""
 
 
 class OpenAIAdapter:
@@ -106,23 +71,23 @@ class OpenAIAdapter:
         url = self._urls.get(call.wire)
         if url is None:
             raise UnsupportedRequest(f"An `openai` provider does not speak `{call.wire}`")
-        headers = self._authorized()
-        for name, value in call.headers:
-            if name in _PASSED_ON:
-                headers.append((name, value))
+        headers: Sequence[tuple[bytes, bytes]] = self._authorized()
+        for pair in call.headers:
+            if pair[0] == _PASSED_ON:
+                headers = [*headers, pair]
         return UpstreamRequest("POST", url, headers, call.body)
 
     def probe(self) -> UpstreamRequest:
         """Lists the models."""
         return UpstreamRequest("GET", self._models, self._authorized())
 
-    def _authorized(self) -> list[tuple[bytes, bytes]]:
+    def _authorized(self) -> tuple[tuple[bytes, bytes], ...]:
         if not self._may_call:
             raise ProviderAuthFailed("No OpenAI key; set `api_key` of the provider")
-        return self._headers.copy()
+        return self._headers
 
 
-def _constant_headers(settings: OpenAISettings) -> list[tuple[bytes, bytes]]:
+def _constant_headers(settings: OpenAISettings) -> tuple[tuple[bytes, bytes], ...]:
     said = {
         "content-type": "application/json",
         "authorization": f"Bearer {settings.api_key}" if settings.api_key else "",
@@ -133,4 +98,4 @@ def _constant_headers(settings: OpenAISettings) -> list[tuple[bytes, bytes]]:
     for name, value in said.items():
         if not value.isascii() or not value.isprintable():
             raise ValueError(f"the header `{name}` of the provider holds characters that no header may")
-    return [(name.encode("ascii"), value.encode("ascii")) for name, value in said.items() if value]
+    return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in said.items() if value)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Allowance", "RateHints", "hints_of"]
+__all__ = ["TELLING", "Allowance", "RateHints", "hints_of"]
 
 MOST_SECONDS = 86_400.0
 """A vendor may say nonsense: until all is there again takes no longer than a day. Nobody waits that long, see `Health`."""
@@ -58,7 +58,8 @@ def _known() -> dict[bytes, tuple[int, int]]:
 
 
 _KNOWN = _known()
-_TELLING = frozenset(name for name, (_, what) in _KNOWN.items() if what == _REMAINING)
+TELLING = frozenset(name for name, (_, what) in _KNOWN.items() if what == _REMAINING)
+"""Without one of these a reply tells nothing."""
 _FEW_DIGITS = 3
 """With a thousand or more left of everything nobody needs to know how many: such replies cost one look per header."""
 _MOST_COUNT = 10**12
@@ -72,7 +73,7 @@ _UNITS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 def hints_of(headers: Sequence[tuple[bytes, bytes]]) -> RateHints | None:
     """What the headers (names in lower case) say; None: nothing, or that there is plenty."""
     for name, value in headers:
-        if name in _TELLING and len(value) <= _FEW_DIGITS:
+        if name in TELLING and len(value) <= _FEW_DIGITS:
             break
     else:
         return None

@@ -62,7 +62,7 @@ class OpenAIEmbeddings:
             fields.setdefault(name, raw)
         return msgspec.json.encode(fields)
 
-    def splice(self, body: bytes, model: str) -> bytes:
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, it changes nothing here
         """The caller's body with the model's name replaced."""
         return replace_model(body, model)
 

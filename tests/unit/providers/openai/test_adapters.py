@@ -56,7 +56,7 @@ def test_each_wire_has_its_path(wire, path):
 def test_the_key_and_the_account_are_sent():
     """As OpenAI's reference names the headers, beside those of the configuration."""
     settings = OpenAISettings(api_key="sk-1", organization="org-1", project="proj-1", headers={"X-Team": "a"})
-    assert OpenAIAdapter(settings).request(call()).headers == [
+    assert list(OpenAIAdapter(settings).request(call()).headers) == [
         (b"content-type", b"application/json"),
         (b"authorization", b"Bearer sk-1"),
         (b"openai-organization", b"org-1"),
@@ -213,7 +213,7 @@ def test_azure_takes_its_own_key_or_a_token(settings, header):
     request = AzureOpenAIAdapter(settings).request(
         call(headers=((b"openai-beta", b"x"), (b"api-key", b"caller")))
     )
-    assert request.headers == [(b"content-type", b"application/json"), header]
+    assert list(request.headers) == [(b"content-type", b"application/json"), header]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,50 @@ def test_every_object_keeps_its_other_fields(fields, model, ascii_only):
     assert json.loads(spliced) == fields | {"model": model}
 
 
+NAMES = st.sampled_from(
+    ["model", "mod\u0065l", 'say "model', '"model"', "model\\", '\\"model', "MODEL", "messages", "x"]
+)
+"""What is, is not, or nearly is the word, as keys and as values."""
+WRITTEN = st.builds(
+    lambda text, hidden: (
+        "".join(f"\\u{ord(each):04x}" for each in text) if hidden else json.dumps(text)[1:-1]
+    ),
+    NAMES,
+    st.sampled_from([False, False, True]),
+).map(lambda text: f'"{text}"')
+VALUES = st.recursive(
+    WRITTEN | st.just("7"),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda each: f"[{', '.join(each)}]")
+        | st.lists(st.tuples(WRITTEN, inner).map(" : ".join), max_size=3).map(
+            lambda each: f"{{{','.join(each)}}}"
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@UNHURRIED
+@given(
+    st.lists(st.tuples(WRITTEN, VALUES), max_size=4),
+    st.lists(st.tuples(WRITTEN, VALUES), max_size=4),
+    st.sampled_from([":", " : "]),
+)
+def test_no_server_can_read_another_model_in_it(before, after, colon):
+    """Not in a second key of that name, nor in one with escapes, whichever of them a server takes for it; what is nested stays."""
+    fields = [*before, ('"model"', '"a"'), *after]
+    body = ("{" + ",".join(key + colon + value for key, value in fields) + "}").encode()
+    pairs: list[tuple[str, object]] = []
+
+    def keep(each: list[tuple[str, object]]) -> dict[str, object]:
+        pairs[:] = each  # of the outermost object, which is read last
+        return dict(each)
+
+    read = json.loads(replace_model(body, "q"), object_pairs_hook=keep)
+    assert [value for key, value in pairs if key == "model"] == ["q"]
+    assert read == json.loads(body) | {"model": "q"}
+
+
 @UNHURRIED
 @given(st.binary(max_size=80) | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
 def test_nonsense_is_refused_with_our_own_error(body):
@@ -106,6 +150,14 @@ def test_nonsense_is_refused_with_our_own_error(body):
 def test_a_chat_stream_is_made_to_report_usage(body, expected):
     """Added where it lacks, merged where other options stand, and left alone where it is there or nothing streams."""
     assert OpenAIChat().splice(body, "m") == expected
+
+
+def test_nothing_about_a_stream_is_looked_for_where_none_is_asked_for():
+    """Whoever has read the body says so; the model's name is put in all the same."""
+    assert (
+        OpenAIChat().splice(b'{"model":"a","stream":false}', "m", stream=False)
+        == b'{"model":"m","stream":false}'
+    )
 
 
 def test_usage_is_not_asked_of_a_server_that_refuses_it():

@@ -32,7 +32,7 @@ class AnthropicCountTokens:
             raise UnsupportedRequest("Anthropic counts tokens of messages, not of embeddings", param="input")
         return msgspec.json.encode(count_body_of(request, model))
 
-    def splice(self, body: bytes, model: str) -> bytes:
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, it changes nothing here
         return replace_model(body, model)
 
     def decode(self, body: bytes) -> TokenCount:

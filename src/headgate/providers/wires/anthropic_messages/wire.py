@@ -43,7 +43,7 @@ class AnthropicMessages:
         body = body_of(request, model, default_max_tokens=self._default_max_tokens, sampling=self._sampling)
         return _encode(body)
 
-    def splice(self, body: bytes, model: str) -> bytes:
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, it changes nothing here
         return replace_model(body, model)
 
     def mark(self, body: bytes, model: str, marks: Marks) -> bytes:

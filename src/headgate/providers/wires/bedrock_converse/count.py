@@ -30,7 +30,7 @@ class BedrockCountTokens:
             raise UnsupportedRequest("Bedrock counts tokens of messages, not of embeddings", param="input")
         return msgspec.json.encode(count_body_of(request, model))
 
-    def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
         return body
 
     def decode(self, body: bytes) -> TokenCount:

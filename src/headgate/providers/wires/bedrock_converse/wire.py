@@ -32,7 +32,7 @@ class BedrockConverse:
             )
         return msgspec.json.encode(body_of(request, model))
 
-    def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, the model stands in the path
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, the model stands in the path
         return body
 
     def mark(self, body: bytes, model: str, marks: Marks) -> bytes:

@@ -32,7 +32,7 @@ class GeminiCountTokens:
         path = model_path(model)
         return msgspec.json.encode({"generateContentRequest": {"model": path, **prompt_of(request, model)}})
 
-    def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
         return body
 
     def decode(self, body: bytes) -> TokenCount:

@@ -42,7 +42,7 @@ class GeminiEmbeddings:
             {"requests": [_one(text, path, request.dimensions) for text in request.inputs]}
         )
 
-    def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, nobody speaks this wire to us
         return body
 
     def decode(self, body: bytes) -> EmbeddingsReply:

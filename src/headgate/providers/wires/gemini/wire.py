@@ -28,7 +28,7 @@ class GeminiGenerate:
             raise UnsupportedRequest("Embeddings are not generated content", param="input")
         return msgspec.json.encode(body_of(request, model))
 
-    def splice(self, body: bytes, model: str) -> bytes:  # noqa: ARG002, the model stands in the path
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, the model stands in the path
         return body
 
     def decode(self, body: bytes) -> Answer:

@@ -8,10 +8,18 @@ import msgspec
 
 from headgate.core.errors import UpstreamMalformed
 from headgate.core.messages import Answer, Choice, Extra, Opaque, Part, StopReason, Text, Thinking, ToolCall
-from headgate.core.usage import Usage
+from headgate.providers.wires.openai_chat.account import (
+    ERROR,
+    NOTHING,
+    STOP_REASONS,
+    fingerprint_of,
+    stop_of,
+    usage_of,
+)
 from headgate.providers.wires.openai_chat.request import NAME
+from headgate.providers.wires.openai_chat.shapes import Timings, UsageReply
 from headgate.providers.wires.openai_errors import is_error_body, stream_refusal
-from headgate.providers.wires.openai_usage import TokenCount, UnixTime, disjoint
+from headgate.providers.wires.openai_usage import UnixTime
 
 __all__ = [
     "ERROR",
@@ -21,62 +29,11 @@ __all__ = [
     "arguments_text",
     "extra_of",
     "fingerprint_of",
-    "glance_at_answer",
     "pieces_of",
     "read_answer",
     "stop_of",
     "usage_of",
 ]
-
-STOP_REASONS: dict[str, StopReason] = {
-    "stop": "end",
-    "length": "max_tokens",
-    "tool_calls": "tool_use",
-    "function_call": "tool_use",
-    "content_filter": "content_filter",
-    # What compatible servers write.
-    "eos": "end",
-    "eos_token": "end",
-    "end_turn": "end",
-    "stop_sequence": "stop_sequence",
-    "max_tokens": "max_tokens",
-    "model_length": "max_tokens",
-}
-"""From `finish_reason`; a word not listed means "other"."""
-
-ERROR = "error"
-"""The `finish_reason` of routers whose upstream failed in the middle of the answer."""
-
-_LONGEST_FINGERPRINT = 100
-_NOTHING = (b"", b"null", b"[]")
-
-
-class _PromptDetails(msgspec.Struct, gc=False):
-    cached_tokens: TokenCount | None = None
-    cache_write_tokens: TokenCount | None = None
-
-
-class _CompletionDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: TokenCount | None = None
-
-
-class UsageReply(msgspec.Struct, gc=False):
-    """`usage`, with DeepSeek's name for cached tokens beside OpenAI's."""
-
-    prompt_tokens: TokenCount | None = None
-    completion_tokens: TokenCount | None = None
-    total_tokens: TokenCount | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-    prompt_cache_hit_tokens: TokenCount | None = None
-
-
-class Timings(msgspec.Struct, gc=False):
-    """llama.cpp's own count, which it sends also when usage was not asked for; `prompt_n` is without `cache_n`."""
-
-    prompt_n: TokenCount | None = None
-    predicted_n: TokenCount | None = None
-    cache_n: TokenCount | None = None
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -119,26 +76,6 @@ class _Reply(msgspec.Struct):
     system_fingerprint: msgspec.Raw = msgspec.Raw()
 
 
-class _GlimpsedMessage(msgspec.Struct, gc=False):
-    tool_calls: list[msgspec.Raw] | None = None
-    function_call: msgspec.Raw = msgspec.Raw()
-
-
-class _GlimpsedChoice(msgspec.Struct, gc=False):
-    message: _GlimpsedMessage | None = None
-    finish_reason: str | None = None
-    stop_reason: str | int | None = None
-
-
-class _Glimpsed(msgspec.Struct, gc=False):
-    model: str | None = None
-    choices: list[_GlimpsedChoice] | None = None
-    usage: UsageReply | None = None
-    timings: Timings | None = None
-    system_fingerprint: msgspec.Raw = msgspec.Raw()
-
-
-_GLIMPSED = msgspec.json.Decoder(_Glimpsed)
 _REPLY = msgspec.json.Decoder(_Reply)
 _CALL = msgspec.json.Decoder(_Call)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -173,91 +110,12 @@ def read_answer(body: bytes) -> Answer:
     )
 
 
-def glance_at_answer(body: bytes) -> Answer:
-    """As `read_answer`, but of the choices only why they stopped: a third of the work, for bodies that pass untouched."""
-    try:
-        seen = _GLIMPSED.decode(body)
-    except (ValueError, RecursionError):
-        return read_answer(body)
-    if not seen.choices:
-        return read_answer(body)
-    choices = []
-    for choice in seen.choices:
-        finish = choice.finish_reason
-        if finish == ERROR:
-            return read_answer(body)
-        if finish:
-            message = choice.message
-            called = message is not None and bool(
-                message.tool_calls or bytes(message.function_call) not in _NOTHING
-            )
-            reason, sequence = stop_of(finish, choice.stop_reason, called=called)
-            choices.append(Choice(stop_reason=reason, stop_sequence=sequence))
-        else:
-            choices.append(Choice())
-    return Answer(
-        model=seen.model or "",
-        choices=choices,
-        usage=usage_of(seen.usage, seen.timings),
-        fingerprint=fingerprint_of(seen.system_fingerprint),
-    )
-
-
-def fingerprint_of(said: msgspec.Raw) -> str:
-    """`system_fingerprint`. What is no short text is nothing: nobody's answer shall fail for it."""
-    data = bytes(said)
-    if len(data) <= 2 or data[:1] != b'"':
-        return ""
-    try:
-        return msgspec.json.decode(data, type=str)[:_LONGEST_FINGERPRINT]
-    except msgspec.DecodeError:
-        return ""
-
-
 def extra_of(data: bytes) -> Extra:
     """The top-level fields nobody else reads, byte for byte."""
     fields = _FIELDS.decode(data)
     for name in _READ_FIELDS:
         fields.pop(name, None)
     return fields
-
-
-def usage_of(said: UsageReply | None, timings: Timings | None) -> Usage | None:
-    """The buckets; None if the provider counted nothing."""
-    if said is None or (said.prompt_tokens is None and said.completion_tokens is None):
-        return _usage_of_timings(timings) if timings is not None else None
-    prompt, completion = said.prompt_tokens_details, said.completion_tokens_details
-    cached = prompt.cached_tokens if prompt is not None else None
-    return disjoint(
-        prompt=said.prompt_tokens or 0,
-        completion=said.completion_tokens or 0,
-        cached=(said.prompt_cache_hit_tokens if cached is None else cached) or 0,
-        written=(prompt.cache_write_tokens or 0) if prompt is not None else 0,
-        reasoning=(completion.reasoning_tokens or 0) if completion is not None else 0,
-        total=said.total_tokens,
-    )
-
-
-def _usage_of_timings(timings: Timings) -> Usage | None:
-    if timings.prompt_n is None and timings.predicted_n is None:
-        return None
-    return Usage(
-        input=timings.prompt_n or 0, cache_read=timings.cache_n or 0, output=timings.predicted_n or 0
-    )
-
-
-def stop_of(finish_reason: str, stop_reason: str | int | None, *, called: bool) -> tuple[StopReason, str]:
-    """Why a choice stopped, and the stop sequence if the server named it.
-
-    called: the choice calls tools. A call the caller forced ends with `stop` at OpenAI; it is `tool_use` all the same.
-    """
-    reason = STOP_REASONS.get(finish_reason, "other")
-    if reason == "end":
-        if called:
-            return "tool_use", ""
-        if isinstance(stop_reason, str) and stop_reason:
-            return "stop_sequence", stop_reason
-    return reason, ""
 
 
 def arguments_text(arguments: str | dict[str, Any] | None) -> str:
@@ -284,7 +142,7 @@ def _own_fields(choice: _Choice) -> Extra:
         extra |= {"audio": message.audio, "annotations": message.annotations}
         if message.refusal:
             extra["refusal"] = msgspec.Raw(msgspec.json.encode(message.refusal))
-    return {name: raw for name, raw in extra.items() if bytes(raw) not in _NOTHING}
+    return {name: raw for name, raw in extra.items() if bytes(raw) not in NOTHING}
 
 
 def _parts(message: _Message) -> list[Part]:

@@ -41,9 +41,9 @@ from headgate.providers.wires.openai_values import (
     parameters_of,
     same_family,
 )
-from headgate.providers.wires.splicing import add_field, replace_model, top_level
+from headgate.providers.wires.splicing import add_field, top_level
 
-__all__ = ["NAME", "ChatBody", "splice_chat"]
+__all__ = ["NAME", "ChatBody", "ask_for_usage"]
 
 NAME = "openai.chat"
 
@@ -315,13 +315,10 @@ _STREAMING = msgspec.json.Decoder(_Streaming)
 _OPTIONS = msgspec.json.Decoder(_Options | None)
 
 
-def splice_chat(body: bytes, model: str, *, ask_usage: bool) -> bytes:
-    """A caller's own body with only the model replaced and, if it streams and ask_usage, usage asked for.
+def ask_for_usage(body: bytes) -> bytes:
+    """A caller's own body, in which usage is asked for if it streams and does not say so itself.
 
     Raises MalformedBody when `body` is no JSON object or `stream_options` is none."""
-    body = replace_model(body, model)
-    if not ask_usage:
-        return body
     try:
         said = _STREAMING.decode(body)
         options = bytes(said.stream_options)

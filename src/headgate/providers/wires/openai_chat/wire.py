@@ -8,12 +8,13 @@ import msgspec
 
 from headgate.core.errors import GatewayError, UnsupportedRequest
 from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest
-from headgate.providers.port import Headers, Marks
-from headgate.providers.wires.openai_chat.reply import glance_at_answer, read_answer
-from headgate.providers.wires.openai_chat.request import NAME, ChatBody, splice_chat
+from headgate.providers.port import Glimpse, Headers, Marks
+from headgate.providers.wires.openai_chat.account import glimpse_of
+from headgate.providers.wires.openai_chat.reply import read_answer
+from headgate.providers.wires.openai_chat.request import NAME, ChatBody, ask_for_usage
 from headgate.providers.wires.openai_chat.stream import ChatStream
 from headgate.providers.wires.openai_errors import http_refusal
-from headgate.providers.wires.splicing import add_limit, add_prompt_cache_key
+from headgate.providers.wires.splicing import add_limit, add_prompt_cache_key, replace_model
 
 __all__ = ["OpenAIChat"]
 
@@ -64,9 +65,10 @@ class OpenAIChat:
         )
         return msgspec.json.encode(body.fields())
 
-    def splice(self, body: bytes, model: str) -> bytes:
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:
         """The caller's body with the model's name replaced and, if it streams, usage asked for."""
-        return splice_chat(body, model, ask_usage=self._ask_usage)
+        body = replace_model(body, model)
+        return ask_for_usage(body) if stream and self._ask_usage else body
 
     def limit(self, body: bytes, most: int) -> bytes | None:
         """See `Limiting`."""
@@ -80,9 +82,9 @@ class OpenAIChat:
         """A whole answer. Raises UpstreamMalformed."""
         return read_answer(body)
 
-    def glance(self, body: bytes) -> Answer:
-        """Model, usage and why each choice stopped, without the content. Raises as `decode`."""
-        return glance_at_answer(body)
+    def glance(self, body: bytes) -> Glimpse | Answer:
+        """Model, usage and why it stopped, without the content. Raises as `decode`."""
+        return glimpse_of(body) or read_answer(body)
 
     def decoder(self, *, hide_usage: bool = False) -> ChatStream:
         """A decoder for one stream."""

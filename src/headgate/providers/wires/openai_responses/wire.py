@@ -31,7 +31,7 @@ class OpenAIResponses:
             raise UnsupportedRequest("The responses API gives no embeddings; ask for a model that does")
         return msgspec.json.encode(response_fields(request, model))
 
-    def splice(self, body: bytes, model: str) -> bytes:
+    def splice(self, body: bytes, model: str, *, stream: bool = True) -> bytes:  # noqa: ARG002, it changes nothing here
         """The caller's body with the model's name replaced."""
         return replace_model(body, model)
 
