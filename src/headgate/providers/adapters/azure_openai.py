@@ -111,13 +111,13 @@ class AzureOpenAIAdapter:
         """Lists the models the resource may deploy."""
         return UpstreamRequest("GET", self._models, self._authorized())
 
-    def _authorized(self) -> list[tuple[bytes, bytes]]:
+    def _authorized(self) -> tuple[tuple[bytes, bytes], ...]:
         if not self._may_call:
             raise ProviderAuthFailed("No Azure OpenAI credentials; set `api_key` or `token` of the provider")
-        return self._headers.copy()
+        return self._headers
 
 
-def _constant_headers(settings: AzureOpenAISettings) -> list[tuple[bytes, bytes]]:
+def _constant_headers(settings: AzureOpenAISettings) -> tuple[tuple[bytes, bytes], ...]:
     said = {
         "content-type": "application/json",
         "authorization": f"Bearer {settings.token}" if settings.token else "",
@@ -127,4 +127,4 @@ def _constant_headers(settings: AzureOpenAISettings) -> list[tuple[bytes, bytes]
     for name, value in said.items():
         if not value.isascii() or not value.isprintable():
             raise ValueError(f"the header `{name}` of the provider holds characters that no header may")
-    return [(name.encode("ascii"), value.encode("ascii")) for name, value in said.items() if value]
+    return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in said.items() if value)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from headgate.core.errors import ConnectFailed, ConnectTimeout, PoolTimeout, TotalTimeout, UpstreamReset
 from headgate.providers.port import Timeouts, UpstreamRequest, Url
 from headgate.providers.transport.connection import Connection, Stage, StaleConnection
 from headgate.providers.transport.dialing import Route, dial
-from headgate.providers.transport.head import host_line, render_head
+from headgate.providers.transport.head import head_around, host_line, render_head, size_line
 from headgate.providers.transport.parsing import HeadLimits
 from headgate.providers.transport.pool import Lane
 from headgate.providers.transport.proxy import proxy_for
@@ -22,6 +23,9 @@ from headgate.providers.transport.settings import TransportSettings
 from headgate.providers.transport.tls import client_context
 
 __all__ = ["PoolCounts", "Transport"]
+
+_HEADS_KEPT: Final = 64
+"""Heads of one origin that are kept: one for each path and key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,32 @@ class PoolCounts:
     """Requests that wait for a connection."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Origin:
     """What every request to one scheme, host and port shares."""
 
-    lane: Lane
-    route: Route
-    target_prefix: bytes
-    """What stands before path and query: nothing, or the whole URL for a proxy that reads it."""
-    fixed_head: bytes
+    __slots__ = ("_fixed_head", "_kept", "_target_prefix", "lane", "route")
+
+    def __init__(self, lane: Lane, route: Route, target_prefix: bytes, fixed_head: bytes) -> None:
+        """target_prefix: what stands before path and query: nothing, or the whole URL for a proxy that reads it."""
+        self.lane = lane
+        self.route = route
+        self._target_prefix = target_prefix
+        self._fixed_head = fixed_head
+        self._kept: dict[tuple[bytes, object], tuple[bytes, bytes]] = {}
+
+    def head(self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], length: int) -> bytes:
+        """Of a request to it, with so many bytes of body. Raises ValueError for a header that cannot be sent."""
+        if method != "POST" or not isinstance(headers, tuple):
+            return render_head(method, self._target_prefix + target, self._fixed_head, headers, length)
+        # By value, and a tuple cannot change: another key is another head.
+        key = (target, headers)
+        around = self._kept.get(key)
+        if around is None:
+            around = head_around(method, self._target_prefix + target, self._fixed_head, headers)
+            if len(self._kept) >= _HEADS_KEPT:
+                self._kept.clear()
+            self._kept[key] = around
+        return around[0] + size_line(method, length) + around[1]
 
 
 class Transport:
@@ -88,9 +109,7 @@ class Transport:
         url = request.url
         origin = self._origins.get((url.scheme, url.host, url.port)) or self._origin(url)
         body = request.body
-        head = render_head(
-            request.method, origin.target_prefix + url.target, origin.fixed_head, request.headers, len(body)
-        )
+        head = origin.head(request.method, url.target, request.headers, len(body))
         no_body = request.method == "HEAD"
         connection = origin.lane.take_idle()
         request.withheld = True  # until it leaves

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
-__all__ = ["host_line", "render_head"]
+__all__ = ["head_around", "host_line", "render_head", "size_line"]
 
 # Names seen on nearly every call; knowing them saves a pattern match each.
-_KNOWN = frozenset(
+_KNOWN: Final = frozenset(
     (
         b"accept",
         b"anthropic-beta",
@@ -31,7 +32,7 @@ _KNOWN = frozenset(
     )
 )
 # Two of any of these would let two servers on the way read two different messages.
-_OURS = frozenset(
+_OURS: Final = frozenset(
     (
         b"accept-encoding",
         b"connection",
@@ -46,9 +47,9 @@ _OURS = frozenset(
         b"upgrade",
     )
 )
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(rb"[!-~]+")
-_BODILESS = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET: Final = re.compile(rb"[!-~]+")
+_BODILESS: Final = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
 
 
 def host_line(scheme: str, host: str, port: int) -> bytes:
@@ -60,10 +61,24 @@ def host_line(scheme: str, host: str, port: int) -> bytes:
 def render_head(
     method: str, target: bytes, fixed: bytes, headers: Sequence[tuple[bytes, bytes]], length: int
 ) -> bytes:
-    """Request line and headers with the empty line.
+    """Request line and headers with the empty line: see `head_around`, which raises, and `size_line`."""
+    before, after = head_around(method, target, fixed, headers)
+    return before + size_line(method, length) + after
+
+
+def size_line(method: str, length: int) -> bytes:
+    """The one header that depends on the body.
+
+    length:  bytes of body; said even when 0, unless the method usually has none."""
+    return b"" if not length and method in _BODILESS else b"content-length: %d\r\n" % length
+
+
+def head_around(
+    method: str, target: bytes, fixed: bytes, headers: Sequence[tuple[bytes, bytes]]
+) -> tuple[bytes, bytes]:
+    """What stands in a head before that line, and what after it.
 
     fixed:   what every request of the origin carries, from ` HTTP/1.1` on, ending with an end of line.
-    length:  bytes of body; said even when 0, unless the method usually has none.
     Raises: ValueError, naming the header and never its value, for anything that cannot stand in a head."""
     lines = []
     for pair in headers:
@@ -77,9 +92,7 @@ def render_head(
     if not _TARGET.fullmatch(target) or not method.isalpha():
         raise ValueError("the request line holds a character that cannot stand there")
     # HTTP lets a header come after ours or before; `fixed` ends with its line break, `block` does not.
-    size = b"" if not length and method in _BODILESS else b"content-length: %d\r\n" % length
-    end = b"\r\n\r\n" if block else b"\r\n"
-    return b"%b %b%b%b%b%b" % (method.encode(), target, fixed, size, block, end)
+    return b"%b %b%b" % (method.encode(), target, fixed), block + (b"\r\n\r\n" if block else b"\r\n")
 
 
 def _check_name(name: bytes) -> None:
