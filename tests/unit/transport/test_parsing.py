@@ -160,3 +160,102 @@ def test_a_head_at_the_limits_passes_and_one_over_does_not() -> None:
         else:
             with pytest.raises(UpstreamMalformed, match="head"):
                 parser.feed(start + lines + end)
+
+
+def outcome(*pieces: bytes) -> tuple[object, ...]:
+    parser = ReplyParser(LIMITS, "host:1")
+    try:
+        parser, body = fed(*pieces, parser=parser)
+        coded = parser.decoder() is not None if parser.status else False
+    except UpstreamMalformed:
+        return ("malformed",)
+    told_of_end = (parser.ends_with_connection, parser.keepalive_seconds, coded)
+    # With bytes behind it a reply costs its connection; where they were cut off, they have not come yet.
+    return parser.status, list(parser.headers), body, parser.complete, parser.keep, told_of_end
+
+
+STATUS_LINES = ["HTTP/1.1 200 OK"] * 6 + [
+    "HTTP/1.1 503 Service Unavailable",
+    "HTTP/1.1 204 No Content",
+    "HTTP/1.1 304 Not Modified",
+    "HTTP/1.0 200 OK",
+    "HTTP/1.1 200",
+    "HTTP/1.1  200 OK",
+    "HTTP/1.1 999 Odd",
+    "http/1.1 200 OK",
+]
+SIZES = (
+    ["Content-Length: 5"] * 4
+    + ["Transfer-Encoding: chunked"] * 4
+    + [
+        "content-length: 4",
+        "Content-Length:5",
+        "Content-Length: 5, 5",
+        "Content-Length: +5",
+        "Content-Length : 5",
+        "Transfer-Encoding: Chunked ",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: identity",
+        "X-None: 1",
+    ]
+)
+OTHERS = st.sampled_from(
+    [
+        "Date: Sun, 22 Nov 2026 10:00:00 GMT",
+        "Connection: keep-alive",
+        "Connection: close",
+        "Connection: Keep-Alive, x",
+        "Keep-Alive: timeout=5, max=100",
+        "Keep-Alive: max=100",
+        "Content-Encoding: gzip",
+        "Content-Encoding: identity",
+        "Upgrade: h2c",
+        "Content-Length: 5",
+        "Transfer-Encoding: chunked",
+        "X-Spaces:  a \t b ",
+        "X-Empty:",
+        "X-Empty: ",
+        "X-High: \xe9\xff",
+        "X-Zero: a\0b",
+        "X-Return: a\rb",
+        "X-Feed: a\nb",
+        " folded: x",
+        "no colon",
+        "X Name: y",
+        ": nameless",
+        "",
+    ]
+)
+BODIES = (
+    ["hello"] * 4
+    + ["5\r\nhello\r\n0\r\n\r\n"] * 4
+    + [
+        "",
+        "hell",
+        "hello!",
+        "005\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0\r\nx: y\r\n\r\n",
+        "5;x=y\r\nhello\r\n0\r\n\r\n",
+        "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        "0\r\n\r\n",
+        "0\r\n\r\n0\r\n\r\n",
+        "4\r\nhello\r\n0\r\n\r\n",
+        "1_0\r\n0123456789abcdef\r\n0\r\n\r\n",
+    ]
+)
+
+
+@given(
+    st.sampled_from(STATUS_LINES),
+    st.lists(OTHERS, max_size=3),
+    st.sampled_from(SIZES),
+    st.lists(OTHERS, max_size=2),
+    st.sampled_from(BODIES),
+)
+def test_a_reply_in_one_piece_is_what_it_is_in_two(
+    status: str, before: list[str], size: str, after: list[str], body: str
+) -> None:
+    """What comes at once may be read in a quicker way; that changes nothing, down to what is refused."""
+    head = "\r\n".join([status, *before, size, *after, "", ""])
+    reply = (head + body).encode("latin-1")
+    assert outcome(reply) == outcome(reply[:1], reply[1:])

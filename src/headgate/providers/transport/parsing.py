@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,13 +10,22 @@ import httptools
 from headgate.core.errors import UpstreamMalformed
 from headgate.providers.port import Headers
 from headgate.providers.transport.decoding import Decoder, decoder_for
+from headgate.providers.transport.lines import (
+    CHUNKED,
+    CODING,
+    KEEP_ALIVE,
+    LENGTH,
+    TIMEOUT,
+    line_of,
+    status_of,
+)
 
 __all__ = ["HeadLimits", "ReplyParser", "one_chunk"]
 
 _CRLF: Final = b"\r\n"
 _LONGEST_SIZE: Final = 7
 """Digits of a chunk's size that are read here: 256 MB."""
-_KEEPALIVE_TIMEOUT: Final = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
+_LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 def one_chunk(data: bytes) -> bytes | None:
@@ -58,11 +66,13 @@ class ReplyParser:
         "_end",
         "_extra",
         "_fields",
+        "_fresh",
         "_head_bytes",
         "_limits",
         "_no_body",
         "_parser",
         "_peer",
+        "_quick",
         "between_chunks",
         "complete",
         "ends_with_connection",
@@ -77,6 +87,8 @@ class ReplyParser:
     def __init__(self, limits: HeadLimits, peer: str) -> None:
         self._limits = limits
         self._peer = peer
+        self._quick = min(limits.line, limits.head) - 4
+        """Bytes of a head in which nothing can be too long."""
         self.pieces: list[bytes] = []
         """Of the body, parsed and not taken yet."""
         self.on_body = self.pieces.append  # called by httptools without a Python frame in between
@@ -89,6 +101,8 @@ class ReplyParser:
     def expect(self, *, no_body: bool) -> None:
         """The next bytes start a reply; with no_body (to HEAD) it ends with its head."""
         self._no_body = no_body
+        self._fresh = True
+        """Has nothing of this reply come yet?"""
         self.status = 0
         if self._fields:
             self._fields = Headers()  # trailers of the reply before
@@ -105,6 +119,10 @@ class ReplyParser:
 
     def feed(self, data: bytes) -> None:
         """Parse what came. Afterwards `status`, `complete` and `pieces` say how far it got; UpstreamMalformed."""
+        if self._fresh:
+            self._fresh = False
+            if not self._no_body and self._came_at_once(data):
+                return
         self._head_bytes = self._barren + len(data)
         try:
             self._parser.feed_data(data)
@@ -125,6 +143,55 @@ class ReplyParser:
             self._no_progress(len(data))
         elif self._barren:
             self._barren = 0
+
+    def _came_at_once(self, data: bytes) -> bool:
+        """Read a reply that is here from its first byte to its last, as most whole answers are. False: it is none, or not written
+        as nearly all of them are; then nothing has happened, and the parser has the word."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        if not body or len(head) > self._quick:
+            return False
+        lines = head.split(b"\r\n")
+        status = status_of(lines[0])
+        if not status or len(lines) > self._limits.count:
+            return False
+        fields: list[tuple[bytes, bytes]] = []
+        codings: bytes | None = None
+        length = keepalive = -2
+        chunked = False
+        for at in range(1, len(lines)):
+            line = line_of(lines[at])
+            if line is None:
+                return False
+            fields.append(line.pair)
+            kind = line.kind
+            if kind == LENGTH:
+                if length != -2:
+                    return False
+                length = line.number
+            elif kind == CHUNKED:
+                if chunked:
+                    return False
+                chunked = True
+            elif kind == CODING:
+                codings = line.pair[1]
+            elif kind == KEEP_ALIVE:
+                keepalive = line.number
+        if chunked:
+            only = one_chunk(body[: -len(_LAST_CHUNK)]) if body.endswith(_LAST_CHUNK) else None
+            if not only or length != -2:
+                return False
+            body = only
+        elif length != len(body):
+            return False
+        self.status = status
+        self.headers = Headers(fields)
+        self._codings = codings
+        if keepalive != -2:
+            # A second less than promised: its clock started earlier than ours.
+            self.keepalive_seconds = max(0.0, keepalive - 1.0) if keepalive != -1 else None
+        self.pieces.append(body)
+        self._complete(keep=True)
+        return True
 
     def take(self) -> bytes:
         """The body bytes parsed since the last call."""
@@ -172,7 +239,7 @@ class ReplyParser:
         self.ends_with_connection = coding is None and b"content-length" not in known
         self._codings = known.get(b"content-encoding")
         if b"keep-alive" in known:
-            found = _KEEPALIVE_TIMEOUT.search(known[b"keep-alive"])
+            found = TIMEOUT.search(known[b"keep-alive"])
             # A second less than promised: its clock started earlier than ours.
             self.keepalive_seconds = max(0.0, int(found[1]) - 1.0) if found else None
         if coding is not None and coding.strip().lower() != b"chunked":
