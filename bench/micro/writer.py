@@ -15,10 +15,10 @@ from headgate.core.clock import SystemClock
 from headgate.core.ids import trace_id
 from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.rates import Rates, Step
-from headgate.records.apart import Order
 from headgate.records.entries import Bill, Body, Closed, Opened
 from headgate.records.following import FollowedJournal
 from headgate.records.journal import Journal
+from headgate.records.orders import Order
 from headgate.records.pricing import Pricer
 from headgate.records.writer import Writer
 from headgate.stores.backends.sqlite import Database, SqliteSink
@@ -27,7 +27,9 @@ from headgate.stores.spans import AttemptRow, RequestRow
 MANY = 20_000
 PROMPT = b'{"model": "small", "messages": [{"role": "user", "content": "%b"}]}' % (b"tell me about it " * 56)
 ANSWER = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "%b"}}]}' % (b"lorem " * 140)
-BILL = Bill("openai", Rates((Step(150_000_000, 600_000_000, 150_000_000, 150_000_000, 150_000_000, 600_000_000),)))
+BILL = Bill(
+    "openai", Rates((Step(150_000_000, 600_000_000, 150_000_000, 150_000_000, 150_000_000, 600_000_000),))
+)
 
 
 def entries(place: int, *, distinct: bool) -> tuple[Opened, Closed]:
@@ -82,8 +84,12 @@ def measured(folder: Path, *, distinct: bool) -> float:
 
 def main() -> None:
     """Print the best of five."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--distinct", action="store_true", help="each request has a prompt and an answer of its own")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--distinct", action="store_true", help="each request has a prompt and an answer of its own"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     best = float("inf")

@@ -7,7 +7,7 @@ import signal
 import sys
 
 from headgate.cli.logs import set_up_logging
-from headgate.compose.writing import read_order, write
+from headgate.compose.following import read_order, write
 
 __all__ = ["main"]
 

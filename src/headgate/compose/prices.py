@@ -71,7 +71,7 @@ def own_rates_of(provider: Provider, model: str, price: PriceSettings | None = N
 
 
 class PriceReading:
-    """Reads the price list, in a thread, and looks up what was asked for since: where no writer in this process does so."""
+    """Looks up in the price list, in a thread, what was asked for: where no writer in this process does so."""
 
     def __init__(self, book: PriceBook) -> None:
         self._book = book
@@ -88,8 +88,7 @@ class PriceReading:
             await ended(task)
 
     async def _read(self) -> None:
-        await asyncio.to_thread(self._book.load)
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
             if self._book.wanted:
-                await asyncio.to_thread(self._book.resolve)
+                await asyncio.to_thread(self._book.catch_up)
+            await asyncio.sleep(_LOOK_SECONDS)

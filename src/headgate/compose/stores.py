@@ -14,7 +14,7 @@ from headgate.budgets.away import SharedPurses
 from headgate.config.model import Settings
 from headgate.records.apart import WriterApart
 from headgate.records.writer import Writer
-from headgate.stores.address import is_postgres
+from headgate.stores.address import file_of, is_postgres
 from headgate.stores.answers import AnswerStore
 from headgate.stores.backends import postgres, sqlite
 from headgate.stores.backends.memory.answers import MemoryAnswers
@@ -47,7 +47,7 @@ __all__ = [
 
 def database_path(settings: Settings) -> Path:
     """Where the SQLite file of `server.database` lies."""
-    return Path(settings.server.database.removeprefix("sqlite:///"))
+    return file_of(settings.server.database)
 
 
 def journal_directory(settings: Settings) -> Path:

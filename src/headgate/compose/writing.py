@@ -1,23 +1,16 @@
-"""The record writer in a process of its own: what the gateway starts, and what runs there."""
+"""The record writer in a process of its own, as the gateway starts it; `following` is what runs there."""
 
 from __future__ import annotations
 
 import sys
-from typing import BinaryIO
 
-import msgspec
-
-from headgate.compose.stores import open_stores
 from headgate.config.model import Settings
-from headgate.core.clock import Clock, SystemClock
-from headgate.edge.settings import ServerSettings
-from headgate.providers.catalog.book import PriceBook
-from headgate.records.apart import Order, WriterApart
-from headgate.records.following import follow
+from headgate.core.clock import Clock
+from headgate.records.apart import WriterApart
 from headgate.records.journal import Journal
-from headgate.records.pricing import Pricer
+from headgate.records.orders import Order
 
-__all__ = ["COMMAND", "read_order", "write", "writer_apart"]
+__all__ = ["COMMAND", "writer_apart"]
 
 COMMAND = (sys.executable, "-m", "headgate.cli.writing")
 
@@ -35,15 +28,3 @@ def writer_apart(settings: Settings, journal: Journal, clock: Clock) -> WriterAp
         log_format=settings.log.format,
     )
     return WriterApart(journal, COMMAND, order, clock)
-
-
-def read_order(lines: BinaryIO) -> Order | None:
-    """What the writer is told first; None: whoever started it is gone."""
-    line = lines.readline()
-    return msgspec.json.decode(line, type=Order) if line else None
-
-
-def write(order: Order, lines: BinaryIO, answers: int) -> None:
-    """The writer's side: returns when it is told to stop, or the gateway is gone."""
-    stores = open_stores(Settings(server=ServerSettings(database=order.database, data=order.data)))
-    follow(order, lines, answers, sink=stores.sink, pricer=Pricer(PriceBook()), clock=SystemClock())

@@ -18,11 +18,12 @@ import msgspec
 
 from headgate.core.clock import Clock
 from headgate.records.journal import Journal
+from headgate.records.orders import Follow, Order, Standing
 from headgate.records.writer import WriterCounters
 from headgate.stores.errors import StoreUnavailable
 from headgate.stores.sink import Position
 
-__all__ = ["Follow", "Order", "Standing", "WriterApart"]
+__all__ = ["WriterApart"]
 
 _log = logging.getLogger("headgate.records")
 
@@ -30,47 +31,6 @@ _TICK_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
 _LOST_AT_ONCE = 100
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line to the writer: what it shall follow, and where to."""
-
-    database: str
-    """As `server.database`."""
-    data: str
-    """As `server.data`."""
-    directory: str
-    """The journal's."""
-    journal: str
-    """Its name."""
-    segment_bytes: int
-    again: bool
-    """A writer before this one has died: parts of the journal may be stored already."""
-    log_level: str
-    log_format: str
-
-
-class Follow(msgspec.Struct, frozen=True, kw_only=True):
-    """Every further line to it."""
-
-    end: Position
-    """Up to where the journal may be read."""
-    lost: list[int] = []
-    """Requests whose end was dropped since the last line."""
-    stop_within: float | None = None
-    """Store what is left for up to so many seconds, and end."""
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """A line from it."""
-
-    stored: Position
-    ready: bool
-    failed: str
-    """Why the last batch could not be stored; "" when all is well."""
-    counters: WriterCounters
-    done: bool | None = None
-    """Last words: is everything stored, and the journal deleted?"""
 
 
 _order = msgspec.json.Encoder().encode

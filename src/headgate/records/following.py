@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from headgate.core.clock import Clock
-from headgate.records.apart import Follow, Order, Standing
+from headgate.records.orders import Follow, Order, Standing
 from headgate.records.pricing import Pricer
 from headgate.records.writer import Writer
 from headgate.stores.sink import Position, SpanSink

@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import struct
 import threading
 from pathlib import Path
 from typing import Final, cast
@@ -25,24 +24,19 @@ import msgspec
 
 from headgate.core.clock import Clock
 from headgate.records.entries import CLOSED, Closed, Entry, Plain
+from headgate.records.segment import HEADER, segment_path
 from headgate.stores.sink import Position
 
-__all__ = ["BACKLOG_BYTES", "HEADER", "Journal", "Teller", "segment_path"]
+__all__ = ["BACKLOG_BYTES", "Journal", "Teller"]
 
 _log = logging.getLogger("headgate.records")
 
-HEADER = struct.Struct("<II")
 _header: Final = HEADER.pack
 _crc32: Final = crc32
 _encode: Final = msgspec.msgpack.Encoder().encode
 BACKLOG_BYTES = 16_000_000
 _RETRY_SECONDS = 1.0
 _COMPLAIN_SECONDS = 60.0
-
-
-def segment_path(directory: Path, name: str, number: int) -> Path:
-    """Where the segment of this number lies."""
-    return directory / f"{name}-{number:06d}.journal"
 
 
 class Teller:

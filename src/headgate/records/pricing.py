@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from headgate.core.money import CostLabel
@@ -9,9 +11,12 @@ from headgate.core.usage import Usage
 from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.charging import cost_nanos, prompt_cache_nanos
 from headgate.providers.catalog.rates import Rates
-from headgate.providers.port import Endpoint
 from headgate.records.entries import Bill
 from headgate.stores.spans import AttemptRow, RequestRow
+
+if TYPE_CHECKING:
+    # Of the gateway's side; the record writer's process would load it for nothing.
+    from headgate.providers.port import Endpoint
 
 __all__ = ["Pricer", "usage_of"]
 
@@ -39,8 +44,8 @@ class Pricer:
         self._book = book
 
     def prepare(self) -> None:
-        """Load the price list (half a second) and look up what was asked for."""
-        self._book.load()
+        """Look up what was asked for; the first time, that takes half a second."""
+        self._book.catch_up()
 
     def cost(self, endpoint: Endpoint, usage: Usage, *, when_ns: int, reported_model: str = "") -> int | None:
         """Nano-dollars of one answer, in a microsecond; None while the price is not known, or not at all.

@@ -11,7 +11,7 @@ from zlib import crc32
 import msgspec
 
 from headgate.records.entries import Entry, PassingEntry
-from headgate.records.journal import HEADER, segment_path
+from headgate.records.segment import HEADER, segment_path
 from headgate.stores.sink import Position
 
 __all__ = ["DeadJournal", "JournalReader", "Read", "dead_journals", "delete_before", "delete_journal"]

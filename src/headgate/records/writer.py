@@ -8,7 +8,6 @@ batch waits and the journal grows; nothing is lost and `lag_bytes` says how much
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -326,6 +325,8 @@ class Writer:
     async def aclose(self, seconds: float) -> bool:
         """Close the journal, store what is in it for up to `seconds`, and end. True: all is stored and the journal's files
         are gone. False: the next start stores the rest. Nothing may be appended afterwards."""
+        import asyncio  # noqa: PLC0415 - 7 MB, for nothing where the writer has a process of its own
+
         self._journal.close()
         return await asyncio.to_thread(self.stop, seconds)
 

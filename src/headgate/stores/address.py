@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-__all__ = ["is_address", "is_postgres", "shown_database"]
+__all__ = ["file_of", "is_address", "is_postgres", "shown_database"]
 
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[^:/?#@,\[\]\s]*)(?::(?P<port%d>\d{1,5}))?"
 _HOSTS = f"{_HOST % 1}(?:,{_HOST % 2})*"
@@ -16,6 +17,11 @@ _SERVER = re.compile(
 def is_postgres(database: str) -> bool:
     """Does `database` name a PostgreSQL server?"""
     return database.startswith(("postgresql://", "postgres://"))
+
+
+def file_of(database: str) -> Path:
+    """Where the SQLite file of `sqlite:///PATH` lies."""
+    return Path(database.removeprefix("sqlite:///"))
 
 
 def is_address(database: str) -> bool:

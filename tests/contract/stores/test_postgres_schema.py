@@ -31,7 +31,7 @@ from headgate.stores.backends.postgres.contents import delete_content, read_cont
 from headgate.stores.backends.postgres.migrate import upgrade
 from headgate.stores.backends.postgres.schema import schema_sql
 from headgate.stores.backends.postgres.text import kept, kept_column, read
-from headgate.stores.backends.sqlite.connection import VERSIONS
+from headgate.stores.backends.sqlite.file import VERSIONS
 from headgate.stores.errors import StoreError, StoreTooNew, StoreUnavailable
 from headgate.stores.revisions import known_versions
 from headgate.stores.sink import Batch, Position

@@ -19,8 +19,8 @@ from alembic.script import ScriptDirectory
 
 from headgate.stores.backends import sqlite as backend
 from headgate.stores.backends.sqlite import Database, SqliteKeys, SqliteLedger, SqliteSink, SqliteSpans
-from headgate.stores.backends.sqlite.connection import VERSIONS, connect, set_pragma
 from headgate.stores.backends.sqlite.contents import delete_content, read_content
+from headgate.stores.backends.sqlite.file import VERSIONS, connect, set_pragma
 from headgate.stores.backends.sqlite.migrate import upgrade
 from headgate.stores.backends.sqlite.schema import schema_sql
 from headgate.stores.errors import StoreTooNew, StoreUnavailable

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from headgate.records import journal as journal_module
 from headgate.records.entries import Body, Closed, Entry, Opened
-from headgate.records.journal import Journal, segment_path
+from headgate.records.journal import Journal
 from headgate.records.reading import JournalReader, dead_journals, delete_journal
+from headgate.records.segment import segment_path
 from headgate.stores.sink import Position
 from headgate.stores.spans import RequestRow
 from headgate.testing.clock import FakeClock

@@ -61,6 +61,12 @@ class PriceBook:
             self._library = genai_prices.data_snapshot.get_snapshot()
         self.resolve()
 
+    def catch_up(self) -> None:
+        """Look up what was asked for, if anything was. Where operators name all prices themselves nobody asks, and the list (15 MB)
+        is not read at all."""
+        if self._wanted:
+            self.load()
+
     def resolve(self) -> None:
         """Look up what `peek` and `prefetch` were asked for. Nothing before `load`."""
         if self._library is not None:

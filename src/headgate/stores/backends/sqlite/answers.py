@@ -12,7 +12,8 @@ from headgate.stores.answer_table import AnswerTable, Look
 from headgate.stores.answer_tiers import TieredAnswers
 from headgate.stores.answers import CacheEntry
 from headgate.stores.backends.sqlite.audit import transaction
-from headgate.stores.backends.sqlite.connection import Database, set_pragma
+from headgate.stores.backends.sqlite.connection import Database
+from headgate.stores.backends.sqlite.file import set_pragma
 from headgate.stores.backends.sqlite.walking import walk
 from headgate.stores.steps import Steps
 

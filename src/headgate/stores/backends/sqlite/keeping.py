@@ -10,8 +10,9 @@ import msgspec
 
 from headgate.stores.audit import AuditEntry
 from headgate.stores.backends.sqlite.audit import note, transaction
-from headgate.stores.backends.sqlite.connection import Database, set_pragma
+from headgate.stores.backends.sqlite.connection import Database
 from headgate.stores.backends.sqlite.contents import delete_contents, segments_of
+from headgate.stores.backends.sqlite.file import set_pragma
 from headgate.stores.exports import ExportMark
 from headgate.stores.filling import FILL, Filling, filling_of
 from headgate.stores.keeping import Change

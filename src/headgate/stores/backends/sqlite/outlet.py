@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from headgate.stores.backends.sqlite.connection import Database, unavailable
+from headgate.stores.backends.sqlite.connection import Database
+from headgate.stores.backends.sqlite.file import unavailable
 from headgate.stores.errors import StoreUnavailable
 from headgate.stores.moving import Row
 

@@ -10,8 +10,8 @@ import msgspec
 
 from headgate.stores.backends.sqlite.adding_up import AddingUp
 from headgate.stores.backends.sqlite.charging import charge
-from headgate.stores.backends.sqlite.connection import Database, unavailable
 from headgate.stores.backends.sqlite.contents import ContentWriter
+from headgate.stores.backends.sqlite.file import DatabaseFile, unavailable
 from headgate.stores.backends.sqlite.statements import Insert
 from headgate.stores.errors import StoreRefused
 from headgate.stores.filling import FILL_AT_ONCE
@@ -32,7 +32,7 @@ _astuple = msgspec.structs.astuple
 class SqliteSink:
     """The one that writes spans. Belongs to one thread; connects when first used, so that this happens there."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DatabaseFile) -> None:
         self._database = database
         self._connection: sqlite3.Connection | None = None
         self._contents = ContentWriter()
