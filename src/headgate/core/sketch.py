@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import ceil, log2
+from typing import Final
 
-__all__ = ["Sketch", "bucket_of", "value_of"]
+__all__ = ["Sketch", "bucket_of", "counts_of", "value_of"]
 
-_PER_DOUBLING = 8
+_PER_DOUBLING: Final = 8
 _HALF = 2 ** (0.5 / _PER_DOUBLING)
 
 
@@ -23,6 +24,15 @@ def bucket_of(number: float) -> int:
 def value_of(bucket: int) -> float:
     """The number that stands for a bucket: the middle between its ends, on the logarithmic scale."""
     return 2 ** (bucket / _PER_DOUBLING) * _HALF if bucket >= 0 else 0.0
+
+
+def counts_of(numbers: list[int]) -> dict[int, int]:
+    """How many of them are in each bucket."""
+    counts: dict[int, int] = {}
+    for number in numbers:
+        bucket = int(log2(number) * _PER_DOUBLING) if number >= 1 else -1
+        counts[bucket] = counts.get(bucket, 0) + 1
+    return counts
 
 
 class Sketch:

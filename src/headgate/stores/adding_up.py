@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import log2
 
 import msgspec
 
+from headgate.core.sketch import counts_of
 from headgate.stores.rollups import (
     DAY,
     HOUR,
@@ -242,7 +242,7 @@ def _rolling(rows: Sequence[RequestRow], failed_over: set[int]) -> Rolling:
         "cost_nanos": costs,
         "output_tokens": [row.output_tokens for row in rows] if answered else [],
     }
-    return Rolling([values[name] for name in SUMS], [_counts(spreads[name]) for name in SKETCHES])
+    return Rolling([values[name] for name in SUMS], [counts_of(spreads[name]) for name in SKETCHES])
 
 
 def _speed(row: RequestRow) -> int:
@@ -254,16 +254,6 @@ def _speed(row: RequestRow) -> int:
         time = row.total_us - row.overhead_us - row.queued_us
         tokens = row.output_tokens + row.reasoning_tokens
     return tokens * 1_000_000 // time if time >= _SMALLEST_US else 0
-
-
-def _counts(numbers: Iterable[int]) -> Counts:
-    # As `Sketch.add` does.
-    counts: Counts = {}
-    get = counts.get
-    for number in numbers:
-        bucket = int(log2(number) * 8) if number >= 1 else -1
-        counts[bucket] = get(bucket, 0) + 1
-    return counts
 
 
 def _together(some: Sequence[Rolling]) -> Rolling:

@@ -91,6 +91,16 @@ def test_a_price_is_that_of_the_day_the_request_was_sent(book: PriceBook) -> Non
     assert usd(cost_nanos(after, usage)) == 2
 
 
+def test_the_list_is_read_when_somebody_asks_for_a_price() -> None:
+    """Where operators name all prices it stays on the disk."""
+    fresh = PriceBook()
+    fresh.catch_up()
+    assert not fresh.loaded
+    assert fresh.peek("openai", "gpt-4o-mini", ns(NOW)) is None
+    fresh.catch_up()
+    assert fresh.loaded and fresh.peek("openai", "gpt-4o-mini", ns(NOW)) is not None
+
+
 def test_peek_never_asks_the_library(book: PriceBook) -> None:
     """On the request path a price is there or it is not; asking makes it be there next time."""
     fresh = PriceBook()
