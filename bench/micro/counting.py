@@ -7,29 +7,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from bench.form import measured_compiled
+from headgate.core.usage import Usage
+from headgate.edge.dialects.openai_chat import OpenAIChat
+from headgate.exchange.attempt import Attempt
+from headgate.exchange.caller import Caller
+from headgate.exchange.dialect import Peek
+from headgate.exchange.exchange import Exchange
+from headgate.providers.port import Endpoint
+from headgate.records.attempts import Ended, ended_attempt
 from headgate.records.counting import Counting
-from headgate.stores.spans import AttemptRow, RequestRow
+from headgate.records.places import Place
+from headgate.records.rows import Over, closed_request
 from headgate.telemetry.metrics import Metrics
 
 MANY = 100_000
 
 
-def rows() -> tuple[RequestRow, AttemptRow]:
-    """As a streamed chat leaves them."""
-    request = RequestRow(
-        1, 1, "", "", "key_1", "team", "", "user-1", "session-9", "support-chat",
-        "", "chat", "openai.chat", True, "support-chat", "small", "gpt-4o-mini-2024-07-18", "openai", "eu", "0123456789ab",
-        200, "ok", "", "", "end", 1, 0, 300_000, 310_000, 900_000, 400, 120, 40, 0, 0, 200, 0, 135_000, "exact",
+def over() -> tuple[Exchange, Over, Ended]:
+    """A streamed chat that is over."""
+    exchange = Exchange(id=1, dialect=OpenAIChat(), body=b"{}", headers=(), received_at=100.0, started_ns=1)
+    exchange.peek, exchange.caller = Peek(model="support-chat", stream=True), Caller("key_1", team="team")
+    exchange.feature, exchange.routed_model = "support-chat", "small"
+    unused: Any = None
+    endpoint = Endpoint("openai", "gpt-4o-mini", unused, unused, region="eu")
+    attempt = Attempt(id=2, number=1, endpoint=endpoint, wire="openai.chat", started_at=100.0002)
+    attempt.first_byte_at, attempt.first_content_at, attempt.ended_at = 100.3, 100.31, 100.899
+    attempt.status, attempt.finish_reason = 200, "end"
+    attempt.usage = Usage(input=120, cache_read=40, output=200)
+    exchange.attempts, exchange.answering = [attempt], attempt
+    ended = ended_attempt(exchange, attempt, Place(endpoint), ended_at=100.9, hung_up=False, completion=None)
+    request = closed_request(
+        exchange, [ended], config_hash="0123456789ab", status=200, outcome="ok", error=None, ended_at=100.9, bytes_out=900,
     )  # fmt: skip
-    attempt = AttemptRow(
-        2, 1, 1, "openai", "gpt-4o-mini", "openai.chat", "gpt-4o-mini-2024-07-18", "eu", 200, "ok", "", "",
-        "end", 200, 0, 250, 300_000, 310_000, 899_000, 120, 40, 0, 0, 200, 0, 135_000, "exact", "req_upstream_1",
-    )  # fmt: skip
-    return request, attempt
+    return exchange, request, ended
 
 
 def measured(name: str, work: Callable[[], object], many: int) -> None:
@@ -44,13 +57,10 @@ def measured(name: str, work: Callable[[], object], many: int) -> None:
 
 def main() -> None:
     """Print the figures."""
-    request, attempt = rows()
-    exchange: Any = SimpleNamespace(
-        caller=object(), feature="support-chat", routed_model="small", purpose="", degraded="", notes=None,
-        answering=SimpleNamespace(number=1),
-    )  # fmt: skip
+    exchange, request, ended = over()
     counting = Counting(Metrics())
-    attempts, costs = (attempt,), (135_000,)
+    attempts: list[Ended] = [ended]
+    costs: list[int | None] = [135_000]
 
     def many() -> None:
         for _ in range(MANY):

@@ -39,9 +39,7 @@ class Recording:
         self.journal = Journal(directory, self.clock)
         self.pricer = Pricer(book or PriceBook())
         self.writer = Writer(self.journal, sink or self.store, self.pricer, self.clock)
-        self.stage = Record(
-            self.journal, self.pricer, settings or RecordSettings(), lambda: "c0ffee", self.clock
-        )
+        self.stage = Record(self.journal, self.pricer, settings or RecordSettings(), "c0ffee", self.clock)
 
     async def serve(self, exchange: Exchange, proceed: Callable[[Exchange], Awaitable[Reply]]) -> Reply:
         """Take an exchange through the stage, read its reply to the end, and close it."""

@@ -74,7 +74,7 @@ class Gateway:
         self._ids = IdSource(self._clock)
         self.metrics = Metrics()
         self._recording = Recording(
-            settings, stores, self._clock, self._hash, self.metrics, apart=writer_apart
+            settings, stores, self._clock, configuration.hash, self.metrics, apart=writer_apart
         )
         self.journal, self.writer = self._recording.journal, self._recording.writer
         self.reaching = Reaching(
@@ -242,7 +242,7 @@ class Gateway:
         # What is replaced stays open as long as the manners before promised.
         reached()
         dispatched()
-        self._recording.use(settings)
+        self._recording.use(settings, configuration.hash)
         self.caching.use(settings)
         metered()
         signing_in()
@@ -301,9 +301,6 @@ class Gateway:
         self._stale.clear()
         self._recording.stage.repeats.clear()
         self.caching.let_go()
-
-    def _hash(self) -> str:
-        return self.configuration.hash
 
     def endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
         """Model -> where it is reached, each place with its health."""

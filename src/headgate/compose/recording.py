@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from headgate.compose.prices import PriceReading
 from headgate.compose.stores import Stores, journal_directory
 from headgate.compose.writing import writer_apart
@@ -28,7 +26,7 @@ class Recording:
         settings: Settings,
         stores: Stores,
         clock: Clock,
-        config_hash: Callable[[], str],
+        config_hash: str,
         metrics: Metrics,
         *,
         apart: bool,
@@ -51,10 +49,11 @@ class Recording:
             # Its thread asks the list for prices anyway.
             self.writer = Writer(self.journal, stores.sink, pricer, clock)
         self.stage = Record(self.journal, pricer, settings.records, config_hash, clock, metrics)
-        self.use(settings)
+        self.use(settings, config_hash)
 
-    def use(self, settings: Settings) -> None:
-        """From the next request on."""
+    def use(self, settings: Settings, config_hash: str) -> None:
+        """From the next request on. config_hash: names this configuration."""
+        self.stage.config_hash = config_hash
         self.stage.unkept = frozenset(
             name for name, feature in settings.features.items() if not feature.content
         )

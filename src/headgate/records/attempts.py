@@ -117,8 +117,13 @@ def leaving_attempt(exchange: Exchange, attempt: Attempt, place: Place) -> Plain
         attempt.wire,
         "",
         place.region,
+        0,
+        "ok",
+        "",
+        "",
+        "",
+        started,
     ]
-    row += [0, "ok", "", "", "", started]
     if attempt.kind or place.credential or attempt.reserved_nanos:
         # From connected_us to upstream_request_id: nothing has come yet.
         row += [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, "", ""]

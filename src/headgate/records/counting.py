@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, final
 
 from headgate.core.error_groups import group_of
@@ -52,9 +51,7 @@ class Counting:
         self._alike: dict[_Key, _Alike] = {}
         metrics.before_reading = self.catch_up
 
-    def add(
-        self, exchange: Exchange, request: Over, attempts: Sequence[Ended], costs: Sequence[int | None]
-    ) -> None:
+    def add(self, exchange: Exchange, request: Over, attempts: list[Ended], costs: list[int | None]) -> None:
         """One more. costs: of each attempt, nano-dollars; None where no price is known. Called for every request: nothing here may
         be slow."""
         if (
@@ -96,7 +93,7 @@ class Counting:
         alike.requests += 1
         alike.avoided_nanos += exchange.avoided_nanos
         alike.avoided_us += exchange.avoided_us
-        _measure(alike.measured, request, stream=exchange.peek.stream)
+        _measure(alike.measured, request)
 
     def _of(self, key: _Key) -> _Alike:
         alike = self._alike.get(key)
@@ -129,8 +126,8 @@ def _count(
     metrics: Metrics,
     exchange: Exchange,
     request: Over,
-    attempts: Sequence[Ended],
-    costs: Sequence[int | None],
+    attempts: list[Ended],
+    costs: list[int | None],
 ) -> None:
     """One more request, and its attempts."""
     feature = exchange.feature if exchange.caller is not None else ""
@@ -167,11 +164,12 @@ def _count(
     if request.error_class or outcome == "hung_up":
         group = "hung_up" if outcome == "hung_up" else _group_of(request.error_class)
         measures.add_error(feature, model, group)
-    _measure(measures.measured((feature, model, outcome)), request, stream=exchange.peek.stream)
+    _measure(measures.measured((feature, model, outcome)), request)
 
 
-def _measure(measured: Measured, request: Over, *, stream: bool) -> None:
+def _measure(measured: Measured, request: Over) -> None:
     """How long it took, and how fast its answer was made."""
+    stream = request.stream
     first = tokens = waited = 0
     if request.given:
         first = request.first_content_us if stream else 0
@@ -201,7 +199,7 @@ def _spend(spent: Spent, ended: Ended, nanos: int | None) -> None:
     spent.reasoning += tokens[5]
 
 
-def _elsewhere(exchange: Exchange, attempts: Sequence[Ended]) -> bool:
+def _elsewhere(exchange: Exchange, attempts: list[Ended]) -> bool:
     """Did another endpoint answer than the first one asked?"""
     answering = exchange.answering
     last = attempts[answering.number - 1 if answering is not None else -1].place

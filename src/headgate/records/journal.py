@@ -34,9 +34,9 @@ _log = logging.getLogger("headgate.records")
 _header: Final = HEADER.pack
 _crc32: Final = crc32
 _encode: Final = msgspec.msgpack.Encoder().encode
-BACKLOG_BYTES = 16_000_000
-_RETRY_SECONDS = 1.0
-_COMPLAIN_SECONDS = 60.0
+BACKLOG_BYTES: Final = 16_000_000
+_RETRY_SECONDS: Final = 1.0
+_COMPLAIN_SECONDS: Final = 60.0
 
 
 class Teller:

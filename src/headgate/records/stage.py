@@ -59,11 +59,11 @@ class Record:
         journal: Journal,
         pricer: Pricer,
         settings: RecordSettings,
-        config_hash: Callable[[], str],
+        config_hash: str,
         clock: Clock,
         metrics: Metrics | None = None,
     ) -> None:
-        """config_hash: names the configuration that serves now. clock: the one the exchange's times are from. metrics: where
+        """config_hash: as the attribute. clock: the one the exchange's times are from. metrics: where
         requests are counted; None: for nobody to see."""
         self.journal = journal
         self.pricer = pricer
@@ -71,6 +71,7 @@ class Record:
         self.content_limit: int = settings.content_limit
         self.vectors = settings.vectors
         self.config_hash = config_hash
+        """Names the configuration that serves now."""
         self.now = clock.monotonic
         self.metrics = metrics or Metrics()
         self.counting = Counting(self.metrics)
@@ -137,7 +138,7 @@ class _Leaving(Teller):
         words = record.keeps(exchange)
         entry: Plain = [
             OPENED,
-            open_request(exchange, record.config_hash(), words=words),
+            open_request(exchange, record.config_hash, words=words),
             leaving_attempt(exchange, attempt, place),
             place.bill(attempt),
             len(exchange.body),
@@ -238,9 +239,9 @@ class _Span(Teller):
         self._nanos = total
         if total is None:
             return None
-        # With a leading 1, so that zeros need no format: that costs more than the price does.
-        rest = str(NANOS_PER_USD + total % NANOS_PER_USD)
-        return f"{total // NANOS_PER_USD}.{rest[1:]}"
+        # With a 1 before them, for their zeros: a format costs more than the price does.
+        rest = str(NANOS_PER_USD + total % NANOS_PER_USD)[1:]
+        return f"0.{rest}" if total < NANOS_PER_USD else f"{total // NANOS_PER_USD}.{rest}"
 
     def _trailer(self) -> bytes:
         """Headers are gone when a stream knows its cost: an SSE comment says it, which every client passes over."""
@@ -300,7 +301,7 @@ class _Span(Teller):
         request = closed_request(
             exchange,
             attempts,
-            config_hash=record.config_hash(),
+            config_hash=record.config_hash,
             status=self._status(error, outcome),
             outcome=outcome,
             error=error,
@@ -320,7 +321,7 @@ class _Span(Teller):
         record.journal.append(entry)
         record.counting.add(exchange, request, attempts, self._paid)
 
-    def _costs(self, attempts: Sequence[Ended]) -> list[int | None]:
+    def _costs(self, attempts: list[Ended]) -> list[int | None]:
         """Nano-dollars of each attempt, None without a price: what the writer will make of the same row."""
         if len(attempts) == 1 and self._nanos is not None and attempts[0].attempt.complete:
             return [self._nanos]

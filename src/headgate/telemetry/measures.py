@@ -41,19 +41,19 @@ Distribution = tuple[tuple[str, ...], list[int], float]
 Distributions = Iterable[Distribution]
 
 
-def _in_micros(metric: Metric) -> tuple[float, ...]:
-    return tuple(float(round(bound * _MICROS)) for bound in metric.bounds)
+def _in_micros(metric: Metric) -> list[float]:
+    return [float(round(bound * _MICROS)) for bound in metric.bounds]
 
 
 _TOOK: Final = _in_micros(TOOK)
 _FIRST: Final = _in_micros(FIRST_TOKEN)
 _OVERHEAD: Final = _in_micros(OVERHEAD)
 _QUEUED: Final = _in_micros(QUEUED)
-_SPEED: Final = tuple(map(float, SPEED.bounds))
-_LOOKUP: Final = tuple(map(float, CACHE_LOOKUP.bounds))
+_SPEED: Final = [float(bound) for bound in SPEED.bounds]
+_LOOKUP: Final = [float(bound) for bound in CACHE_LOOKUP.bounds]
 
 
-def _bucket(bounds: tuple[float, ...], number: float) -> int:
+def _bucket(bounds: list[float], number: float) -> int:
     """The first bucket whose bound is not below `number`. What `bisect_left` does, which compares objects: compiled, this is quicker."""
     low, high = 0, len(bounds)
     while low < high:

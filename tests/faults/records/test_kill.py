@@ -49,7 +49,7 @@ database = Database(directory / "headgate.db")
 writer = Writer(journal, SqliteSink(database), Pricer(PriceBook()), clock)
 if with_writer:
     writer.start()
-record = Record(journal, Pricer(PriceBook()), RecordSettings(), lambda: "hash", clock)
+record = Record(journal, Pricer(PriceBook()), RecordSettings(), "hash", clock)
 endpoint = desk.endpoint(own_price=own_rates(PriceSettings(input=Decimal(1), output=Decimal(1))))
 
 def tell(word, exchange):

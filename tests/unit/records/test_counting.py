@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from headgate.core.errors import ProviderOverloaded
 from headgate.core.messages import Answer, Choice, Text
+from headgate.core.usage import Usage
 from headgate.exchange.attempt import AttemptKind
 from headgate.exchange.caller import Caller
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply, whole
+from headgate.providers.catalog.charging import cost_nanos
+from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.telemetry.metrics import Counter
+from headgate.telemetry.names import MOST_UNKNOWN, OTHER
 from tests.support.aio import aio
 from tests.support.recording import Recording
 
 __all__: list[str] = []
 
 KINDS: tuple[AttemptKind, ...] = ("", "retry", "hedge")
+OWN = own_rates(PriceSettings(input=Decimal(1), output=Decimal(2)))
 
 
 @pytest.fixture
@@ -203,3 +209,51 @@ async def test_hits_are_counted_together_as_each_by_itself(recording: Recording)
     assert metrics.measures.saved == {"chat": (3_000, 6_000)}
     of_hits = metrics.measures.requests["chat", "cache", "ok"]
     assert sum(of_hits.took) == 3 and of_hits.queued_sum == 1_500_000 and not any(of_hits.first)
+
+
+@aio
+async def test_requests_of_one_kind_are_counted_together_as_each_by_itself(recording: Recording) -> None:
+    """Others, and those that somebody looks between, are told apart as ever."""
+    metrics = recording.stage.metrics
+    exchanges = []
+    for number, feature in enumerate(("chat", "chat", "faq", "chat"), 1):
+        exchange = asked(recording, feature=feature, routed_model="small", queued_seconds=0.25 * number)
+
+        async def proceed(exchange: Exchange, number: int = number) -> Reply:
+            attempt = recording.desk.attempt(exchange, recording.desk.endpoint(own_price=OWN))
+            attempt.ended_at, attempt.status = recording.clock.monotonic(), 200
+            attempt.usage = Usage(
+                input=number, cache_read=2, cache_write=3, output=4 * number, reasoning=5, cache_write_1h=6
+            )
+            exchange.answering = attempt
+            return whole(Answer(choices=[Choice(parts=[Text(text="yes")])]))
+
+        await recording.serve(exchange, proceed)
+        recording.journal.flush()
+        exchanges.append(exchange)
+        if number == 2:
+            assert 'headgate_requests_total{feature="chat",outcome="ok"} 2' in metrics.text().decode()
+    recording.stage.counting.catch_up()
+    recording.stage.counting.catch_up()
+    endpoint = exchanges[0].attempts[0].endpoint
+    assert numbers(metrics.requests) == {"chat ok": 3, "faq ok": 1}
+    assert numbers(metrics.attempts) == {f"{endpoint.provider} {endpoint.model} first ok": 4}
+    spent = metrics.measures.spent["chat", "small", endpoint.provider, "exact"]
+    assert (spent.calls, spent.input, spent.output) == (3, 1 + 2 + 4, 4 * (1 + 2 + 4))
+    assert (spent.cache_read, spent.cache_write, spent.reasoning) == (6, 27, 15)
+    usages = [one.attempts[0].usage for one in exchanges if one.feature == "chat"]
+    assert spent.nanos == sum(cost_nanos(OWN, usage) for usage in usages if usage is not None)
+    measured = metrics.measures.requests["chat", "small", "ok"]
+    assert measured.queued_sum == 250_000 * (1 + 2 + 4) and sum(measured.took) == 3
+
+
+@aio
+async def test_what_waits_to_be_counted_is_counted_before_names_are_learned(recording: Recording) -> None:
+    """By the names of then: a name that was one of too many stays so for what it was asked for."""
+    metrics = recording.stage.metrics
+    for number in range(MOST_UNKNOWN):
+        metrics.requests.add((f"feature {number}", "ok"))
+    await recording.serve(asked(recording, feature="new"), answering(recording, ()))
+    recording.journal.flush()
+    metrics.know(["new"], [], {})
+    assert metrics.requests.values[OTHER, "ok"] == 1 and metrics.requests.values["new", "ok"] == 0

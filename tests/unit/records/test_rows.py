@@ -13,7 +13,7 @@ from headgate.exchange.exchange import Exchange
 from headgate.records.attempts import Ended, ended_attempt, leaving_attempt, outcome_of
 from headgate.records.entries import Plain
 from headgate.records.places import Place
-from headgate.records.rows import closed_request, open_request
+from headgate.records.rows import Over, closed_request, open_request
 from headgate.stores.spans import AttemptRow, RequestRow
 from tests.support.exchanges import BODY, Desk
 
@@ -73,6 +73,21 @@ def ended_row(exchange: Exchange, attempt: Attempt) -> AttemptRow:
     return attempt_row(ended(exchange, attempt).row)
 
 
+def over_of(exchange: Exchange, attempts: list[Ended], begun_at: float = 0.0) -> Over:
+    """It ended well."""
+    return closed_request(
+        exchange,
+        attempts,
+        config_hash="hash",
+        status=200,
+        outcome="ok",
+        error=None,
+        ended_at=107.0,
+        bytes_out=0,
+        begun_at=begun_at,
+    )
+
+
 def request_row(values: Plain) -> RequestRow:
     """As the writer reads it out of the journal."""
     return msgspec.msgpack.decode(msgspec.msgpack.encode(values), type=RequestRow)
@@ -121,7 +136,7 @@ def test_every_field_of_an_attempt_is_in_its_place() -> None:
 def test_every_field_of_a_closed_request_is_in_its_place() -> None:
     """As for attempts; cost and content hashes are the writer's."""
     exchange, attempt = told()
-    attempts = (ended(exchange, attempt),)
+    attempts = [ended(exchange, attempt)]
     over = closed_request(
         exchange,
         attempts,
@@ -188,21 +203,28 @@ def test_every_field_of_a_closed_request_is_in_its_place() -> None:
     }
 
 
+def test_what_is_not_to_be_said_is_left_out_at_the_end() -> None:
+    """A row that ends early says what the default says, to every Headgate that reads it."""
+    desk = Desk()
+    exchange = desk.exchange()
+    attempt = desk.attempt(exchange)
+    attempt.started_at = attempt.ended_at = exchange.received_at
+    values = (open_request(exchange, "hash"), over_of(exchange, [ended(exchange, attempt)]).row)
+    for value, last in zip(values, ("bytes_in", "bytes_out"), strict=True):
+        assert RequestRow.__struct_fields__[len(value) - 1] == last
+        assert msgspec.structs.astuple(request_row(value))[: len(value)] == tuple(value)
+    leaving, over = leaving_attempt(exchange, attempt, Place(attempt.endpoint)), ended(exchange, attempt).row
+    for value, last in ((leaving, "started_us"), (over, "cost_label")):
+        assert AttemptRow.__struct_fields__[len(value) - 1] == last
+    exchange.notes = {"why": "because"}
+    assert request_row(over_of(exchange, []).row).notes == '{"why":"because"}'
+
+
 def test_an_open_request_says_the_same_as_the_closed_one_will() -> None:
     """Every field it fills has the value that the end will repeat."""
     exchange, attempt = told()
     opened = as_dict(request_row(open_request(exchange, "hash")))
-    over = closed_request(
-        exchange,
-        (),
-        config_hash="hash",
-        status=200,
-        outcome="ok",
-        error=None,
-        ended_at=107.0,
-        bytes_out=0,
-    )
-    closed = as_dict(request_row(over.row))
+    closed = as_dict(request_row(over_of(exchange, []).row))
     filled = {name for name, value in opened.items() if value not in ("", 0, None)}
     assert {name for name in filled if opened[name] != closed[name]} == set()
     assert {
@@ -241,18 +263,7 @@ def test_what_was_given_again_has_cost_nothing() -> None:
 
 def given(exchange: Exchange, *, cache: str) -> RequestRow:
     exchange.cache = cache
-    over = closed_request(
-        exchange,
-        (),
-        config_hash="hash",
-        status=200,
-        outcome="ok",
-        error=None,
-        ended_at=107.0,
-        bytes_out=0,
-        begun_at=102.0,
-    )
-    return request_row(over.row)
+    return request_row(over_of(exchange, [], begun_at=102.0).row)
 
 
 def test_variables_of_prompts_are_contents() -> None:
