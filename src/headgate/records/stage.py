@@ -6,7 +6,7 @@ answered, refused, failed, hung up, cancelled. What the journal holds the writer
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -14,12 +14,10 @@ import msgspec
 from headgate.core.clock import Clock
 from headgate.core.errors import GatewayError, InternalFault, UpstreamMalformed
 from headgate.core.events import AnswerBuilder
-from headgate.core.frame import Frame
 from headgate.core.money import NANOS_PER_USD
 from headgate.core.usage import Usage
 from headgate.exchange.attempt import Attempt
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.pumping import Pumped, pump_one
 from headgate.exchange.purse import Purse
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
@@ -28,6 +26,7 @@ from headgate.records.counting import Counting
 from headgate.records.entries import CLOSED, OPENED, Plain
 from headgate.records.estimate import tokens_of_answer, tokens_of_bytes
 from headgate.records.journal import Journal, Teller
+from headgate.records.listening import Hearer, Listening
 from headgate.records.places import Places
 from headgate.records.pricing import Pricer
 from headgate.records.repeats import Repeats
@@ -41,8 +40,6 @@ __all__ = ["Record"]
 _OK: Final = 200
 _HUNG_UP_STATUS: Final = 499
 _CANONICAL: Final = "canonical"
-_AT_A_TIME: Final = 64
-"""Frames of a stream that are listened to together."""
 _OUTCOME: Final = AttemptRow.__struct_fields__.index("outcome")
 _COST: Final = AttemptRow.__struct_fields__.index("cost_nanos")
 _LABEL: Final = AttemptRow.__struct_fields__.index("cost_label")
@@ -170,7 +167,7 @@ class _Leaving(Teller):
         return rows
 
 
-class _Span(Teller):
+class _Span(Hearer):
     """One request on its way."""
 
     __slots__ = (
@@ -183,12 +180,10 @@ class _Span(Teller):
         "_paid",
         "_record",
         "_reply",
-        "bytes_out",
-        "finished",
-        "refused",
     )
 
     def __init__(self, record: Record, exchange: Exchange) -> None:
+        super().__init__()
         self._record = record
         self._exchange = exchange
         self._reply: Reply | None = None
@@ -201,9 +196,6 @@ class _Span(Teller):
         """Nano-dollars of each attempt, None without a price: what the writer will make of the same row."""
         self._nanos: int | None = None
         """What was told that it costs."""
-        self.finished = True
-        self.bytes_out = 0
-        self.refused: GatewayError | None = None
 
     def watch(self, reply: Reply) -> Reply:
         """The same reply; if it is a stream, one that is listened to as it passes."""
@@ -214,7 +206,7 @@ class _Span(Teller):
             if not self._exchange.attempts:
                 self._begun_at = self._record.now()
             # Not `with_frames`: nothing is edited, so bytes may go on passing untouched.
-            reply.frames = _Listening(self, reply.frames, self._answer)
+            reply.frames = Listening(self, reply.frames, self._answer)
             self._exchange.trailer = self._trailer
         else:
             if reply.body is not None:
@@ -435,77 +427,3 @@ def _usage_of(exchange: Exchange) -> Usage | None:
     if len(used) < 2:
         return used[0] if used else None
     return Usage(**{name: sum(getattr(one, name) for one in used) for name in Usage.__struct_fields__})
-
-
-class _Listening:
-    """The frames of a stream, unchanged, listened to as they pass.
-
-    No generator: one that was never begun would swallow `aclose`, and the provider's stream would stay open."""
-
-    __slots__ = ("_answer", "_frames", "_next", "_span")
-
-    def __init__(self, span: _Span, frames: AsyncIterator[Frame], answer: AnswerBuilder) -> None:
-        self._span = span
-        self._frames = frames
-        self._next = frames.__anext__
-        self._answer = answer
-
-    def __aiter__(self) -> _Listening:
-        return self
-
-    async def __anext__(self) -> Frame:
-        try:
-            frame = await self._next()
-        except StopAsyncIteration:
-            self._span.finished = True
-            raise
-        except GatewayError as error:
-            self._span.refused = error
-            raise
-        self._take(frame)
-        return frame
-
-    def _take(self, frame: Frame) -> None:
-        for event in frame.events:
-            self._answer.add(event)
-        if frame.data is not None:
-            self._span.bytes_out += len(frame.data)
-
-    async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
-        """See `Pumped`."""
-        frames = self._frames
-        if not isinstance(frames, Pumped):
-            return await pump_one(self, deliver)
-
-        answer = self._answer
-        waiting, words = answer.waiting, answer.words
-
-        def listen(frame: Frame) -> bool:
-            # Many at a time cost a fraction of one by one, between which everything else has run.
-            said = frame.words
-            if said is not None:
-                words.append(said)
-            else:
-                if words:
-                    answer.fold()
-                waiting.extend(frame.events)
-            if len(words) >= _AT_A_TIME or len(waiting) >= _AT_A_TIME:
-                answer.fold()
-            return deliver(frame)
-
-        answer.fold()
-
-        try:
-            self._span.finished = await frames.pump(listen)
-        except GatewayError as error:
-            self._span.refused = error
-            raise
-        finally:
-            answer.fold()
-        return self._span.finished
-
-    async def aclose(self) -> None:
-        """Hang up on the provider, if there is more to come."""
-        close = getattr(self._frames, "aclose", None)
-        if close is not None:
-            await close()
