@@ -5,8 +5,9 @@ Nothing here may make a request fail or wait that could be answered without it: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import Final
 
 from headgate.cache.asking import Asking
 from headgate.cache.calls import Calls
@@ -21,17 +22,17 @@ from headgate.core.errors import GatewayError, NotInCache
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply
 from headgate.exchange.stage import Proceed
-from headgate.exchange.wish import NO_WISH, wish_of
+from headgate.exchange.wish import NO_WISH, Wish, wish_of
 from headgate.stores.answers import AnswerStore, CacheEntry
 from headgate.telemetry.metrics import Metrics
 
 __all__ = ["WRITES", "NothingKept", "Recall"]
 
-WRITES = frozenset({"refresh", "warm"})
+WRITES: Final = frozenset({"refresh", "warm"})
 """Purposes of requests that are there to fill the cache: they read nothing from it."""
-_COUNTED = 10_000
-_NO_CACHE = "no answers are kept of what is asked here (`features.NAME.cache`), and no model is asked (`Cache-Control: only-if-cached`); send it without, to have it answered"
-_OFF = "the request wants no answer from memory (`x-headgate-cache: off`), and none from a model (`Cache-Control: only-if-cached`); send it without one of them"
+_COUNTED: Final = 10_000
+_NO_CACHE: Final = "no answers are kept of what is asked here (`features.NAME.cache`), and no model is asked (`Cache-Control: only-if-cached`); send it without, to have it answered"
+_OFF: Final = "the request wants no answer from memory (`x-headgate-cache: off`), and none from a model (`Cache-Control: only-if-cached`); send it without one of them"
 
 
 class Recall:
@@ -80,18 +81,22 @@ class Recall:
     def ground(self, ground: Ground) -> None:
         self._ground = self._calls.ground = self._misses.ground = ground
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply:
-        """See `Stage`."""
-        ground, purpose = self._ground, exchange.purpose
+    def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Awaitable[Reply]:
+        """See `Stage`. What has no cache only passes, without a coroutine around it."""
+        purpose = exchange.purpose
         if purpose and purpose not in WRITES:
-            return await proceed(exchange)
-        policy = ground.policy_of(exchange)
+            return proceed(exchange)
+        policy = self._ground.policy_of(exchange)
         # A call that fills the cache repeats somebody's request, whose wishes were theirs.
         wish = wish_of(exchange.headers) if exchange.heard.wishes and not purpose else NO_WISH
-        if policy is None:
-            if wish.only_if_cached:
-                raise NotInCache(_NO_CACHE)
-            return await proceed(exchange)
+        if policy is not None:
+            return self._recall(exchange, proceed, policy, wish)
+        if wish.only_if_cached:
+            raise NotInCache(_NO_CACHE)
+        return proceed(exchange)
+
+    async def _recall(self, exchange: Exchange, proceed: Proceed, policy: CachePolicy, wish: Wish) -> Reply:
+        ground, purpose = self._ground, exchange.purpose
         if wish.off:
             if wish.only_if_cached:
                 raise NotInCache(_OFF)

@@ -17,6 +17,7 @@ from headgate.cache.schemas import Schemas
 from headgate.cache.schemas import prepare as prepare_schemas
 from headgate.cache.stage import NothingKept, Recall
 from headgate.compose.cache_watching import CacheWatch
+from headgate.compose.policies import Policies
 from headgate.compose.similar import Similarity
 from headgate.config.model import Settings
 from headgate.core.clock import Clock
@@ -27,7 +28,7 @@ from headgate.exchange.stage import Proceed, Stage
 from headgate.records.pricing import Pricer
 from headgate.routing.building import models_asked
 from headgate.routing.deciding import decide
-from headgate.routing.directory import Directory
+from headgate.routing.stage import Router
 from headgate.stores.answer_tiers import TieredAnswers
 from headgate.stores.answers import AnswerStore
 from headgate.stores.backends.memory.answers import MemoryAnswers
@@ -35,9 +36,6 @@ from headgate.telemetry.metrics import Metrics
 from headgate.telemetry.names import CACHE_JOINED
 
 __all__ = ["Caching", "policies_of"]
-
-_MOST_POLICIES = 1000
-_OPERATIONS = ("chat", "embeddings", "count_tokens")
 
 
 class Caching:
@@ -48,7 +46,7 @@ class Caching:
         settings: Settings,
         store: AnswerStore,
         *,
-        directory: Callable[[], Directory],
+        router: Router,
         pricer: Pricer,
         send: Proceed,
         ids: IdSource,
@@ -58,24 +56,23 @@ class Caching:
         total_of: Callable[[str], float] | None = None,
         removed: Callable[[], None] | None = None,
     ) -> None:
-        """directory: as it is now. send: the journey of requests that were let in already. total_of: feature -> seconds that its requests have.
+        """router: knows the names that may be asked for. send: the journey of requests that were let in already. total_of: feature -> seconds that its requests have.
         removed: lets go of answers that are kept elsewhere, when somebody has answers removed."""
         self.store = store
         if isinstance(store, TieredAnswers | MemoryAnswers):
             store.on_removed = removed
         self.asides = Asides(send, ids, clock)
-        self._directory = directory
+        self._router = router
         self._pricer = pricer
         self._total_of = total_of
         self._identities = Identities()
         self._schemas = Schemas()
         self._settings = settings
-        self.policies: Mapping[str, CachePolicy] = {}
-        self._by_model: dict[tuple[str, str], CachePolicy] = {}
+        self._policies = Policies(router, self._narrowed)
         self.similarity = Similarity(store, send=send, ids=ids, clock=clock, environ=environ)
         similar = self.similarity.similar
         self.recall = Recall(store, self._ground(), self.asides, clock, semantic=similar, metrics=metrics)
-        self._nothing_kept = NothingKept(self.policy_of)
+        self._nothing_kept = NothingKept(self._policies.of)
         self._started = False
         self.watching = CacheWatch(
             store, clock, metrics, any_feature=lambda: self.policies, semantic=self.semantic_features
@@ -90,11 +87,10 @@ class Caching:
     def use(self, settings: Settings) -> None:
         """From the next request on."""
         self._settings = settings
-        self.policies = policies_of(settings)
+        self._policies.use(policies_of(settings))
         if self.policies:
             prepare()
             prepare_schemas()
-        self._by_model.clear()
         self._identities.clear()
         self.recall.asking.slow = float(settings.cache.slow)
         self.recall.ground = self._ground()
@@ -134,30 +130,18 @@ class Caching:
             return None
         return Kept(entry.answer, entry.made_ns, entry.origin_id)
 
-    def policy_of(self, exchange: Exchange) -> CachePolicy | None:
-        """What is configured of the feature that this request counts for; None: it has no cache."""
-        if exchange.dialect.operation not in _OPERATIONS:
-            return None
-        directory = self._directory()
-        route = directory.resolve(exchange.peek.model)
-        if route.feature:
-            return self.policies.get(route.feature)
-        policy = self.policies.get(exchange.feature)
-        if policy is None or directory.feature(exchange.feature) is None:
-            return None
-        # The feature is named beside a model: another model, other answers.
-        about = (exchange.feature, route.model)
-        found = self._by_model.get(about)
-        if found is None:
-            if len(self._by_model) >= _MOST_POLICIES:
-                self._by_model.clear()
-            digest = blake2b(policy.route + _json(_places(self._settings, [route.model])), digest_size=16)
-            found = self._by_model[about] = replace(policy, model=route.model, route=digest.digest())
-        return found
+    @property
+    def policies(self) -> Mapping[str, CachePolicy]:
+        """Feature -> what is configured of it, of those that have a cache."""
+        return self._policies.of_feature
+
+    def _narrowed(self, policy: CachePolicy, model: str) -> CachePolicy:
+        digest = blake2b(policy.route + _json(_places(self._settings, [model])), digest_size=16)
+        return replace(policy, model=model, route=digest.digest())
 
     def _ground(self) -> Ground:
         return Ground(
-            policy_of=self.policy_of,
+            policy_of=self._policies.of,
             look=self._identities.look,
             personal=personal_in,
             cost_of=self._cost_of,
@@ -168,7 +152,7 @@ class Caching:
 
     async def _judge(self, exchange: Exchange) -> str:
         """The model that rules of use let answer, where there are any. Raises as routing does."""
-        directory = self._directory()
+        directory = self._router.directory
         if not directory.judges:
             return ""
         route = directory.resolve(exchange.peek.model)

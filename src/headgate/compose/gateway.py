@@ -121,7 +121,7 @@ class Gateway:
         self.caching = Caching(
             settings,
             answers_of(settings, stores),
-            directory=lambda: self.reaching.router.directory,
+            router=self.reaching.router,
             pricer=self._recording.stage.pricer,
             send=self._send_copy,
             ids=self._ids,

@@ -42,9 +42,9 @@ class Watch:
         self._deadline: asyncio.TimerHandle | None = None
         self._connection = connection
         if connection is not None:
-            connection.on_hangup = self.hung_up
+            connection.on_hangup = self
 
-    def hung_up(self) -> None:
+    def __call__(self) -> None:
         """The caller is gone. Cancel now if nothing is worth waiting for, else when the time to drain is over."""
         exchange, task = self._exchange, self._task
         exchange.hung_up = True

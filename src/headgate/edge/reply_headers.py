@@ -66,17 +66,20 @@ class ReplyHeaders:
             if _in_anothers_place(exchange, answering.endpoint):
                 instead = b"%b: true\r\n" % _FALLBACK
             own = _monotonic() - exchange.received_at - exchange.waited_seconds() - exchange.queued_seconds
-            said = b"%b%b%b: %d\r\n%b%b: %b\r\n" % (
+            hundredths = _hundredths(own)
+            said = b"%b%b%b: %d\r\n%b%b: %d.%b\r\n" % (
                 said,
                 who,
                 _ATTEMPTS,
                 len(attempts),
                 instead,
                 _OVERHEAD,
-                _ms(own),
+                hundredths // 100,
+                _DIGITS[hundredths % 100],
             )
         if exchange.queued_seconds:
-            said += b"%b: %b\r\n" % (_QUEUE, _ms(exchange.queued_seconds))
+            hundredths = _hundredths(exchange.queued_seconds)
+            said += b"%b: %d.%b\r\n" % (_QUEUE, hundredths // 100, _DIGITS[hundredths % 100])
         return said
 
     def _endpoint(self, endpoint: Endpoint) -> bytes:
@@ -98,10 +101,9 @@ class ReplyHeaders:
         return known
 
 
-def _ms(seconds: float) -> bytes:
-    """Milliseconds with two digits behind the point. By hand: a format is read anew each time."""
-    hundredths = int(max(seconds, 0.0) * 100_000 + 0.5)
-    return b"%d.%b" % (hundredths // 100, _DIGITS[hundredths % 100])
+def _hundredths(seconds: float) -> int:
+    """Of a millisecond: two digits are shown behind the point, and a format would be read anew each time."""
+    return int(max(seconds, 0.0) * 100_000 + 0.5)
 
 
 def _in_anothers_place(exchange: Exchange, endpoint: Endpoint) -> bool:

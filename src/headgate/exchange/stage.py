@@ -11,7 +11,7 @@ from headgate.exchange.reply import Reply
 __all__ = ["Check", "Proceed", "Stage"]
 
 Proceed = Callable[[Exchange], Awaitable[Reply]]
-"""The rest of the journey. What a check refuses with is raised by the call already, not only by waiting for it."""
+"""The rest of the journey. What a stage refuses with may be raised by the call already, not only by waiting for it."""
 
 
 class Stage(Protocol):
@@ -20,9 +20,10 @@ class Stage(Protocol):
     May edit the request (`exchange.edit`), answer itself (return a Reply without proceeding), refuse (raise a
     GatewayError), change the reply (`reply.with_frames`), and leave work for the end (`exchange.on_close`).
     May be cancelled at any await: cleaning up belongs into `on_close` or `finally`, never behind a plain await.
+    Mostly an `async def`. A stage that has nothing to do for a request may return what `proceed` returns.
     """
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Reply: ...
+    def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Awaitable[Reply]: ...
 
 
 class Check(Stage, Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,8 @@ class Router:
         self._volume = volume or DayVolume()
         self._prefixes = prefixes
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Reply:
+    def __call__(self, exchange: Exchange, proceed: Proceed, /) -> Awaitable[Reply]:
+        """See `Stage`. Where nothing has to be decided, nothing is waited for."""
         operation = exchange.dialect.operation
         directory = self.directory
         if operation == "models":
@@ -59,7 +60,10 @@ class Router:
             else:
                 self._look_for_hold(exchange)
                 exchange.candidates = in_order(exchange, route.pools)[0]
-            return await proceed(exchange)
+            return proceed(exchange)
+        return self._decided(exchange, proceed, route)
+
+    async def _decided(self, exchange: Exchange, proceed: Proceed, route: Route) -> Reply:
         decision = await self.decide(exchange, route)
         if route.learner is None:
             return await proceed(exchange)
@@ -99,7 +103,7 @@ class Router:
         if prefix is not None:
             prefixes.hold(prefix, exchange.feature, exchange.received_at)
 
-    def _names(self, exchange: Exchange) -> Reply:
+    async def _names(self, exchange: Exchange) -> Reply:
         if exchange.peek.model:
             return whole(ModelList(models=[self.directory.card(exchange.peek.model)]))
         allowed = exchange.caller.models if exchange.caller else ()
