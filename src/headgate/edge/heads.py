@@ -18,7 +18,10 @@ _APART: Final = (b"transfer-encoding", b"expect", b"upgrade")
 
 
 class Head:
-    """What the parser has made of a head, and what bytes that was."""
+    """What the parser has made of a head, and what bytes that was.
+
+    It has the caller's key in it, as the request has; a connection keeps the one that came last. A head that is not the same to the last
+    byte is parsed, and its key looked up, like any other: one that is right in part gets nobody anywhere."""
 
     __slots__ = (
         "_after",
