@@ -18,25 +18,21 @@ from headgate.core.errors import (
     UnsupportedRequest,
 )
 from headgate.core.ids import IdSource
-from headgate.core.messages import Answer, ChatRequest, EmbeddingsRequest, TokenCount
+from headgate.core.messages import Answer, ChatRequest, TokenCount
 from headgate.core.tokens import estimate_tokens
 from headgate.dispatch.manner import Manner
+from headgate.dispatch.preparing import prepare
 from headgate.dispatch.remedy import rest_seconds, shun_seconds, verdict
 from headgate.dispatch.streaming import StreamedAnswer
 from headgate.exchange.attempt import Attempt, AttemptKind
 from headgate.exchange.exchange import Exchange
-from headgate.exchange.prefix import prefix_of
 from headgate.exchange.reply import Reply, whole
 from headgate.providers.discretion import hush
 from headgate.providers.health.health import Verdict
 from headgate.providers.health.hints import TELLING, hints_of
 from headgate.providers.port import (
-    Call,
     Endpoint,
     Glimpse,
-    Limiting,
-    Marking,
-    Marks,
     Timeouts,
     UpstreamReply,
     UpstreamRequest,
@@ -67,10 +63,6 @@ _NOTED: Final[dict[bytes, str]] = {
     **dict.fromkeys(_REQUEST_ID_HEADERS, "id"),
 }
 """Which headers of a reply are looked at, and for what: mostly there are twenty others."""
-_CARRIED_ELSEWHERE: Final = frozenset({"thinking", "safety_identifier"})
-"""Kept whole for their own vendor, while a field of the canonical request says the same to all others."""
-MAX_NOTE: Final = 500
-"""Characters of one note: names come from callers."""
 
 
 class NoPlace(Exception):
@@ -115,19 +107,21 @@ class Attempting:
             if wire is None:
                 return _without(exchange, endpoint)
             prefixes = self._keeping(exchange.feature)
-            marks = _marks(exchange, prefixes) if prefixes is not None and request is None else None
-            prepared = _prepared(exchange, endpoint, wire, request, marks)
-            number, now = len(exchange.attempts) + 1, _now()
-            leaving = Attempt(self._ids.next(), number, endpoint, wire.name, now, kind)
+            streams, name = exchange.peek.stream, wire.name
+            passes = name == dialect.name
+            prepared = prepare(
+                exchange, endpoint, wire, request, prefixes, name=name, passes=passes, streams=streams
+            )
+            leaving = Attempt(self._ids.next(), len(exchange.attempts) + 1, endpoint, name, _now(), kind)
             if exchange.purse is not None or exchange.grant is not None:
                 await _paid(exchange, leaving)
             attempt = leaving
             _opened(exchange, attempt, ticket)
             upstream = await endpoint.upstream.send(prepared, timeouts)
             _note_head(attempt, upstream)
-            body = upstream.whole
-            if body is not None and 200 <= upstream.status < 300 and not exchange.peek.stream:
-                reply = _whole(exchange, attempt, body, wire)
+            whole = upstream.whole
+            if whole is not None and 200 <= attempt.status < 300 and not streams:
+                reply = _whole(attempt, whole, wire, passes=passes)
             else:
                 reply = await _awaited(exchange, attempt, wire, prepared, upstream, timeouts, manner)
             said = "ok"
@@ -212,35 +206,6 @@ def _hurried(error: GatewayError, given: Timeouts, usual: Timeouts) -> bool:
     return isinstance(error, TotalTimeout) and given.total < _NEARLY * usual.total
 
 
-def _prepared(
-    exchange: Exchange,
-    endpoint: Endpoint,
-    wire: Wire,
-    request: ChatRequest | None,
-    marks: Marks | None,
-) -> UpstreamRequest:
-    model = endpoint.model
-    body = _body_for(exchange, endpoint, wire) if request is None else wire.encode(request, model)
-    if marks is not None and isinstance(wire, Marking):
-        plain, body = body, wire.mark(body, model, marks)
-        if body is not plain:
-            exchange.notes["prompt_cache"] = marks.words
-    stream, headers, feature = exchange.peek.stream, exchange.headers, exchange.feature
-    call = Call(exchange.dialect.operation, wire.name, model, body, stream, headers, feature)
-    prepared = endpoint.adapter.request(call)
-    prepared.call = call
-    return prepared
-
-
-def _marks(exchange: Exchange, prefixes: Prefixes) -> Marks | None:
-    """What the provider shall keep; None: nothing, or what the caller says itself."""
-    prefix = prefix_of(exchange)
-    if prefix is None:
-        return None
-    marks = prefixes.marks(prefix, exchange.feature, exchange.routed_model, _now())
-    return None if prefix.beginnings.own else marks
-
-
 async def _awaited(
     exchange: Exchange,
     attempt: Attempt,
@@ -254,7 +219,8 @@ async def _awaited(
     if not 200 <= reply.status < 300:
         raise wire.decode_error(reply.status, reply.headers, await _what_it_says(reply))
     if not exchange.peek.stream:
-        return _whole(exchange, attempt, await reply.read(MAX_WHOLE_ANSWER), wire)
+        body = await reply.read(MAX_WHOLE_ANSWER)
+        return _whole(attempt, body, wire, passes=wire.name == exchange.dialect.name)
     streamed = StreamedAnswer(
         exchange, attempt, reply, wire, timeouts, pace=manner.pace(), sent=request.headers
     )
@@ -310,56 +276,16 @@ def _without(exchange: Exchange, endpoint: Endpoint) -> Reply:
     )
 
 
-def _body_for(exchange: Exchange, endpoint: Endpoint, wire: Wire) -> bytes:
-    """The caller's own bytes where the provider speaks their wire and nobody edited, else the request in its words."""
-    if wire.name != exchange.dialect.name:
-        _refuse_what_only_its_own_wire_says(exchange.request, endpoint)
-        _note_what_is_left_behind(exchange, wire)
-    elif exchange.notes:
-        exchange.notes.pop("dropped_fields", None)
-    if wire.name == exchange.dialect.name and not exchange.edited:
-        body = wire.splice(exchange.body, endpoint.model, stream=exchange.peek.stream)
-        most = exchange.answer_limit
-        if most is None:
-            return body
-        limited = wire.limit(body, most) if isinstance(wire, Limiting) else None
-        if limited is not None:
-            return limited
-    return wire.encode(exchange.request, endpoint.model)
-
-
-def _refuse_what_only_its_own_wire_says(request: ChatRequest | EmbeddingsRequest, endpoint: Endpoint) -> None:
-    if isinstance(request, ChatRequest) and request.native_only:
-        field = request.native_only
-        raise UnsupportedRequest(
-            f"provider `{endpoint.provider}` cannot do `{field}`: only one that speaks the responses API itself can; leave it out "
-            "and send the whole conversation, or ask for a model of such a provider",
-            param=field,
-        )
-
-
-def _note_what_is_left_behind(exchange: Exchange, wire: Wire) -> None:
-    """Put the caller's own fields that `wire` has no words for on record: whoever wonders finds them there."""
-    request = exchange.request
-    foreign = not isinstance(request, ChatRequest) or request.extra_wire != wire.name
-    names = sorted(request.extra.keys() - _CARRIED_ELSEWHERE) if foreign else []
-    if names:
-        exchange.notes["dropped_fields"] = ",".join(names)[:MAX_NOTE]
-    else:
-        exchange.notes.pop("dropped_fields", None)
-
-
-def _whole(exchange: Exchange, attempt: Attempt, body: bytes, wire: Wire) -> Reply:
-    name = wire.name
+def _whole(attempt: Attempt, body: bytes, wire: Wire, *, passes: bool) -> Reply:
     # Bytes that pass are read in full only if a stage asks what they say.
-    seen = wire.glance(body) if name == exchange.dialect.name else None
+    seen = wire.glance(body) if passes else None
     if isinstance(seen, Glimpse):
         attempt.first_content_at = _now()
         attempt.reported_model = seen.model
         attempt.fingerprint = seen.fingerprint
         attempt.usage = seen.usage
         attempt.finish_reason = seen.stop_reason
-        return Reply(wire=name, body=body, decode=wire.decode)
+        return Reply(wire=attempt.wire, body=body, decode=wire.decode)
     answer = seen if seen is not None else wire.decode(body)
     attempt.first_content_at = _now()
     if isinstance(answer, Answer):
@@ -374,7 +300,8 @@ def _whole(exchange: Exchange, attempt: Attempt, body: bytes, wire: Wire) -> Rep
     if not isinstance(answer, TokenCount):
         # Callers expect a name; a vendor that says none (Bedrock) answered as the model it was asked for.
         answer.model = answer.model or attempt.endpoint.model
-    return Reply(wire=name, answer=None if seen is not None else answer, body=body, decode=wire.decode)
+    passed = seen is not None
+    return Reply(wire=attempt.wire, answer=None if passed else answer, body=body, decode=wire.decode)
 
 
 def _note_head(attempt: Attempt, reply: UpstreamReply) -> None:
