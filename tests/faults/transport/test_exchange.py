@@ -10,6 +10,7 @@ import brotli
 import pytest
 
 from headgate.core.errors import UpstreamMalformed
+from headgate.providers.port import UpstreamRequest
 from tests.support.calls import PATIENT, body_of, post, transport
 from tests.support.each_loop import on_each_loop
 from tests.support.fault_server import Peer, fault_server, ok, serving
@@ -31,6 +32,33 @@ async def test_a_reply_that_came_at_once_is_whole() -> None:
         assert request.header(b"host") == b"127.0.0.1:%d" % server.port
         assert request.header(b"x-api-key") == b"k"
         assert request.header(b"accept-encoding") == b"gzip, deflate, br"
+
+
+@on_each_loop
+async def test_headers_that_stay_the_same_are_sent_with_the_path_and_the_key_they_belong_to() -> None:
+    """What is kept of a head is never another request's: neither path, key nor length."""
+    async with fault_server(serving(ok(b"x"))) as server, transport() as http:
+        for _ in range(2):
+            for path in ("/a", "/b"):
+                for key in (b"one", b"two"):
+                    standing = ((b"content-type", b"application/json"), (b"x-api-key", key))
+                    body = path.encode() * len(server.requests)
+                    await http.send(UpstreamRequest("POST", server.url(path), standing, body), PATIENT)
+        said = [(each.line.split()[1], each.header(b"x-api-key")) for each in server.requests]
+        assert said == 2 * [(b"/a", b"one"), (b"/a", b"two"), (b"/b", b"one"), (b"/b", b"two")]
+        assert [len(each.body) for each in server.requests] == [2 * number for number in range(8)]
+
+
+@on_each_loop
+async def test_kept_headers_are_as_strictly_looked_at_as_others() -> None:
+    """A line break in one of them is refused each time."""
+    async with fault_server(serving(ok(b"x"))) as server, transport() as http:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="x-key"):
+                await http.send(
+                    UpstreamRequest("POST", server.url("/"), ((b"x-key", b"a\r\nhost: b"),)), PATIENT
+                )
+        assert server.requests == []
 
 
 @on_each_loop

@@ -87,6 +87,8 @@ class Transport:
         self._environ = os.environ if environ is None else environ
         self._reach = reach
         self._origins: dict[tuple[str, str, int], _Origin] = {}
+        self._last_url: Url | None = None
+        self._last: _Origin
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tls: ssl.SSLContext | None = None
         self._retired = self._closed = False
@@ -107,7 +109,11 @@ class Transport:
         loop = self._loop or self._bind()
         total_at = loop.time() + timeouts.total
         url = request.url
-        origin = self._origins.get((url.scheme, url.host, url.port)) or self._origin(url)
+        if url is not self._last_url:
+            # Mostly it is the same one: an adapter keeps its addresses.
+            self._last = self._origins.get(url.origin) or self._origin(url)
+            self._last_url = url
+        origin = self._last
         body = request.body
         head = origin.head(request.method, url.target, request.headers, len(body))
         no_body = request.method == "HEAD"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["CHUNKED", "CODING", "KEEP_ALIVE", "LENGTH", "PLAIN", "TIMEOUT", "Line", "line_of", "status_of"]
 
@@ -32,8 +32,9 @@ class Line:
     __slots__ = ("kind", "number", "pair")
 
     def __init__(self, pair: tuple[bytes, bytes], kind: int, number: int) -> None:
-        self.pair = pair
-        """The name in lower case."""
+        # As an object: compiled, a pair of bytes would be taken apart, and made anew for each reply.
+        self.pair: Any = pair
+        """Name, in lower case, and value."""
         self.kind = kind
         self.number = number
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httptools
 
@@ -154,7 +154,7 @@ class ReplyParser:
         status = status_of(lines[0])
         if not status or len(lines) > self._limits.count:
             return False
-        fields: list[tuple[bytes, bytes]] = []
+        fields: list[Any] = []
         codings: bytes | None = None
         length = keepalive = -2
         chunked = False

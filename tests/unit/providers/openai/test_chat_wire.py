@@ -7,16 +7,25 @@ from typing import Any
 
 import pydantic
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
     CompletionCreateParamsStreaming,
 )
 
-from headgate.core.errors import ContextTooLong, ProviderOverloaded, UnsupportedRequest, UpstreamMalformed
+from headgate.core.errors import (
+    ContextTooLong,
+    GatewayError,
+    ProviderOverloaded,
+    UnsupportedRequest,
+    UpstreamMalformed,
+)
 from headgate.core.messages import EmbeddingsRequest
+from headgate.providers.port import Glimpse
 from headgate.providers.wires.openai_chat import OpenAIChat
-from tests.support.wires import cases, plain_answer, request_from
+from tests.support.wires import UNHURRIED, cases, plain_answer, request_from
 
 __all__: list[str] = []
 
@@ -156,3 +165,86 @@ def test_an_answer_broken_off_by_an_error_is_an_error():
     }
     with pytest.raises(ProviderOverloaded):
         WIRE.decode(json.dumps({"choices": [choice]}).encode())
+
+
+SAID = {
+    "finish_reason": st.sampled_from(
+        [None, "", "stop", "length", "tool_calls", "content_filter", "eos", "odd", 7]
+    ),
+    "stop_reason": st.sampled_from([None, "", "END", 7]),
+    "message": st.none()
+    | st.fixed_dictionaries(
+        {"role": st.just("assistant")},
+        optional={
+            "content": st.sampled_from([None, "hi", "a\nb", []]),
+            "tool_calls": st.sampled_from([None, [], [{"id": "c", "function": {"name": "f"}}]]),
+            "function_call": st.sampled_from([None, {"name": "f", "arguments": "{}"}]),
+        },
+    ),
+}
+COUNT = st.sampled_from([None, 0, 1, 7, 200, -1, 2**60, "3"])
+ANSWERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": st.sampled_from([None, "", "m1", 3]),
+        "system_fingerprint": st.sampled_from([None, "", "fp_1", "f" * 200, 3]),
+        "choices": st.lists(st.fixed_dictionaries({}, optional=SAID), max_size=3),
+        "timings": st.fixed_dictionaries(
+            {}, optional={"prompt_n": COUNT, "predicted_n": COUNT, "cache_n": COUNT}
+        ),
+        "usage": st.none()
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "prompt_tokens": COUNT,
+                "completion_tokens": COUNT,
+                "total_tokens": COUNT,
+                "prompt_cache_hit_tokens": COUNT,
+                "prompt_tokens_details": st.none()
+                | st.fixed_dictionaries({}, optional={"cached_tokens": COUNT, "cache_write_tokens": COUNT}),
+                "completion_tokens_details": st.none()
+                | st.fixed_dictionaries({}, optional={"reasoning_tokens": COUNT}),
+            },
+        ),
+    },
+)
+
+
+@UNHURRIED
+@given(ANSWERS)
+def test_a_glance_sees_what_reading_it_all_would(said):
+    """Model, usage, system and why it stopped, of whatever can be read at all."""
+    body = json.dumps(said).encode()
+    try:
+        answer = OpenAIChat().decode(body)
+    except GatewayError:
+        return
+    seen = OpenAIChat().glance(body)
+    stop = answer.choices[0].stop_reason
+    found = seen.stop_reason if isinstance(seen, Glimpse) else seen.choices[0].stop_reason
+    assert (seen.model, seen.usage, seen.fingerprint, found) == (
+        answer.model,
+        answer.usage,
+        answer.fingerprint,
+        stop,
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"choices":[]}',
+        b'{"error":{"message":"no"}}',
+        b'{"choices":[{"finish_reason":"stop"},{"finish_reason":"error","error":{"message":"no"}}]}',
+    ],
+)
+def test_what_is_no_answer_is_refused_at_a_glance_too(body):
+    """With the same error."""
+    with pytest.raises(GatewayError) as read:
+        OpenAIChat().decode(body)
+    with pytest.raises(GatewayError) as glanced:
+        OpenAIChat().glance(body)
+    assert (type(glanced.value), glanced.value.message) == (type(read.value), read.value.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec.structs import astuple
@@ -13,7 +13,7 @@ from headgate.providers.port import Glimpse
 from headgate.providers.wires.openai_chat.shapes import Glimpsed, Timings, UsageReply
 from headgate.providers.wires.openai_usage import disjoint
 
-__all__ = ["ERROR", "NOTHING", "STOP_REASONS", "fingerprint_of", "glimpse_of", "stop_of", "usage_of"]
+__all__ = ["ERROR", "STOP_REASONS", "fingerprint_of", "glimpse_of", "stop_of", "usage_of"]
 
 STOP_REASONS: Final[dict[str, StopReason]] = {
     "stop": "end",
@@ -34,7 +34,6 @@ STOP_REASONS: Final[dict[str, StopReason]] = {
 ERROR: Final = "error"
 """The `finish_reason` of routers whose upstream failed in the middle of the answer."""
 
-NOTHING: Final = (b"", b"null", b"[]")
 _LONGEST_FINGERPRINT: Final = 100
 _glimpsed: Final = msgspec.json.Decoder(Glimpsed).decode
 _text: Final = msgspec.json.Decoder(str).decode
@@ -49,27 +48,26 @@ def glimpse_of(body: bytes) -> Glimpse | None:
         seen = _glimpsed(body)
     except (ValueError, RecursionError):
         return None
-    model: str | None
-    choices: list[Any] | None
-    usage: UsageReply | None
-    timings: Timings | None
-    fingerprint: msgspec.Raw
-    model, choices, usage, timings, fingerprint = _fields(seen)
+    model, choices, usage, timings, fingerprint = cast(
+        "tuple[str | None, list[Any] | None, Any, Any, Any]", _fields(seen)
+    )
     if not choices:
         return None
     reason: StopReason | None = None
     first = True
     for choice in choices:
-        message, finish, stopped_by = _fields(choice)
+        message, finish, stopped_by = cast("tuple[Any, str | None, Any]", _fields(choice))
         if finish == ERROR:
             return None
         if first and finish:
-            called = message is not None and bool(
-                message.tool_calls or bytes(message.function_call) not in NOTHING
-            )
-            reason = stop_of(finish, stopped_by, called=called)[0]
+            reason = stop_of(finish, stopped_by, called=message is not None and _calls(message))[0]
         first = False
     return Glimpse(model or "", usage_of(usage, timings), reason, fingerprint_of(fingerprint))
+
+
+def _calls(message: Any) -> bool:
+    tools, function = cast("tuple[Any, Any]", _fields(message))
+    return bool(tools) or (function is not None and function != [])
 
 
 def fingerprint_of(said: msgspec.Raw) -> str:
@@ -87,10 +85,15 @@ def usage_of(said: UsageReply | None, timings: Timings | None) -> Usage | None:
     """The buckets; None if the provider counted nothing."""
     if said is None:
         return _usage_of_timings(timings) if timings is not None else None
-    prompt, completion, total, of_prompt, of_completion, hit = _fields(said)
+    prompt, completion, total, of_prompt, of_completion, hit = cast(
+        "tuple[int | None, int | None, int | None, Any, Any, int | None]", _fields(said)
+    )
     if prompt is None and completion is None:
         return _usage_of_timings(timings) if timings is not None else None
-    cached, written = _fields(of_prompt) if of_prompt is not None else (None, None)
+    cached: int | None = None
+    written: int | None = None
+    if of_prompt is not None:
+        cached, written = cast("tuple[int | None, int | None]", _fields(of_prompt))
     return disjoint(
         prompt=prompt or 0,
         completion=completion or 0,

@@ -10,7 +10,6 @@ from headgate.core.errors import UpstreamMalformed
 from headgate.core.messages import Answer, Choice, Extra, Opaque, Part, StopReason, Text, Thinking, ToolCall
 from headgate.providers.wires.openai_chat.account import (
     ERROR,
-    NOTHING,
     STOP_REASONS,
     fingerprint_of,
     stop_of,
@@ -34,6 +33,9 @@ __all__ = [
     "stop_of",
     "usage_of",
 ]
+
+
+_NOTHING = (b"", b"null", b"[]")
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -142,7 +144,7 @@ def _own_fields(choice: _Choice) -> Extra:
         extra |= {"audio": message.audio, "annotations": message.annotations}
         if message.refusal:
             extra["refusal"] = msgspec.Raw(msgspec.json.encode(message.refusal))
-    return {name: raw for name, raw in extra.items() if bytes(raw) not in NOTHING}
+    return {name: raw for name, raw in extra.items() if bytes(raw) not in _NOTHING}
 
 
 def _parts(message: _Message) -> list[Part]:

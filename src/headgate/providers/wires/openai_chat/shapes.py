@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from headgate.providers.wires.openai_usage import TokenCount
@@ -39,7 +41,7 @@ class Timings(msgspec.Struct, gc=False):
 
 class _GlimpsedMessage(msgspec.Struct, gc=False):
     tool_calls: list[msgspec.Raw] | None = None
-    function_call: msgspec.Raw = msgspec.Raw()
+    function_call: Any = None
 
 
 class GlimpsedChoice(msgspec.Struct, gc=False):
