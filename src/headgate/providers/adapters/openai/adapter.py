@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from headgate.core.errors import ProviderAuthFailed, UnsupportedRequest
 from headgate.core.messages import Operation
-from headgate.providers.adapters.openai_settings import OpenAISettings
+from headgate.providers.adapters.openai.settings import OpenAISettings
 from headgate.providers.port import Call, UpstreamRequest, Url, Wire
 from headgate.providers.wires.openai_chat import OpenAIChat
 from headgate.providers.wires.openai_embeddings import OpenAIEmbeddings
