@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import Any, Final
 
 from headgate.core.errors import (
     BetweenTimeout,
@@ -27,7 +28,7 @@ from headgate.providers.port import Relaying, StreamDecoder, Timeouts, UpstreamR
 
 __all__ = ["StreamedAnswer"]
 
-FAREWELL_SECONDS = 1.0
+FAREWELL_SECONDS: Final = 1.0
 """After the provider's own terminal mark, how long its connection may take to end properly and so be used again."""
 
 
@@ -60,6 +61,8 @@ class StreamedAnswer:
         self._time = monotonic
         self._over = False
         """The provider has said that this is the end."""
+        self._caller: Relaying | None = None
+        """The reply, once it has called for its pieces."""
         self._ended = False
         self._pace = pace
 
@@ -114,8 +117,8 @@ class StreamedAnswer:
         while self._held:
             if not deliver(self._held.pop(0)):
                 return False
-        reply = self._reply
-        if self._over or not isinstance(reply, Relaying):
+        reply = _relaying(self._reply)
+        if self._over or reply is None:
             return await pump_one(self, deliver)
         outcome = self._relay(reply, deliver)
         if outcome is None:
@@ -185,6 +188,7 @@ class StreamedAnswer:
 
         if not reply.relay(came):
             return None
+        self._caller = reply
         came(None)
         return outcome
 
@@ -207,7 +211,7 @@ class StreamedAnswer:
         now = attempt.ended_at = self._time()
         complete = self._over and error is None
         attempt.cut_short = not complete
-        if complete:
+        if complete and not self._read_out():
             self._exchange.on_close(self._farewell)
         else:
             self._reply.close()
@@ -239,22 +243,34 @@ class StreamedAnswer:
     def _note(self, frame: Frame) -> None:
         attempt = self._attempt
         for event in frame.events:
-            kind = type(event)
-            if kind is TextDelta:
+            # Not `isinstance`, which for these classes is a call of several hundred instructions each.
+            if type(event) is TextDelta:
                 continue
-            if isinstance(event, UsageReport):
+            if type(event) is UsageReport:
                 attempt.usage = event.usage
-            elif isinstance(event, Stop):
+            elif type(event) is Stop:
                 attempt.finish_reason = event.reason
-            elif isinstance(event, Begin):
+            elif type(event) is Begin:
                 attempt.reported_model = event.model
                 attempt.fingerprint = event.fingerprint
                 # Callers expect a name; a vendor that says none (Bedrock) answered as the model it was asked for.
                 event.model = event.model or attempt.endpoint.model
-            elif isinstance(event, End):
+            elif type(event) is End:
                 self._over = True
-            elif isinstance(event, Failure):
+            elif type(event) is Failure:
                 raise event.error
+
+    def _read_out(self) -> bool:
+        """Is nothing left to come? Mostly the body ends with the terminal mark, and there is nobody to take leave of."""
+        reply = self._caller
+        if reply is None:
+            return False
+        try:
+            while rest := reply.take():
+                pass
+        except TransportFault:
+            return True
+        return rest is not None
 
     async def _farewell(self) -> None:
         # Terminal mark and end of body often come in two packets. A connection that ends properly goes back to the pool.
@@ -266,6 +282,12 @@ class StreamedAnswer:
             pass
         finally:
             self._reply.close()
+
+
+def _relaying(reply: UpstreamReply) -> Relaying | None:
+    """`reply`, if it can call for each piece. As in `exchange.pumping.pumped`, the protocol itself is too dear to be asked."""
+    found: Any = reply if hasattr(reply, "relay") else None
+    return found  # type: ignore[no-any-return]
 
 
 def _refuse_a_page(reply: UpstreamReply) -> None:

@@ -34,7 +34,7 @@ from headgate.edge.waiting import Waiting
 from headgate.exchange.dialect import Peek
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.heard import heard_of
-from headgate.exchange.pumping import Pumped
+from headgate.exchange.pumping import pumped
 from headgate.exchange.reply import Frame, Reply
 from headgate.exchange.stage import Proceed
 
@@ -286,18 +286,14 @@ class Gate:
         push: Push | None = None
         frames = reply.frames
         assert frames is not None
-        if not begun:
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": reply.status,
-                    "headers": self._reply_headers.of(exchange) + _SSE,
-                }
-            )
+        head = None if begun else self._reply_headers.of(exchange) + _SSE
+        if head is not None and turn is None:
+            await send({"type": "http.response.start", "status": reply.status, "headers": head})
+            head = None
         passes = reply.wire == exchange.dialect.name
         encoder = None if passes else exchange.dialect.encoder(exchange.peek)
         sent = 0
-        pumped = frames if isinstance(frames, Pumped) else None
+        by_call = pumped(frames)
 
         def said(frame: Frame) -> bytes:
             nonlocal encoder
@@ -326,11 +322,15 @@ class Gate:
                     data = said(frame)
                     if data and not exchange.hung_up:
                         sent += len(data)
-                        await send({"type": "http.response.body", "body": data, "more_body": True})
-                        if turn is not None and pumped is not None:
+                        if head is not None and turn is not None:
+                            turn.begin(reply.status, head, data)
+                            head = None
+                        else:
+                            await send({"type": "http.response.body", "body": data, "more_body": True})
+                        if turn is not None and by_call is not None:
                             push = turn.pusher()
                             # The head is out: from here on bytes go from socket to socket without waking this task.
-                            while not await pumped.pump(deliver):
+                            while not await by_call.pump(deliver):
                                 await send({"type": "http.response.body", "body": b"", "more_body": True})
                             break
                 last = exchange.trailer() if exchange.trailer is not None else b""
@@ -349,7 +349,12 @@ class Gate:
         if escaped is not None:
             _raise(escaped)
         exchange.bytes_out = sent + len(last)
-        if not exchange.hung_up:
+        if exchange.hung_up:
+            return
+        if head is not None:
+            # Nothing was said before the end.
+            await send({"type": "http.response.start", "status": reply.status, "headers": head})
+        if turn is None or not turn.end(last):
             await send({"type": "http.response.body", "body": last})
 
     async def _refuse(self, exchange: Exchange, error: GatewayError, send: Send) -> None:

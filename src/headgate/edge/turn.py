@@ -223,6 +223,18 @@ class Turn:
             connection.write(body)
         return not connection.write_paused
 
+    def end(self, body: bytes) -> bool:
+        """The last piece of a reply that `begin` or `send` has begun, without waiting. False, and nothing is done: use `send`."""
+        connection = self._connection
+        if self.disconnected or self._head is not None or not self._chunked or connection.write_paused:
+            return False
+        if self.done:
+            raise RuntimeError("a reply was ended twice")
+        connection.write((b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + _LAST_CHUNK)
+        self.done = True
+        connection.turn_over(self)
+        return True
+
     def pusher(self) -> Callable[[bytes], bool]:
         """`push` for the many pieces of a reply under way: what cannot change between them is looked at once."""
         if not self._chunked:

@@ -8,7 +8,7 @@ from typing import Final
 from headgate.core.errors import GatewayError
 from headgate.core.events import AnswerBuilder
 from headgate.core.frame import Frame
-from headgate.exchange.pumping import Pumped, pump_one
+from headgate.exchange.pumping import pump_one, pumped
 from headgate.records.journal import Teller
 
 __all__ = ["Hearer", "Listening"]
@@ -65,8 +65,8 @@ class Listening:
 
     async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
         """See `Pumped`."""
-        frames = self._frames
-        if not isinstance(frames, Pumped):
+        frames = pumped(self._frames)
+        if frames is None:
             return await pump_one(self, deliver)
 
         answer = self._answer
