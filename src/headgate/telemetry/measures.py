@@ -1,6 +1,6 @@
 """How long requests took and what they used, by feature, model and outcome: histograms and sums of one process.
 
-A request costs one look into a dictionary and into a few short lists, less than 1 µs; everything else is done when somebody
+A request costs one look into a dictionary and a few bisections of lists, less than 1 µs; everything else is done when somebody
 looks. Memory is bounded although callers choose some of the names: see `Names` and `MOST_SERIES`. Sums are whole numbers,
 so that nothing is lost in a year. Belongs to one event loop.
 """
@@ -54,13 +54,15 @@ _LOOKUP: Final = [float(bound) for bound in CACHE_LOOKUP.bounds]
 
 
 def _bucket(bounds: list[float], number: float) -> int:
-    """The first bucket whose bound is not below `number`. Compiled, going through a dozen is quicker than `bisect_left` on objects."""
-    at = 0
-    for bound in bounds:
-        if number <= bound:
-            break
-        at += 1
-    return at
+    """The first bucket whose bound is not below `number`. As `bisect_left`, which compares objects: compiled, this is quicker."""
+    low, high = 0, len(bounds)
+    while low < high:
+        middle = (low + high) >> 1
+        if bounds[middle] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 class Names:
