@@ -19,7 +19,7 @@ from headgate.core.messages import ChatRequest
 from headgate.exchange.caller import Caller
 from headgate.exchange.dialect import Dialect
 from headgate.exchange.exchange import Exchange
-from headgate.providers.adapters import openai
+from headgate.providers.adapters.openai import adapter as openai
 from headgate.providers.simulated import adapter as simulated
 from tests.support.identities import (
     APP,
