@@ -33,14 +33,14 @@ from headgate.providers.transport.reply import HttpReply
 
 __all__ = ["Connection", "Owner", "StaleConnection"]
 
-_ONE_WRITE = (
+_ONE_WRITE: Final = (
     64 * 1024
 )  # up to here head and body leave in one write; joining costs less than a second system call
-_SLICE = 256 * 1024  # a large body is handed to the kernel in pieces of this
-_HIGH_WATER = 256 * 1024  # unread body bytes at which the provider is made to wait
+_SLICE: Final = 256 * 1024  # a large body is handed to the kernel in pieces of this
+_HIGH_WATER: Final = 256 * 1024  # unread body bytes at which the provider is made to wait
 # A server that gives up an idle connection answers the crossing request with an end or a reset within a round trip. One
 # that dies later was working on the request, and sending that again in silence could be billed twice.
-_STALE_SECONDS = 1.0
+_STALE_SECONDS: Final = 1.0
 
 
 # Not the loop's, which is a millisecond coarser: a call less for every token.
@@ -76,7 +76,11 @@ class Stage(IntEnum):
 
 
 # Locals of this module: an enum member is looked up in two steps, and these are read several times per request.
-_IDLE, _HEAD, _BODY, _CLOSED = Stage
+_IDLE: Final[Stage] = Stage.IDLE
+_HEAD: Final[Stage] = Stage.HEAD
+_BODY: Final[Stage] = Stage.BODY
+_CLOSED: Final[Stage] = Stage.CLOSED
+_now: Final = monotonic
 
 
 class Connection(asyncio.Protocol):
@@ -214,7 +218,7 @@ class Connection(asyncio.Protocol):
         transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit
         self._transport = transport
         # Marks in time are finer than `loop.time()`, which uvloop keeps in whole milliseconds; the clock is the same.
-        self._connected_at = monotonic()
+        self._connected_at = _now()
         # Paused means "not all of it is with the kernel", which is what tells us when a request is fully sent.
         transport.set_write_buffer_limits(high=1, low=0)
         sock = transport.get_extra_info("socket")
@@ -239,7 +243,7 @@ class Connection(asyncio.Protocol):
                 self._vanish()
                 return
             if not self._received:
-                self._first_byte_at = monotonic()
+                self._first_byte_at = _now()
             self._received += len(data)
         elif stage is not _BODY:
             self._vanish()
@@ -301,7 +305,7 @@ class Connection(asyncio.Protocol):
         if self._reused and self._poll is not None and self._poll.poll(0):
             self._vanish()
             return
-        self._sent_at = monotonic()
+        self._sent_at = _now()
         self._deadline.set(min(self._sent_at + self._headers_seconds, self._total_at))
         head, body = self._head, self._body
         self._head = self._body = b""
@@ -322,7 +326,7 @@ class Connection(asyncio.Protocol):
             unsent = unsent[_SLICE:]
         self._unsent = unsent if unsent or self._writing_paused else None
         if self._stage is _HEAD:
-            self._sent_at = monotonic()
+            self._sent_at = _now()
             self._deadline.set(min(self._sent_at + self._headers_seconds, self._total_at))
 
     # Receiving
@@ -424,7 +428,7 @@ class Connection(asyncio.Protocol):
             kind = UpstreamCut if self._reply is not None else UpstreamReset
             return kind(detail=reason)
         sent_at = self._sent_at
-        if self._reused and (not sent_at or self._unsent or monotonic() - sent_at < _STALE_SECONDS):
+        if self._reused and (not sent_at or self._unsent or _now() - sent_at < _STALE_SECONDS):
             return None
         return TlsFailed(detail=reason) if isinstance(exc, ssl.SSLError) else UpstreamReset(detail=reason)
 
