@@ -80,7 +80,6 @@ _IDLE: Final[Stage] = Stage.IDLE
 _HEAD: Final[Stage] = Stage.HEAD
 _BODY: Final[Stage] = Stage.BODY
 _CLOSED: Final[Stage] = Stage.CLOSED
-_now: Final = monotonic
 
 
 class Connection(asyncio.Protocol):
