@@ -98,10 +98,12 @@ def test_of_the_callers_headers_only_the_listed_pass():
 
 
 def test_one_calls_headers_do_not_reach_the_next():
-    """The prepared list is copied, not grown."""
+    """What all calls say is shared, and nobody can add to it."""
     adapter = OpenAIAdapter(OpenAISettings(api_key="sk-1"))
-    adapter.request(call(headers=((b"openai-beta", b"x"),))).headers.append((b"x", b"y"))
-    assert len(adapter.request(call()).headers) == 2
+    shared = adapter.request(call()).headers
+    assert isinstance(shared, tuple)
+    assert len(adapter.request(call(headers=((b"openai-beta", b"x"),))).headers) == 3
+    assert adapter.request(call()).headers == shared and len(shared) == 2
 
 
 @pytest.mark.parametrize(
