@@ -118,6 +118,9 @@ class Attempting:
             attempt = leaving
             _opened(exchange, attempt, ticket)
             upstream = await endpoint.upstream.send(prepared, timeouts)
+            if prepared.withheld:
+                # A rehearsed fault answers in the provider's place.
+                attempt.reached_provider = False
             _note_head(attempt, upstream)
             whole = upstream.whole
             if whole is not None and 200 <= attempt.status < 300 and not streams:

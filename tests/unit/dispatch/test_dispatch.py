@@ -318,6 +318,29 @@ async def test_a_call_cancelled_before_it_left_has_not_reached_the_provider() ->
     assert (row.input_tokens, row.output_tokens, row.cost_nanos, row.cost_label) == (0, 0, 0, "")
 
 
+class MadeUp(ScriptedUpstream):
+    """Answers in the provider's place, as a rehearsed fault does."""
+
+    async def send(self, request: UpstreamRequest, timeouts: Timeouts) -> UpstreamReply:
+        request.withheld = True
+        return await super().send(request, timeouts)
+
+
+@aio
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("status", [200, 429, 500])
+async def test_an_answer_that_is_made_up_has_not_reached_the_provider(status: int, streaming: bool) -> None:
+    """Nobody was asked: it has no tokens and no price, whatever its status is."""
+    page = Script([b"<html>no</html>"], status=status, headers=[(b"content-type", b"text/html")])
+    exchange = asked(MadeUp([page]), streaming=streaming)
+    with pytest.raises(GatewayError):
+        await dispatched(exchange)
+    (attempt,) = exchange.attempts
+    assert not attempt.reached_provider
+    row = row_of(exchange, attempt, completion=(300, 0))
+    assert (row.input_tokens, row.output_tokens, row.cost_nanos, row.cost_label) == (0, 0, 0, "")
+
+
 OPENING = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant",'
     b'"model":"c","content":[],"usage":{"input_tokens":100,"output_tokens":1}}}\n\n'
