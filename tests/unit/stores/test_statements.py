@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given
@@ -73,3 +74,35 @@ def test_one_row_and_none() -> None:
     insert.run(connection, [(1, "a", None, True, b"x")])
     assert rows_in(connection) == [(1, "a", None, 1, b"x")]
     connection.close()
+
+
+class Interrupting(str):
+    """A text during whose comparison another thread has its turn."""
+
+    __slots__ = ("turn",)
+    turn: Callable[[], None]
+
+    def __eq__(self, other: object) -> bool:
+        self.turn()
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
+
+
+def test_several_connections_insert_at_once() -> None:
+    """What one of them has found to differ changes nothing of what another one is about to hand over."""
+    insert, one, other = Insert("t", COLUMNS), table(), table()
+    mixed = [(number, str(number), number, number % 2 == 0, b"%d" % number) for number in range(16)]
+
+    def turn() -> None:
+        if not rows_in(other):
+            insert.run(other, mixed)
+
+    text = Interrupting("alike")
+    text.turn = turn
+    # The same object is equal without being asked.
+    insert.run(one, [(number, text if number < 15 else "alike", 7, True, b"x") for number in range(16)])
+    assert rows_in(one) == [(number, "alike", 7, 1, b"x") for number in range(16)]
+    assert rows_in(other) == mixed
+    one.close()
+    other.close()

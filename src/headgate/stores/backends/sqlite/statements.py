@@ -14,6 +14,9 @@ __all__ = ["ROWS_AT_ONCE", "Insert", "column_list"]
 ROWS_AT_ONCE = 128
 _FEW = 16
 
+_Plan = tuple[Sequence[int], Sequence[int], dict[int, str]]
+"""The columns that are handed over once, the others, and the statement for so many rows."""
+
 
 def column_list(row: type[msgspec.Struct]) -> str:
     """The row's fields as SQL names."""
@@ -35,20 +38,23 @@ class Insert:
         names = ", ".join(f'"{name}"' for name in columns)
         self._head = f"INSERT OR IGNORE INTO {table} ({names}) VALUES "  # noqa: S608 - names are our own fields
         self._one = self._head + f"({', '.join('?' * self._width)})"
-        self._share(range(self._width))
+        self._plan = self._sharing(range(self._width))
+        """All in one, as other connections may insert from threads of their own."""
 
-    def _share(self, shared: Sequence[int]) -> None:
+    def _sharing(self, shared: Sequence[int]) -> _Plan:
         """These columns are handed over once a statement."""
-        self._shared = shared
-        self._own = [place for place in range(self._width) if place not in shared]
-        self._many = {many: self._head + self._places(many) for many in (ROWS_AT_ONCE, _FEW)}
-        """The statement for so many rows."""
+        own = [place for place in range(self._width) if place not in shared]
+        return (
+            shared,
+            own,
+            {many: self._head + self._places(shared, own, many) for many in (ROWS_AT_ONCE, _FEW)},
+        )
 
-    def _places(self, many: int) -> str:
+    def _places(self, shared: Sequence[int], own: Sequence[int], many: int) -> str:
         """Where the values of so many rows stand: first what they have in common, then the others column by column."""
-        places = {place: [number] * many for number, place in enumerate(self._shared, 1)}
-        following = count(len(self._shared) + 1)
-        places |= {place: list(islice(following, many)) for place in self._own}
+        places = {place: [number] * many for number, place in enumerate(shared, 1)}
+        following = count(len(shared) + 1)
+        places |= {place: list(islice(following, many)) for place in own}
         rows = zip(*(places[place] for place in range(self._width)), strict=True)
         return ", ".join([f"({', '.join([f'?{number}' for number in row])})" for row in rows])
 
@@ -68,11 +74,13 @@ class Insert:
         flat: list[Any] = []
         for row in rows:
             flat += row
-        shared = [place for place in self._shared if flat[place::width].count(flat[place]) == many]
-        if len(shared) < len(self._shared):
+        plan = self._plan
+        shared = [place for place in plan[0] if flat[place::width].count(flat[place]) == many]
+        if len(shared) < len(plan[0]):
             # Never more again: a statement of so many rows takes longer to prepare than to run, so there shall be few.
-            self._share(shared)
+            plan = self._plan = self._sharing(shared)
+        _, own, statements = plan
         values = [flat[place] for place in shared]
-        for place in self._own:
+        for place in own:
             values += flat[place::width]
-        connection.execute(self._many[many], values)
+        connection.execute(statements[many], values)
