@@ -17,10 +17,11 @@ from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply, whole
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Closed
+from headgate.records.segment import HEADER
 from headgate.records.settings import RecordSettings
 from headgate.stores.backends.memory import MemorySpans
 from headgate.stores.errors import StoreRefused, StoreUnavailable
-from headgate.stores.sink import Batch
+from headgate.stores.sink import Batch, Position
 from headgate.stores.spans import AttemptRow, RequestRow
 from tests.support.aio import aio
 from tests.support.exchanges import BODY
@@ -421,3 +422,37 @@ def test_a_file_that_is_stored_to_its_end_goes_when_a_new_one_was_begun(tmp_path
     recording.writer.step()
     assert recording.writer.caught_up
     assert [path.name[-14:] for path in tmp_path.rglob("*.journal") if path.is_file()] == ["000002.journal"]
+
+
+@aio
+@pytest.mark.parametrize("damage", ["entries of another kind", "noise"])
+async def test_a_dead_journal_is_read_on_behind_what_is_unreadable(tmp_path_factory, damage: str) -> None:
+    """However much of it: what follows, in the same file or the next, is stored, and what was passed over is counted."""
+    directory = tmp_path_factory.mktemp("j")
+    dead = Recording(directory)
+    journal = dead.journal
+    if damage == "noise":
+        # Behind it nothing can be found again in this file.
+        (file,) = directory.glob("*.journal")
+        file.write_bytes(b"\xff" * 2_500_000)
+        journal.end = Position(1, 2_500_000)
+        journal.begin_anew()
+        unreadable = 2_500_000
+    else:
+        foreign: list[object] = [99, b"\0" * 499_990]
+        for _ in range(5):
+            journal.append(foreign)
+            journal.flush()
+        unreadable = journal.end.offset - 5 * HEADER.size
+    finished = dead.desk.exchange()
+    await dead.serve(finished, answering(dead))
+    cut = await leave_open(dead)
+    die(dead)
+
+    living = Recording(directory, store=dead.store)
+    living.writer.recover()
+    rows = [await living.store.request(one.id) for one in (finished, cut)]
+    assert [row and row.outcome for row in rows] == ["ok", "cut_off"]
+    assert living.writer.counters.damaged_bytes == unreadable
+    assert [path for path in directory.iterdir() if dead.journal.name in path.name] == []
+    living.close()
