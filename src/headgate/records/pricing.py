@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from headgate.providers.port import Endpoint
 
 __all__ = ["Pricer", "usage_of"]
+
+_log = logging.getLogger("headgate.prices")
 
 # The rows were decoded a moment ago and nobody else has seen them: filling them in is still part of making them.
 _set = msgspec.structs.force_setattr
@@ -68,9 +71,12 @@ class Pricer:
         rates = bill.own
         if rates is None:
             # A deployment may bear any name; then the model that answered tells the price.
-            rates = self._book.rates(bill.price_key, row.model, sent_ns) or self._book.rates(
-                bill.price_key, row.reported_model, sent_ns
-            )
+            try:
+                rates = self._book.rates(bill.price_key, row.model, sent_ns) or self._book.rates(
+                    bill.price_key, row.reported_model, sent_ns
+                )
+            except Exception:  # noqa: BLE001 - told in the log; a record without its price is better than none
+                _log.exception("the price list cannot be asked: what a call cost is recorded as unknown")
         if rates is None:
             label: CostLabel = "unknown"
             _set(row, "cost_label", label)

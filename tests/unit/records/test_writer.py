@@ -15,10 +15,13 @@ from headgate.core.section import Size
 from headgate.core.usage import Usage
 from headgate.exchange.exchange import Exchange
 from headgate.exchange.reply import Reply, whole
+from headgate.providers.catalog.book import PriceBook
 from headgate.providers.catalog.settings import PriceSettings, own_rates
 from headgate.records.entries import Closed
+from headgate.records.pricing import Pricer
 from headgate.records.segment import HEADER
 from headgate.records.settings import RecordSettings
+from headgate.records.writer import Writer
 from headgate.stores.backends.memory import MemorySpans
 from headgate.stores.errors import StoreRefused, StoreUnavailable
 from headgate.stores.sink import Batch, Position
@@ -456,3 +459,32 @@ async def test_a_dead_journal_is_read_on_behind_what_is_unreadable(tmp_path_fact
     assert living.writer.counters.damaged_bytes == unreadable
     assert [path for path in directory.iterdir() if dead.journal.name in path.name] == []
     living.close()
+
+
+class Unreadable(PriceBook):
+    """Its list is gone from the disk: replaced by another version, say, while the writer ran."""
+
+    def load(self) -> None:
+        raise ImportError("genai_prices")
+
+
+@aio
+async def test_a_list_that_cannot_be_read_costs_no_record(tmp_path_factory, caplog) -> None:
+    """It is read when it is first needed, long after the start: then the cost is unknown, and all else is stored."""
+    recording = Recording(tmp_path_factory.mktemp("j"))
+    apart = Writer(recording.journal, recording.store, Pricer(Unreadable()), recording.clock)
+
+    async def proceed(exchange: Exchange) -> Reply:
+        attempt = recording.desk.attempt(exchange, recording.desk.endpoint(price_key="openai"))
+        attempt.status, attempt.usage = 200, Usage(input=10, output=1)
+        return Reply(wire="openai.chat", body=b"{}")
+
+    exchange = recording.desk.exchange()
+    await recording.serve(exchange, proceed)
+    recording.journal.flush()
+    while apart.step():
+        pass
+    row = await recording.store.request(exchange.id)
+    assert row is not None and (row.input_tokens, row.cost_nanos, row.cost_label) == (10, None, "unknown")
+    assert apart.counters.unsettled == 0 and "price list" in caplog.text
+    recording.close()
