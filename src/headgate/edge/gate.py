@@ -162,11 +162,11 @@ class Gate:
             await self._refuse(exchange, error, send)
         return None
 
-    def _take(self, exchange: Exchange, method: str, body: bytes) -> None:
-        """The request is here whole."""
+    def _take(self, exchange: Exchange, method: str, body: bytes, *, begun: bool = False) -> None:
+        """The request is here whole. begun: it was admitted when its head had come."""
         exchange.body = body
         try:
-            self._admit(exchange, method, len(body))
+            self._admit(exchange, method, len(body), begun=begun)
             if method == "POST":
                 exchange.peek = exchange.dialect.peek(body)
             elif exchange.path.startswith(ONE_MODEL):
@@ -183,10 +183,10 @@ class Gate:
         except GatewayError as error:
             exchange.unreadable = error
             return
-        self._take(exchange, method, body)
+        self._take(exchange, method, body, begun=True)
 
-    def _admit(self, exchange: Exchange, method: str, size: int) -> None:
-        if self.draining:
+    def _admit(self, exchange: Exchange, method: str, size: int, *, begun: bool = False) -> None:
+        if self.draining and not begun:
             raise ShuttingDown("Headgate is stopping; send the request again in a moment", retry_after=1.0)
         path = exchange.path
         if not self._paths.takes(method, path):

@@ -191,6 +191,25 @@ async def test_a_stopping_gateway_asks_to_come_again() -> None:
 
 
 @aio
+async def test_a_request_that_was_arriving_when_stopping_began_is_served() -> None:
+    """It was under way: its caller has sent a part of the body already."""
+    gate = small_gateway(endpoint(ScriptedUpstream([answer()])))
+    pieces = [ASK[:10], ASK[10:]]
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        gate.draining = len(pieces) < 2
+        return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": CHAT, "query_string": b"", "headers": []}
+    await gate(scope, receive, send)
+    assert said[0]["status"] == 200 and gate.draining
+
+
+@aio
 async def test_the_second_provider_answers_for_the_first() -> None:
     """And the headers say so."""
     first = ScriptedUpstream([Script(refuse=ProviderOverloaded("busy"))])
