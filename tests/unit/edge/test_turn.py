@@ -229,6 +229,119 @@ async def test_pushing_to_a_caller_who_has_left_goes_nowhere() -> None:
     assert told == [True] and not raw.transport.written.endswith(b"two\r\n")
 
 
+def ending(last: bytes, *, headers: Headers = (), first: bytes = b"one") -> Any:
+    """An app that begins with a first piece, and ends without waiting if it may."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        turn = scope["headgate.turn"]
+        if headers:
+            await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+        else:
+            turn.begin(200, [], first)
+        scope["said"] = turn.end(last)
+        if not scope["said"]:
+            await send({"type": "http.response.body", "body": last})
+
+    return answer
+
+
+@pytest.mark.parametrize("last", [b"", b"end"])
+@aio
+async def test_the_last_piece_goes_with_the_mark_of_the_end(last: bytes) -> None:
+    """In one write; and the next request is answered on the same connection."""
+    raw = await written(ending(last))
+    chunk = b"3\r\nend\r\n" if last else b""
+    assert raw.transport.written.endswith(b"\r\n\r\n3\r\none\r\n" + chunk + b"0\r\n\r\n")
+    assert raw.scopes[0]["said"] is True and raw.transport.writes == 2
+    assert not raw.transport.closed and raw.state.total_requests == 1
+    assert (await raw.say(b"GET / HTTP/1.1\r\n\r\n")).endswith(b"0\r\n\r\n")
+    assert raw.state.total_requests == 2
+
+
+@aio
+async def test_only_chunks_are_ended_without_waiting() -> None:
+    """A body of a length that was promised, and one that the connection's end will end, go by `send`, which counts and closes."""
+    raw = await written(ending(b"end", headers=[(b"content-length", b"6")]))
+    assert raw.scopes[0]["said"] is False
+    assert raw.transport.written.endswith(b"\r\n\r\noneend") and not raw.transport.closed
+    raw = await written(ending(b"end"), version=b"1.0")
+    assert raw.scopes[0]["said"] is False
+    assert raw.transport.written.endswith(b"\r\n\r\noneend") and raw.transport.closed
+
+
+@aio
+async def test_before_the_head_is_out_nothing_is_ended() -> None:
+    """Neither before it is begun nor while it waits for the first piece."""
+    told: list[bool] = []
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        told.append(scope["headgate.turn"].end(b"x"))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        told.append(scope["headgate.turn"].end(b"x"))
+        await send({"type": "http.response.body", "body": b"end"})
+
+    raw = await written(answer)
+    assert told == [False, False]
+    assert raw.transport.written.endswith(b"\r\n\r\n3\r\nend\r\n0\r\n\r\n")
+
+
+@aio
+async def test_the_end_waits_for_whoever_reads_slowly() -> None:
+    """Nothing is written, and nothing lost: `send` waits."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        scope["headgate.turn"].begin(200, [], b"one")
+        scope["headgate.connection"].pause_writing()
+        await ending_only(scope, send)
+
+    async def ending_only(scope: Any, send: Any) -> None:
+        scope["said"] = scope["headgate.turn"].end(b"end")
+        await send({"type": "http.response.body", "body": b"end"})
+
+    raw = await written(answer)
+    assert raw.scopes[0]["said"] is False and raw.transport.written.endswith(b"3\r\none\r\n")
+    raw.connection.resume_writing()
+    await raw.settle()
+    assert raw.transport.written.endswith(b"3\r\none\r\n3\r\nend\r\n0\r\n\r\n")
+
+
+@aio
+async def test_a_reply_ends_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Twice is a bug, and nothing more leaves: the next reply's bytes would follow."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await ending(b"end")(scope, receive, send)
+        scope["headgate.turn"].end(b"x")
+
+    raw = await written(answer)
+    assert raw.transport.written.endswith(b"3\r\nend\r\n0\r\n\r\n") and raw.state.total_requests == 1
+    assert "RuntimeError" in caplog.text
+
+
+@aio
+async def test_the_end_for_a_caller_who_has_left_goes_nowhere() -> None:
+    """Neither it nor the `send` that follows."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        scope["headgate.turn"].begin(200, [], b"one")
+        scope["headgate.connection"].connection_lost(None)
+        scope["said"] = scope["headgate.turn"].end(b"end")
+        await send({"type": "http.response.body", "body": b"end"})
+
+    raw = await written(answer)
+    assert raw.scopes[0]["said"] is False and raw.transport.written.endswith(b"3\r\none\r\n")
+
+
+@aio
+async def test_the_end_of_a_reply_that_did_not_wait_for_the_request_closes() -> None:
+    """What follows could not be told from a request; and the head says so."""
+    raw = RawConnection(ending(b"end"))
+    await raw.say(b"POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n")
+    assert b"connection: close\r\n" in raw.transport.written and raw.transport.ended
+    assert raw.transport.written.endswith(b"3\r\nend\r\n0\r\n\r\n")
+
+
 def at_once(body: bytes, *headers: tuple[bytes, bytes]) -> Any:
     """An app that takes the request and answers it without ASGI's messages, as far as that goes."""
 
