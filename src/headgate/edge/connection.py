@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
             config.load()
         self._loop = _loop or asyncio.get_event_loop()
         self._server = server_state
-        self._serving = Serving(self, config.loaded_app, self._loop, server_state.tasks)
+        self._serving: Serving | None = Serving(self, config.loaded_app, self._loop, server_state.tasks)
         # Of all kinds of connections, by uvicorn's types; ours is none of them.
         self._others: set[Any] = server_state.connections
         self._transport: asyncio.Transport
@@ -123,7 +123,10 @@ class Connection(asyncio.Protocol):
         # The parser holds methods of ours: together we would stay until the collector looks.
         self._parser = _NO_PARSER
         self._head = self._parsed = None
-        self._serving.end()
+        # It holds us, too.
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.end()
 
     def _caller_gone(self) -> None:
         for turn in (self._current, self._arriving, *self._waiting):
@@ -147,7 +150,7 @@ class Connection(asyncio.Protocol):
 
     def _come_whole(self, head: Head, body: bytes) -> None:
         """As the parser would tell it of a request that has come in one piece."""
-        self._other_heads = 0
+        self._other_heads = self._head_bytes = 0
         if not self.write_paused:
             self._due = _NEVER
         turn = self._turn_of(head)
@@ -337,6 +340,7 @@ class Connection(asyncio.Protocol):
                 self._pause_reading()
             return
         self._current = turn
+        assert self._serving is not None
         self._serving.begin(turn)
 
     def app_returned(self, turn: Turn, bug: BaseException | None) -> None:

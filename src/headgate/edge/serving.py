@@ -40,8 +40,9 @@ class Serving:
 
     def begin(self, turn: Turn) -> None:
         """Run the app for it."""
-        resting = self._resting
-        if resting is None:
+        resting, coming = self._resting, self._coming
+        if resting is None or coming is None or coming.done():
+            # There is none, or it has been cancelled and is about to end.
             turn.task = self._loop.create_task(self._serve(turn))
         else:
             turn.task = resting
@@ -72,8 +73,8 @@ class Serving:
                 raise bug
             if self._connection.closing or self._resting is not None:
                 return
-            # Nothing of a request stays with a connection that idles.
-            turn = None
+            # Nothing of a request stays with a connection that idles, and an error holds all that it came through.
+            turn = bug = None
             coming = self._coming = self._loop.create_future()
             self._resting = task
             try:

@@ -73,6 +73,16 @@ async def test_another_head_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @aio
+async def test_empty_lines_between_requests_do_not_add_up() -> None:
+    """Old clients send one after each body; the bound is on the head of one request."""
+    raw = RawConnection(max_headers=200)
+    for _ in range(150):
+        assert b" 200 " in await raw.say(request(b"one"))
+        raw.feed(b"\r\n")
+    assert not raw.transport.closed and not raw.transport.ended
+
+
+@aio
 async def test_who_never_says_the_same_twice_is_not_waited_for() -> None:
     """Nothing is remembered for them any more: it would be for nothing."""
     raw = RawConnection()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import weakref
 from typing import Any
 
@@ -92,6 +94,65 @@ async def test_nothing_of_a_request_stays_with_a_connection_that_idles() -> None
         await raw.say(GET)
     raw.scopes.clear()
     assert [each() for each in left] == [None, None] and not raw.transport.closed
+
+
+@aio
+async def test_nothing_stays_of_a_request_that_fails_after_its_answer() -> None:
+    """The connection goes on, and the error would hold all that it came through."""
+
+    class Large:
+        pass
+
+    left: list[weakref.ref[Large]] = []
+
+    async def breaking(scope: Any, receive: Any, send: Any) -> None:
+        large = Large()
+        left.append(weakref.ref(large))
+        await echo(scope, receive, send)
+        raise LookupError("a bug")
+
+    raw = RawConnection(breaking)
+    logging.disable()  # pytest keeps what is logged
+    try:
+        await raw.say(GET)
+    finally:
+        logging.disable(logging.NOTSET)
+    raw.scopes.clear()
+    gc.collect()
+    assert left[0]() is None and not raw.transport.closed
+
+
+@pytest.mark.parametrize("asked", [0, 2])
+@aio
+async def test_a_connection_that_is_over_is_gone(asked: int) -> None:
+    """Not when the collector looks, which is seldom."""
+    raw = RawConnection()
+    for _ in range(asked):
+        await raw.say(GET)
+    raw.leave()
+    await raw.settle()
+    # What a real loop and a real transport let go of by themselves.
+    raw.time._timers.clear()
+    raw.transport.connection = None
+    raw.scopes.clear()
+    gone = weakref.ref(raw.connection)
+    gc.disable()
+    try:
+        del raw
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+@aio
+async def test_a_request_is_not_given_to_a_task_that_is_about_to_end() -> None:
+    """It was cancelled while it rested, and has not noticed."""
+    app = Noting()
+    raw = RawConnection(app)
+    await raw.say(GET)
+    app.tasks[0].cancel()
+    assert b" 200 " in await raw.say(GET)
+    assert len(set(app.tasks)) == 2 and not raw.state.tasks
 
 
 @aio
