@@ -164,9 +164,10 @@ class Gate:
 
     def _take(self, exchange: Exchange, method: str, body: bytes, *, begun: bool = False) -> None:
         """The request is here whole. begun: it was admitted when its head had come."""
-        exchange.body = body
         try:
             self._admit(exchange, method, len(body), begun=begun)
+            # What is not admitted is not kept on record either: nobody can tell what it is, and no mask covers it.
+            exchange.body = body
             if method == "POST":
                 exchange.peek = exchange.dialect.peek(body)
             elif exchange.path.startswith(ONE_MODEL):

@@ -20,6 +20,7 @@ from headgate.testing.asgi import Answered, Caller
 from headgate.testing.scripted import Script, ScriptedUpstream
 from tests.support.aio import aio
 from tests.support.chat_wire import DONE, content, finish, usage
+from tests.support.raw_connection import RawConnection
 from tests.support.small_gateway import ASK, answer, endpoint, small_gateway, stream
 
 __all__: list[str] = []
@@ -188,6 +189,34 @@ async def test_a_stopping_gateway_asks_to_come_again() -> None:
     gate.draining = True
     said = await Caller(gate).ask(CHAT, ASK)
     assert (said.status, said.headers["retry-after"], said.headers["x-should-retry"]) == (503, "1", "true")
+
+
+@pytest.mark.parametrize("why", ["path", "method", "coding", "size", "stopping"])
+@pytest.mark.parametrize("by", [0, 7])
+@aio
+async def test_a_body_that_is_not_taken_is_nobodys(why: str, by: int) -> None:
+    """However it arrives: what is kept of requests would have it, compressed past every mask, or of a path that is not served."""
+    keeping = Keeping()
+    gate = small_gateway(
+        endpoint(ScriptedUpstream([])), max_body=10 if why == "size" else 1000, stages={"record": keeping}
+    )
+    gate.draining = why == "stopping"
+    raw = RawConnection(gate)
+    await raw.say(
+        b"%b %b HTTP/1.1\r\nhost: h\r\n%bcontent-length: %d\r\n\r\n%b"
+        % (
+            b"PUT" if why == "method" else b"POST",
+            b"/v1/nothing" if why == "path" else CHAT.encode(),
+            b"content-encoding: gzip\r\n" if why == "coding" else b"",
+            len(ASK),
+            ASK,
+        ),
+        by=by,
+    )
+    (exchange,) = keeping.exchanges
+    assert exchange.unreadable is not None and exchange.body == b""
+    raw.leave()
+    await raw.settle()
 
 
 @aio
