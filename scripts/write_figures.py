@@ -58,7 +58,7 @@ def with_figures(readme: str, page: str) -> str:
 
 def _lines(page: str, heading: str) -> list[str]:
     """The lines of the first table under a heading. Raises ValueError if there is none."""
-    section = page.partition(f"\n### {heading}\n")[2].partition("\n### ")[0]
+    section = page.partition(f"\n### {heading}\n")[2].partition("\n### ")[0].partition("\n## ")[0]
     found = [line for line in section.splitlines() if line.startswith("|")]
     if not found:
         raise ValueError(f"the benchmark page has no table under `{heading}`")
