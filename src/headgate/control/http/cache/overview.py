@@ -63,7 +63,8 @@ async def show(asked: Asked[None, None]) -> CacheShown:
     answers, now = asked.desk.memory.answers, int(time.time())
     features = feature_settings(settings)
     sizes = await answers.sizes() if answers is not None else None
-    found = await report(asked.desk.rollups, None, features, now - _DAY, now)
+    # The second that has begun counts: with it a minute may have begun, whose requests are added up under its first second.
+    found = await report(asked.desk.rollups, None, features, now - _DAY, now + 1)
     return CacheShown(
         enabled=settings.cache.enabled,
         engine=settings.cache.engine,
