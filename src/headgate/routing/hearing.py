@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from headgate.core.events import AnswerBuilder
 from headgate.core.frame import Frame
-from headgate.exchange.pumping import Pumped, pump_one
+from headgate.exchange.pumping import pump_one, pumped
 
 __all__ = ["Hearing"]
 
@@ -31,8 +31,8 @@ class Hearing:
 
     async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
         """See `Pumped`."""
-        frames = self._frames
-        if not isinstance(frames, Pumped):
+        frames = pumped(self._frames)
+        if frames is None:
             return await pump_one(self, deliver)
 
         def hear(frame: Frame) -> bool:

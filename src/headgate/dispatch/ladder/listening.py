@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from headgate.core.events import AnswerBuilder
 from headgate.core.frame import Frame
 from headgate.core.messages import Answer
-from headgate.exchange.pumping import Pumped, pump_one
+from headgate.exchange.pumping import pump_one, pumped
 
 __all__ = ["Listening"]
 
@@ -38,8 +38,8 @@ class Listening:
 
     async def pump(self, deliver: Callable[[Frame], bool]) -> bool:
         """See `exchange.reply.Pumped`."""
-        frames = self._frames
-        if not isinstance(frames, Pumped):
+        frames = pumped(self._frames)
+        if frames is None:
             return await pump_one(self, deliver)
 
         def listen(frame: Frame) -> bool:
